@@ -1,0 +1,84 @@
+/**
+ * The words every room shares: a reading, a packet, a row of the journal, the ways a reading can end.
+ *
+ * A row keeps what the board said (JSON path and number), not what becomes of it: topics, units and
+ * measurements are looked up in the catalogue (`catalogue.ts`) when it is delivered, so a corrected
+ * `[[metric]]` table also corrects what still waits.
+ *
+ * @module
+ */
+
+/** One number the board sent. */
+export interface Reading {
+  /** Where it stands in the board's JSON, dots between the keys: `n1.t`. */
+  readonly path: string;
+  /** Finite. The unit is the catalogue's. */
+  readonly value: number;
+}
+
+/** Why a reading ended without being delivered. The list is closed: the ledger knows no other. */
+export type DropReason =
+  /** The board sent `NaN`, `inf` or `null` where a number belongs. */
+  | "not_a_number"
+  /** Outside the range that the catalogue holds for possible. */
+  | "implausible"
+  /** More came than memory holds before the journal (8 MiB) while the disk did not keep up. */
+  | "overrun"
+  /** Deleted undelivered because the journal reached `journal.max_megabytes`. */
+  | "evicted"
+  /** The sink's server refused this very reading; it is among the rejects. */
+  | "rejected"
+  /** Lost by damage to the journal's file. */
+  | "corrupt";
+
+/** One telemetry line, taken apart and checked against the catalogue. */
+export interface TelemetryPacket {
+  /** Milliseconds since the board booted (u32), or null where the firmware does not send it. */
+  readonly boardTs: number | null;
+  /** What is to be delivered. May be empty when every reading was dropped. */
+  readonly readings: readonly Reading[];
+  /** Readings that ended here, with the reason. */
+  readonly dropped: readonly DroppedReading[];
+}
+
+/** A reading that ended before the journal; its value, where there was one, may be impossible. */
+export interface DroppedReading {
+  readonly path: string;
+  /** As it stood in the line. */
+  readonly value: string;
+  readonly reason: Extract<DropReason, "not_a_number" | "implausible">;
+}
+
+/** When a packet happened: a clock epoch and a monotonic time within it. */
+export interface EventTime {
+  /** The clock epoch's id; its offset turns `monoUs` into time of day. */
+  readonly epoch: number;
+  /** Microseconds of the process's monotonic clock; strictly increasing per board within an epoch. */
+  readonly monoUs: number;
+}
+
+/** A committed packet, as the sinks get it. */
+export interface Row {
+  /** Position in the journal: 1, 2, 3 …; orders everything. */
+  readonly seq: number;
+  /** The board's name; empty for the single `[gateway]` form. */
+  readonly board: string;
+  /** Time of day in microseconds since 1970, unique per board and the same at every retry. */
+  readonly timeUs: number;
+  /** Milliseconds since the board booted, or null. */
+  readonly boardTs: number | null;
+  readonly readings: readonly Reading[];
+  /** Readings of all rows up to and with this one since the journal was made. */
+  readonly total: number;
+}
+
+/** What a check found, one line for the operator. */
+export interface Finding {
+  readonly level: "ok" | "warning" | "failed";
+  /** What was looked at: `MQTT broker`. */
+  readonly subject: string;
+  /** What is so, with the value. */
+  readonly detail: string;
+  /** What to do about it; only for warnings and failures. */
+  readonly hint?: string;
+}
