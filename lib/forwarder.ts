@@ -1,0 +1,326 @@
+/**
+ * Takes rows from the journal to one sink, for as long as the gateway runs.
+ *
+ * - The cursor moves only over rows that the sink has reported done, in order.
+ * - Batches make themselves: whatever has gathered is the next one. As many are under way as the
+ *   session allows.
+ * - A failure ends the session; what was under way is given out again by the next one. Pauses grow
+ *   with full jitter; a failure that will not pass by itself is tried slowly.
+ * - An outage is one line in the log when it begins and one when all that it kept is delivered.
+ *
+ * @module
+ */
+
+import { getLogger, type Logger } from "@logtape/logtape";
+import type { Cursor } from "./journal/cursor.ts";
+import type { Row } from "./model.ts";
+import {
+  type Failure,
+  type Outcome,
+  type Sink,
+  SinkError,
+  type SinkSession,
+} from "./sink/sink.ts";
+
+/** A session that lasted so long was a good one: the backoff begins anew. */
+const GOOD_SESSION_MS = 60_000;
+/** How often a failure that will not pass by itself is tried. */
+const SLOW_RETRY_MS = 60_000;
+/** How often readings that were refused alone are tried again. */
+const PARKED_RETRY_MS = 300_000;
+
+/** Pauses between attempts. */
+export interface Pauses {
+  /** The next pause in milliseconds. */
+  next(): number;
+  /** All is well again. */
+  reset(): void;
+}
+
+/** Options for {@linkcode Forwarder}. */
+export interface ForwarderOptions {
+  readonly sink: Sink;
+  readonly cursor: Cursor;
+  readonly backoff: Pauses;
+  /** Calls its argument after each commit; returns how to stop that. */
+  onCommit(listener: () => void): () => void;
+  /** A monotonic clock in milliseconds. @default {performance.now} */
+  now?(): number;
+  /** @default {60000} */
+  readonly slowRetryMs?: number;
+  /** @default {300000} */
+  readonly parkedRetryMs?: number;
+}
+
+/** How a forwarder stands. */
+export interface ForwarderState {
+  readonly connected: boolean;
+  /** What went wrong last, while not connected. */
+  readonly failure: Failure | undefined;
+}
+
+interface Flight {
+  readonly rows: readonly Row[];
+  outcome?: Outcome;
+}
+
+interface Outage {
+  readonly sinceMs: number;
+  /** Readings delivered before it began. */
+  readonly delivered: number;
+  /** The failure that the log named last. */
+  readonly said: string;
+}
+
+/** Takes rows to one sink. */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #log: Logger;
+  readonly #bell = new Bell();
+  readonly #stop = new AbortController();
+  #hurry = false;
+  #connected = false;
+  #failure: Failure | undefined;
+  #outage: Outage | undefined;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#log = getLogger(["gateway", options.sink.name]);
+  }
+
+  /** How it stands now. */
+  get state(): ForwarderState {
+    return { connected: this.#connected, failure: this.#failure };
+  }
+
+  /** Forwards until {@linkcode stop} is called. */
+  async run(): Promise<void> {
+    const { signal } = this.#stop;
+    const stopListening = this.#options.onCommit(() => this.#bell.ring());
+    try {
+      while (!signal.aborted) {
+        const failure = await this.#session();
+        if (failure === undefined || signal.aborted) return;
+        this.#sayOutage(failure);
+        await this.#pause(this.#pauseMs(failure));
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  /**
+   * Asks it to end: at once while the server is away, otherwise when everything is delivered or
+   * `deadline` is aborted.
+   */
+  stop(deadline: AbortSignal): void {
+    this.#stop.abort();
+    if (deadline.aborted) this.#leave();
+    else deadline.addEventListener("abort", () => this.#leave());
+    this.#bell.ring();
+  }
+
+  #leave(): void {
+    this.#hurry = true;
+    this.#bell.ring();
+  }
+
+  /** One session from open to end; undefined when it ended because it was asked to. */
+  async #session(): Promise<Failure | undefined> {
+    const { sink, cursor, backoff } = this.#options;
+    const openedAt = this.#now();
+    let failure: Failure | undefined;
+    try {
+      await using session = await sink.open({
+        signal: this.#stop.signal,
+        deliveredTo: cursor.seq,
+      });
+      this.#connected = true;
+      this.#failure = undefined;
+      this.#log.debug("Connected: {description}", {
+        description: session.description,
+      });
+      failure = await this.#serve(session);
+    } catch (error) {
+      failure = toFailure(error);
+    } finally {
+      this.#connected = false;
+      cursor.giveBack();
+    }
+    if (this.#now() - openedAt >= GOOD_SESSION_MS) backoff.reset();
+    return failure;
+  }
+
+  async #serve(session: SinkSession): Promise<Failure | undefined> {
+    const { cursor } = this.#options;
+    const flights: Flight[] = [];
+    let closed: Failure | undefined;
+    session.closed.then((failure) => {
+      closed = failure;
+      this.#bell.ring();
+    });
+    let parkedDueMs = this.#now();
+    for (;;) {
+      const failure = this.#settle(flights) ?? closed;
+      if (failure !== undefined || this.#hurry) return failure;
+      if (flights.length === 0 && this.#now() >= parkedDueMs) {
+        const parkedFailure = await this.#tryParked(session);
+        if (parkedFailure !== undefined) return parkedFailure;
+        parkedDueMs = this.#now() +
+          (this.#options.parkedRetryMs ?? PARKED_RETRY_MS);
+      }
+      if (flights.length < session.maxBatches) {
+        const rows = await cursor.next(session.maxReadings);
+        if (rows.length > 0) {
+          this.#launch(session, rows, flights);
+          continue;
+        }
+        if (flights.length === 0) {
+          this.#sayDelivered();
+          if (this.#stop.signal.aborted) return undefined;
+        }
+      }
+      await this.#bell.wait();
+    }
+  }
+
+  #launch(session: SinkSession, rows: readonly Row[], flights: Flight[]): void {
+    const flight: Flight = { rows };
+    flights.push(flight);
+    session.deliver(rows).catch(toOutcome).then((outcome) => {
+      flight.outcome = outcome;
+      this.#bell.ring();
+    });
+  }
+
+  /** Books the flights that have come back, in order; gives the failure that ended one. */
+  #settle(flights: Flight[]): Failure | undefined {
+    for (let outcome; (outcome = flights[0]?.outcome) !== undefined;) {
+      const rows = flights.shift()?.rows ?? [];
+      this.#options.cursor.settle(rows, outcome);
+      for (const { reading, reason } of outcome.rejected) {
+        this.#log.warn("Refused for good: {path} = {value}: {reason}", {
+          path: reading.path,
+          value: reading.value,
+          reason,
+        });
+      }
+      if (outcome.failure !== undefined) return outcome.failure;
+    }
+    return undefined;
+  }
+
+  async #tryParked(session: SinkSession): Promise<Failure | undefined> {
+    for (;;) {
+      const parked = await this.#options.cursor.parked();
+      if (parked === null || parked.rows.length === 0) return undefined;
+      const outcome = await session.deliver(parked.rows).catch(toOutcome);
+      parked.settle(outcome);
+      const ended = outcome.done - outcome.parked.length;
+      if (outcome.failure?.kind === "blocked") return undefined;
+      if (outcome.failure !== undefined || ended === 0) return outcome.failure;
+    }
+  }
+
+  #pauseMs(failure: Failure): number {
+    const { backoff, slowRetryMs = SLOW_RETRY_MS } = this.#options;
+    const pauseMs = backoff.next();
+    return failure.kind === "blocked"
+      ? Math.max(pauseMs, slowRetryMs)
+      : Math.max(pauseMs, failure.afterMs ?? 0);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    const wake = () => resolve();
+    signal.addEventListener("abort", wake);
+    await promise;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", wake);
+  }
+
+  #sayOutage(failure: Failure): void {
+    this.#failure = failure;
+    // While it lasts, only what asks the operator for something else is worth a further line.
+    const known = this.#outage !== undefined &&
+      (failure.kind === "retry" || this.#outage.said === failure.message);
+    this.#outage = {
+      sinceMs: this.#outage?.sinceMs ?? this.#now(),
+      delivered: this.#outage?.delivered ??
+        this.#options.cursor.ledger.delivered,
+      said: failure.message,
+    };
+    if (known) return;
+    this.#log.warn(
+      "Cannot deliver: {message}. Readings are kept until it works{hint}",
+      {
+        message: failure.message,
+        hint: failure.kind === "blocked" ? `. ${failure.hint}` : "",
+      },
+    );
+  }
+
+  /** Everything is delivered: an outage, if there was one, is over. */
+  #sayDelivered(): void {
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    this.#outage = undefined;
+    this.#log.info(
+      "Delivers again after {duration}: {readings} readings kept, all delivered",
+      {
+        duration: formatDuration(this.#now() - outage.sinceMs),
+        readings: this.#options.cursor.ledger.delivered - outage.delivered,
+      },
+    );
+  }
+
+  #now(): number {
+    return (this.#options.now ?? performance.now.bind(performance))();
+  }
+}
+
+/** A fault of ours in a sink is no reason to give up: it is tried again like any other. */
+function toFailure(error: unknown): Failure {
+  return error instanceof SinkError
+    ? error.failure
+    : { kind: "retry", message: String(error) };
+}
+
+function toOutcome(error: unknown): Outcome {
+  return { done: 0, rejected: [], parked: [], failure: toFailure(error) };
+}
+
+/** Milliseconds in an operator's words: `850 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
+export function formatDuration(ms: number): string {
+  const units: [string, number][] = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+    ["s", 1000],
+  ];
+  const [unit, size] = units.find(([, size]) => ms >= 2 * size) ?? ["ms", 1];
+  return `${Math.round(ms / size)} ${unit}`;
+}
+
+/** Wakes one waiter; a ring that nobody waits for is kept for the next. */
+class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  async wait(): Promise<void> {
+    // No race of promises here: each would leave a reaction on one that lives for months.
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    this.#rung = false;
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The sinks' accounts: a ledger and a cursor for each sink of the configuration, and the ledgers of
+ * those that were removed from it, which hold nothing back.
+ *
+ * An account belongs to a sink's name and target. One that comes back finds its cursor; what was
+ * deleted meanwhile is booked as `evicted`. A new one begins where its configuration says.
+ *
+ * @module
+ */
+
+import type { DropReason } from "../model.ts";
+import type { Cursor } from "./cursor.ts";
+import type { SinkState } from "./disk.ts";
+import { Ledger, type Position } from "./ledger.ts";
+
+/** A sink that the configuration has. */
+export interface SinkRegistration {
+  readonly name: string;
+  /** Server and place: a cursor is of no use anywhere else. */
+  readonly target: string;
+  /** Where its cursor begins in a journal that does not know it. */
+  readonly startAt: "now" | "oldest";
+}
+
+/** The account of a sink that the configuration has. */
+export interface Account {
+  readonly id: number;
+  readonly name: string;
+  readonly target: string;
+  readonly ledger: Ledger;
+  readonly cursor: Cursor;
+}
+
+/** Where the journal's rows begin and end. */
+export interface Extent {
+  /** Before the oldest row. */
+  readonly beginning: Position;
+  /** After the newest row. */
+  readonly end: Position;
+}
+
+/** All accounts of a journal. */
+export class Accounts {
+  readonly #active: Account[] = [];
+  readonly #removed: SinkState[] = [];
+
+  constructor(
+    known: readonly SinkState[],
+    registrations: readonly SinkRegistration[],
+    { beginning, end }: Extent,
+    createCursor: (id: number, name: string, ledger: Ledger) => Cursor,
+  ) {
+    let lastId = 0;
+    const open = (
+      { name, target }: { name: string; target: string },
+      id: number,
+      ledger: Ledger,
+    ) => {
+      const cursor = createCursor(id, name, ledger);
+      this.#active.push({ id, name, target, ledger, cursor });
+    };
+    const added = new Set(registrations);
+    for (const state of known) {
+      lastId = Math.max(lastId, state.id);
+      const registration = registrations.find(({ name, target }) =>
+        name === state.name && target === state.target
+      );
+      if (registration === undefined) {
+        this.#removed.push({ ...state, active: false });
+        continue;
+      }
+      added.delete(registration);
+      const ledger = new Ledger(state.ledger);
+      if (!state.active) {
+        ledger.receive(end.total - state.seenTotal);
+        const gone = beginning.total - ledger.cursor.total;
+        ledger.lose("evicted", Math.max(0, gone - state.ledger.ahead));
+      }
+      open(state, state.id, ledger);
+    }
+    for (const registration of added) {
+      const start = registration.startAt === "oldest" ? beginning : end;
+      open(registration, ++lastId, Ledger.startingAt(start, end));
+    }
+  }
+
+  /** The accounts of the sinks that the configuration has. */
+  get active(): readonly Account[] {
+    return this.#active;
+  }
+
+  /** A row with so many readings was appended. */
+  receive(readings: number): void {
+    for (const { ledger } of this.#active) ledger.receive(readings);
+  }
+
+  /** So many readings ended before they had a row. */
+  dropAtBirth(reason: DropReason, readings: number): void {
+    for (const { ledger } of this.#active) ledger.dropAtBirth(reason, readings);
+  }
+
+  /** All accounts as they are written, when the newest row ends at `total`. */
+  states(total: number): SinkState[] {
+    return [
+      ...this.#active.map(({ id, name, target, ledger }) => ({
+        id,
+        name,
+        target,
+        active: true,
+        seenTotal: total,
+        ledger: ledger.state,
+      })),
+      ...this.#removed,
+    ];
+  }
+}

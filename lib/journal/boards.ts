@@ -1,0 +1,118 @@
+/**
+ * The boards a journal knows: their lines counted over all runs, and each reading's newest value.
+ *
+ * @module
+ */
+
+import type { Reading, Row } from "../model.ts";
+import type { BoardState, Latest } from "./disk.ts";
+
+/** A board's line counts of one run; whoever counts goes on changing them. */
+export interface LineCounts {
+  readonly lines: number;
+  readonly packets: number;
+  readonly rejects: number;
+  readonly other: number;
+}
+
+/** One board. */
+export interface Board {
+  readonly id: number;
+  readonly name: string;
+  /** What earlier runs counted. */
+  readonly before: LineCounts;
+  /** What this run counts. */
+  readonly counts: LineCounts;
+  readonly latest: Latest;
+}
+
+const NO_LINES: LineCounts = { lines: 0, packets: 0, rejects: 0, other: 0 };
+
+/** All boards of a journal. */
+export class Boards {
+  readonly #byName = new Map<string, Board>();
+  readonly #names = new Map<number, string>();
+
+  constructor(states: readonly BoardState[]) {
+    for (const { id, name, latest, ...before } of states) {
+      this.#add({ id, name, before, counts: NO_LINES, latest });
+    }
+  }
+
+  /** A board of the configuration; `counts` is read whenever the board is written. */
+  register(name: string, counts: LineCounts): Board {
+    const known = this.#byName.get(name);
+    const board: Board = {
+      id: known?.id ?? this.#byName.size + 1,
+      name,
+      before: known === undefined ? NO_LINES : sum(known),
+      counts,
+      latest: known?.latest ?? {},
+    };
+    this.#add(board);
+    return board;
+  }
+
+  /** The board's name; empty for an unknown one. */
+  name(id: number): string {
+    return this.#names.get(id) ?? "";
+  }
+
+  /** The board's id; 0 for an unknown one. */
+  id(name: string): number {
+    return this.#byName.get(name)?.id ?? 0;
+  }
+
+  /** Remembers the readings of the row `seq` as the newest. */
+  note(board: Board, seq: number, readings: readonly Reading[]): void {
+    for (const { path, value } of readings) {
+      const latest = board.latest[path];
+      if (latest === undefined) board.latest[path] = { seq, value };
+      else {
+        latest.seq = seq;
+        latest.value = value;
+      }
+    }
+  }
+
+  /** Whether no newer row has a reading at `path` of the row's board. */
+  isNewest(row: Row, path: string): boolean {
+    const newest = this.#byName.get(row.board)?.latest[path]?.seq;
+    return newest === undefined || newest <= row.seq;
+  }
+
+  /** The newest value of every reading of every board. */
+  *latest(): Iterable<
+    { board: string; path: string; seq: number; value: number }
+  > {
+    for (const { name, latest } of this.#byName.values()) {
+      for (const [path, newest] of Object.entries(latest)) {
+        yield { board: name, path, ...newest };
+      }
+    }
+  }
+
+  /** All boards as they are written: copies, because a commit may be tried again later. */
+  states(): BoardState[] {
+    return [...this.#byName.values()].map((board) => ({
+      id: board.id,
+      name: board.name,
+      ...sum(board),
+      latest: structuredClone(board.latest),
+    }));
+  }
+
+  #add(board: Board): void {
+    this.#byName.set(board.name, board);
+    this.#names.set(board.id, board.name);
+  }
+}
+
+function sum({ before, counts }: Board): LineCounts {
+  return {
+    lines: before.lines + counts.lines,
+    packets: before.packets + counts.packets,
+    rejects: before.rejects + counts.rejects,
+    other: before.other + counts.other,
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Runs commits: one at a time, each with all that gathered while the last was under way.
+ *
+ * A commit that fails is tried again until it is written; only when the journal is
+ * being closed is it given up.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { AsyncDisk, Commit, CommitResult } from "./disk.ts";
+
+/** The longest that a change without a row of its own stays in memory only. */
+const FLUSH_MS = 1000;
+
+/** What is committed, and what happens then. */
+export interface CommitterOptions {
+  readonly disk: Pick<AsyncDisk, "commit">;
+  /** The file, for the log. */
+  readonly path: string;
+  /** Pause before a failed commit is tried again, in milliseconds. */
+  readonly retryMs: number;
+  /** Takes what is to be written; null when nothing is. `all`: also what could wait. */
+  take(options: { all: boolean; closing: boolean }): Commit | null;
+  /** The disk has `commit`. */
+  committed(commit: Commit, result: CommitResult): void;
+}
+
+/** Runs commits. */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #log = getLogger(["gateway", "journal"]);
+  #running: Promise<void> | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  #all = false;
+  #closing = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /** There is something to write now. */
+  schedule(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** There is something to write within a second, or with the next row. */
+  touch(): void {
+    if (this.#flushTimer !== undefined || this.#closing) return;
+    this.#flushTimer = setTimeout(() => void this.flush(), FLUSH_MS);
+  }
+
+  /** Comes when everything that is known now is on the disk. */
+  async flush(): Promise<void> {
+    this.#all = true;
+    this.schedule();
+    await this.#running;
+  }
+
+  /** Writes what is left. @throws {DiskError} if the disk does not take it */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.flush();
+    clearTimeout(this.#flushTimer);
+  }
+
+  async #run(): Promise<void> {
+    // What gathers in the same turn of the event loop belongs into one transaction.
+    await Promise.resolve();
+    try {
+      for (;;) {
+        const all = this.#all;
+        this.#all = false;
+        const commit = this.#options.take({ all, closing: this.#closing });
+        if (commit === null) return;
+        clearTimeout(this.#flushTimer);
+        this.#flushTimer = undefined;
+        this.#options.committed(commit, await this.#write(commit));
+      }
+    } finally {
+      // In the same step as the last look at what is due: nothing can come in between unseen.
+      this.#running = undefined;
+    }
+  }
+
+  async #write(commit: Commit): Promise<CommitResult> {
+    for (let failures = 0;; failures++) {
+      try {
+        const result = await this.#options.disk.commit(commit);
+        if (failures > 0) this.#log.info("The journal can be written again");
+        return result;
+      } catch (error) {
+        if (this.#closing) throw error;
+        if (failures === 0) {
+          this.#log.error(
+            'Cannot write the journal "{path}": {error}. Packets are kept in memory and it is tried again',
+            { path: this.#options.path, error: String(error) },
+          );
+        }
+        await new Promise((resolve) =>
+          setTimeout(resolve, this.#options.retryMs)
+        );
+      }
+    }
+  }
+}

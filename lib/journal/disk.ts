@@ -1,0 +1,150 @@
+/**
+ * What the journal asks of a disk, and the shapes that cross between the two threads.
+ *
+ * `Store` is the disk with SQLite, alone in its worker; `WorkerDisk` gives the main thread the same
+ * methods as promises. A simulated disk is one more implementation.
+ *
+ * @module
+ */
+
+import type { LedgerState } from "./ledger.ts";
+
+/** A row as it is stored. */
+export interface StoredRow {
+  readonly seq: number;
+  readonly board: number;
+  readonly epoch: number;
+  readonly monoUs: number;
+  readonly boardTs: number | null;
+  /** How many readings `body` holds. */
+  readonly readings: number;
+  /** Readings of all rows up to and with this one. */
+  readonly total: number;
+  /** `{"n1.t":27.6}` */
+  readonly body: string;
+}
+
+/** A stretch of time in which the wall clock ran evenly. */
+export interface Epoch {
+  readonly id: number;
+  /** The operating system's start that `monoUs` belongs to; empty where it has no id. */
+  readonly bootId: string;
+  /** Time of day of the monotonic clock's zero, microseconds since 1970. */
+  readonly offsetUs: number;
+  /** Where the offset comes from; `system`: the system's clock, taken as it was. */
+  readonly quality: "system";
+}
+
+/** The newest value of each reading of a board, by path. */
+export type Latest = Record<string, { seq: number; value: number }>;
+
+/** A board's lines, counted over all runs: lines = packets + rejects + other. */
+export interface BoardState {
+  readonly id: number;
+  readonly name: string;
+  readonly lines: number;
+  readonly packets: number;
+  readonly rejects: number;
+  readonly other: number;
+  readonly latest: Latest;
+}
+
+/** A sink's cursor and ledger. */
+export interface SinkState {
+  readonly id: number;
+  readonly name: string;
+  readonly target: string;
+  /** Whether the configuration has it; the cursor of a removed sink holds nothing back. */
+  readonly active: boolean;
+  /** Running total of the rows that `ledger.received` has counted. */
+  readonly seenTotal: number;
+  readonly ledger: LedgerState;
+}
+
+/** A reading that a sink's server refuses for now. */
+export interface ParkedReading {
+  readonly sink: number;
+  readonly seq: number;
+  readonly board: number;
+  readonly timeUs: number;
+  readonly path: string;
+  readonly value: number;
+  readonly reason: string;
+}
+
+/** What could not be used. */
+export interface Reject {
+  readonly timeUs: number;
+  readonly board: string;
+  /** `source`, or the sink that was refused it. */
+  readonly origin: string;
+  readonly reason: string;
+  /** The line as it came, or the reading as `{"n1.t":27.6}`. */
+  readonly body: string;
+}
+
+/** All that the disk does in one transaction. */
+export interface Commit {
+  readonly rows: readonly StoredRow[];
+  readonly epochs: readonly Epoch[];
+  readonly boards: readonly BoardState[];
+  readonly sinks: readonly SinkState[];
+  readonly rejects: readonly Reject[];
+  readonly parked: readonly ParkedReading[];
+  /** Ids of parked readings that found their end. */
+  readonly unparked: readonly number[];
+  /** Delete the rows from the first to the last seq, both included. */
+  readonly deleted: readonly [first: number, last: number] | null;
+  /** Whether the disk has to have it before this returns; without, a power cut may undo it. */
+  readonly durable: boolean;
+}
+
+/** What a commit tells. */
+export interface CommitResult {
+  /** Bytes of the file that hold something. */
+  readonly usedBytes: number;
+}
+
+/** What a file holds when it is opened. */
+export interface DiskState extends CommitResult {
+  readonly boards: readonly BoardState[];
+  readonly sinks: readonly SinkState[];
+  readonly epochs: readonly Epoch[];
+  /** The oldest row. */
+  readonly oldest: StoredRow | null;
+  /** The newest row; it is never deleted, so `seq` and `total` go on from it. */
+  readonly newest: StoredRow | null;
+}
+
+/** The oldest rows, as much of them as deleting needs. */
+export interface OldestRow {
+  readonly seq: number;
+  readonly readings: number;
+  readonly epoch: number;
+  readonly monoUs: number;
+}
+
+/** A disk. Every method is one transaction or one query. */
+export interface Disk {
+  /** Opens the file, or makes it. @throws {Error} with a hint if that cannot be done */
+  open(path: string): DiskState;
+  /** Writes everything of `commit`, or nothing. */
+  commit(commit: Commit): CommitResult;
+  /** Up to `limit` rows after `seq`, in order. */
+  read(seq: number, limit: number): StoredRow[];
+  /** The oldest `limit` rows. */
+  oldest(limit: number): OldestRow[];
+  /** Up to `limit` parked readings of `sink` for each topic, the oldest of each. */
+  parked(sink: number, limit: number): (ParkedReading & { id: number })[];
+  /** The oldest `limit` parked readings of `sink`. */
+  oldestParked(sink: number, limit: number): number[];
+  /** Moves what is committed from the write-ahead log into the file, and closes it. */
+  close(): void;
+}
+
+/** A disk on the other side of a thread. */
+export type AsyncDisk = {
+  [M in keyof Disk]: (
+    ...args: Parameters<Disk[M]>
+  ) => Promise<ReturnType<Disk[M]>>;
+};

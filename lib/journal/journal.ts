@@ -1,0 +1,439 @@
+/**
+ * The durable log between the boards and the sinks: the main thread's side.
+ *
+ * What holds before and after every call:
+ *
+ * - A row is given to a sink only after the disk has it. Rows are numbered 1, 2, 3 … in the order
+ *   they came; each sink gets them in that order.
+ * - A sink's cursor passes a row only when the sink has reported it done.
+ * - What waits for the disk is bounded (`pending.ts`); a packet beyond that is dropped and booked
+ *   as `overrun`. Nobody who appends is made to wait for more than a moment.
+ * - Each sink's ledger is written in the transaction that changes what it counts.
+ * - After a crash everything committed is there; the sinks get again what was delivered in the last
+ *   second before it.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { EventTime, Row, TelemetryPacket } from "../model.ts";
+import { Accounts, type SinkRegistration } from "./accounts.ts";
+import { type Board, Boards, type LineCounts } from "./boards.ts";
+import { Committer } from "./committer.ts";
+import { Cursor, type CursorHost } from "./cursor.ts";
+import type { AsyncDisk, Commit, CommitResult, DiskState } from "./disk.ts";
+import type { LedgerState, Position } from "./ledger.ts";
+import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
+import { chooseRows, LOOK_AT } from "./retention.ts";
+import {
+  encodeReadings,
+  RecentRows,
+  type RowContext,
+  takeReadings,
+  toRow,
+} from "./rows.ts";
+
+/** How often delivered rows are looked at for their age. */
+const AGE_CHECK_MS = 60_000;
+/** The longest that a writer waits for the disk to catch up before it goes on regardless. */
+const ROOM_WAIT_MS = 20;
+/** Pause before a failed commit is tried again. */
+const COMMIT_RETRY_MS = 1000;
+/** Rows read from the disk at once. */
+const PAGE_ROWS = 1000;
+/** A clock that was set back by no more than this is held until it has caught up. */
+const MAX_HELD_US = 2_000_000;
+
+/** Options for {@linkcode Journal.open}. */
+export interface JournalOptions {
+  readonly disk: AsyncDisk;
+  /** The file. */
+  readonly path: string;
+  /** Bytes that the file may use. */
+  readonly maxBytes: number;
+  /** Seconds that delivered rows are kept. */
+  readonly historyS: number;
+  readonly sinks: readonly SinkRegistration[];
+  /** Identifies the operating system's run; empty where it has no such id. */
+  readonly bootId: string;
+  /** Microseconds since 1970 by the wall clock. */
+  now(): number;
+  /** Pause before a failed commit is tried again, in milliseconds. @default {1000} */
+  readonly retryMs?: number;
+}
+
+/** A packet and when it happened. */
+export interface TimedPacket {
+  readonly packet: TelemetryPacket;
+  readonly at: EventTime;
+}
+
+/** A board's side of the journal. */
+export interface BoardLog {
+  /**
+   * Takes packets. They are committed soon; the promise only asks the writer to wait a moment (at
+   * most 20 ms) while more than `capacity` packets wait.
+   */
+  append(packets: readonly TimedPacket[], capacity: number): Promise<void>;
+  /** Keeps a line that could not be used. */
+  reject(line: string, reason: string): void;
+}
+
+/** How a sink stands. */
+export interface SinkStanding {
+  readonly name: string;
+  readonly target: string;
+  readonly ledger: LedgerState;
+  /** Readings not yet done. */
+  readonly waiting: number;
+  /** 0, or the program is wrong. */
+  readonly imbalance: number;
+}
+
+/** The durable log. */
+export class Journal implements AsyncDisposable {
+  readonly #options: JournalOptions;
+  readonly #log = getLogger(["gateway", "journal"]);
+  readonly #boards: Boards;
+  readonly #accounts: Accounts;
+  readonly #offsetsUs: Map<number, number>;
+  readonly #recent = new RecentRows();
+  readonly #pending = new Pending();
+  readonly #committer: Committer;
+  readonly #listeners = new Set<() => void>();
+  readonly #rowContext: RowContext = {
+    boardName: (id) => this.#boards.name(id),
+    timeUs: (epoch, monoUs) => this.#timeUs(epoch, monoUs),
+  };
+
+  /** The newest row appended, committed or not. */
+  #end: Position = { seq: 0, total: 0 };
+  #newestTimeUs = 0;
+  #committedSeq = 0;
+  #usedBytes: number;
+  /** Chosen for deletion, and perhaps not yet deleted: nobody is given these rows any more. */
+  #deleting: readonly [first: number, last: number] | null = null;
+  #choosing: Promise<void> | undefined;
+  /** Delivered rows are being deleted by age, until none is too old. */
+  #expiring = true;
+  #overrun = 0;
+  #ageTimer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(options: JournalOptions, state: DiskState) {
+    this.#options = options;
+    this.#usedBytes = state.usedBytes;
+    this.#boards = new Boards(state.boards);
+    this.#offsetsUs = new Map(
+      state.epochs.map(({ id, offsetUs }) => [id, offsetUs]),
+    );
+    const { newest, oldest } = state;
+    if (newest !== null) {
+      this.#end = { seq: newest.seq, total: newest.total };
+      this.#committedSeq = newest.seq;
+      this.#newestTimeUs = this.#timeUs(newest.epoch, newest.monoUs);
+    }
+    const beginning = oldest === null ? this.#end : {
+      seq: oldest.seq - 1,
+      total: oldest.total - oldest.readings,
+    };
+    this.#accounts = new Accounts(
+      state.sinks,
+      options.sinks,
+      { beginning, end: this.#end },
+      (id, name, ledger) => new Cursor({ id, name, ledger, host: this.#host }),
+    );
+    this.#committer = new Committer({
+      disk: options.disk,
+      path: options.path,
+      retryMs: options.retryMs ?? COMMIT_RETRY_MS,
+      take: (which) => this.#take(which),
+      committed: (commit, result) => this.#committed(commit, result),
+    });
+  }
+
+  /**
+   * Opens the file, or makes it, and registers the configuration's sinks.
+   *
+   * @throws {Error} if the file cannot be opened
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    try {
+      const state = await options.disk.open(options.path);
+      const journal = new Journal(options, state);
+      await journal.flush();
+      journal.#ageTimer = setInterval(
+        () => {
+          journal.#expiring = true;
+          journal.#chooseDeleted();
+        },
+        AGE_CHECK_MS,
+      );
+      return journal;
+    } catch (error) {
+      await options.disk.close().catch(() => {});
+      throw new Error(`Cannot open the journal "${options.path}"`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** The newest committed row's seq. */
+  get committedSeq(): number {
+    return this.#committedSeq;
+  }
+
+  /** Calls `listener` after each commit; returns how to stop it. */
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A board's side; `counts` is read whenever the board is written. */
+  board(name: string, counts: LineCounts): BoardLog {
+    const board = this.#boards.register(name, counts);
+    return {
+      append: (packets, capacity) => {
+        for (const packet of packets) this.#append(board, packet);
+        this.#committer.schedule();
+        return this.#room(capacity);
+      },
+      reject: (line, reason) => {
+        this.#pending.addReject({
+          timeUs: this.#options.now(),
+          board: name,
+          origin: "source",
+          reason,
+          body: line,
+        });
+        this.#committer.touch();
+      },
+    };
+  }
+
+  /** The cursor of a registered sink. @throws {Error} if it is not registered */
+  cursor(name: string): Cursor {
+    const account = this.#accounts.active.find((one) => one.name === name);
+    if (account === undefined) {
+      throw new Error(`The journal knows no sink "${name}"`);
+    }
+    return account.cursor;
+  }
+
+  /**
+   * Registers a stretch of even time: from now on time of day is `offsetUs` plus monotonic time.
+   *
+   * A clock that stands up to two seconds before the newest row (a restart after the clock was
+   * corrected) is held until it has caught up, so that no time is given twice.
+   *
+   * @returns the epoch's id
+   */
+  openEpoch(
+    { offsetUs, monoUs }: { offsetUs: number; monoUs: number },
+  ): number {
+    const behindUs = this.#newestTimeUs + 1 - (offsetUs + monoUs);
+    const heldUs = behindUs > 0 && behindUs <= MAX_HELD_US ? behindUs : 0;
+    const id = Math.max(0, ...this.#offsetsUs.keys()) + 1;
+    this.#offsetsUs.set(id, offsetUs + heldUs);
+    this.#pending.epochs.push({
+      id,
+      bootId: this.#options.bootId,
+      offsetUs: offsetUs + heldUs,
+      quality: "system",
+    });
+    return id;
+  }
+
+  /** Whether no newer row has a reading at `path` of the row's board. */
+  isNewest(row: Row, path: string): boolean {
+    return this.#boards.isNewest(row, path);
+  }
+
+  /** The newest value of every reading of every board. */
+  latest(): Iterable<
+    { board: string; path: string; seq: number; value: number }
+  > {
+    return this.#boards.latest();
+  }
+
+  /** How the configured sinks stand. */
+  standings(): SinkStanding[] {
+    return this.#accounts.active.map(({ name, target, ledger }) => ({
+      name,
+      target,
+      ledger: ledger.state,
+      waiting: ledger.waiting(this.#end.total),
+      imbalance: ledger.imbalance(this.#end.total),
+    }));
+  }
+
+  /** Comes when everything appended so far is on the disk. */
+  async flush(): Promise<void> {
+    await this.#committer.flush();
+  }
+
+  /** Writes what is left and closes the file. @throws {DiskError} if the disk does not take it */
+  async close(): Promise<void> {
+    clearInterval(this.#ageTimer);
+    try {
+      await this.#committer.close();
+      await this.#choosing;
+    } finally {
+      await this.#options.disk.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  get #host(): CursorHost {
+    return {
+      read: (seq, maxReadings) => this.#read(seq, maxReadings),
+      changed: () => this.#committer.touch(),
+      total: () => this.#end.total,
+      boards: this.#boards,
+      pending: this.#pending,
+      disk: this.#options.disk,
+      flush: () => this.flush(),
+    };
+  }
+
+  #append(board: Board, { packet, at }: TimedPacket): void {
+    const readings = packet.readings.length;
+    const body = encodeReadings(packet.readings);
+    for (const { reason } of packet.dropped) {
+      this.#accounts.dropAtBirth(reason, 1);
+    }
+    if (!this.#pending.fits(body)) {
+      this.#accounts.dropAtBirth("overrun", readings);
+      this.#sayOverrun();
+      return;
+    }
+    const seq = this.#end.seq + 1;
+    const total = this.#end.total + readings;
+    this.#end = { seq, total };
+    this.#newestTimeUs = this.#timeUs(at.epoch, at.monoUs);
+    this.#pending.add({
+      seq,
+      board: board.id,
+      epoch: at.epoch,
+      monoUs: at.monoUs,
+      boardTs: packet.boardTs,
+      readings,
+      total,
+      body,
+    });
+    this.#accounts.receive(readings);
+    this.#boards.note(board, seq, packet.readings);
+  }
+
+  #sayOverrun(): void {
+    if (this.#overrun++ === 0) {
+      this.#log.error(
+        "The disk does not keep up: {limit} bytes wait for it, packets are dropped",
+        { limit: MAX_PENDING_BYTES },
+      );
+    }
+  }
+
+  /** Waits a moment while more packets than `capacity` wait for the disk. */
+  async #room(capacity: number): Promise<void> {
+    if (this.#pending.rows <= capacity) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ROOM_WAIT_MS);
+    const stop = this.onCommit(resolve);
+    await promise;
+    clearTimeout(timer);
+    stop();
+  }
+
+  async #read(seq: number, maxReadings: number): Promise<Row[]> {
+    const [first, last] = this.#deleting ?? [0, 0];
+    const after = seq >= first - 1 && seq < last ? last : seq;
+    if (after >= this.#committedSeq) return [];
+    const recent = this.#recent.after(after, maxReadings);
+    if (recent !== null) return recent;
+    const stored = await this.#options.disk.read(after, PAGE_ROWS);
+    // Rows may have been chosen for deletion while they were read.
+    const gone = this.#deleting?.[0] ?? Infinity;
+    const kept = stored.filter((row) => row.seq < gone || after >= gone);
+    return takeReadings(kept, 0, maxReadings)
+      .map((row) => toRow(row, this.#rowContext));
+  }
+
+  #timeUs(epoch: number, monoUs: number): number {
+    const offsetUs = this.#offsetsUs.get(epoch);
+    if (offsetUs === undefined) {
+      throw new Error(`The journal has no clock epoch ${epoch}`);
+    }
+    return offsetUs + monoUs;
+  }
+
+  #take({ all, closing }: { all: boolean; closing: boolean }): Commit | null {
+    const { rows, deleted } = this.#pending;
+    if (rows === 0 && deleted === null && !all) return null;
+    return this.#pending.take(
+      this.#boards.states(),
+      this.#accounts.states(this.#end.total),
+      { durable: closing },
+    );
+  }
+
+  #committed({ rows, deleted }: Commit, { usedBytes }: CommitResult): void {
+    this.#usedBytes = usedBytes;
+    this.#pending.release(rows);
+    for (const row of rows) {
+      this.#recent.push(toRow(row, this.#rowContext));
+      this.#committedSeq = row.seq;
+    }
+    if (deleted !== null) this.#deleting = null;
+    if (this.#overrun > 0 && this.#pending.relaxed) {
+      this.#log.error("The disk keeps up again: {packets} packets were lost", {
+        packets: this.#overrun,
+      });
+      this.#overrun = 0;
+    }
+    for (const listener of [...this.#listeners]) listener();
+    this.#chooseDeleted();
+  }
+
+  /** Chooses rows to give up; they go with the next commit, together with their booking. */
+  #chooseDeleted(): void {
+    const full = this.#usedBytes > this.#options.maxBytes;
+    if (this.#deleting !== null || !(full || this.#expiring)) return;
+    this.#choosing ??= this.#choose(full).catch((error) => {
+      this.#log.error("Cannot look for packets to delete: {error}", { error });
+    }).finally(() => this.#choosing = undefined);
+  }
+
+  async #choose(full: boolean): Promise<void> {
+    const oldest = await this.#options.disk.oldest(LOOK_AT);
+    const keptFromUs = this.#options.now() - this.#options.historyS * 1e6;
+    const chosen = chooseRows({
+      oldest,
+      newest: this.#committedSeq,
+      pins: this.#accounts.active.map(({ cursor }) => cursor.pin),
+      full,
+      expired: ({ epoch, monoUs }) => this.#timeUs(epoch, monoUs) < keptFromUs,
+    });
+    if (chosen.length === 0) this.#expiring = false;
+    const [first, last] = [chosen[0]?.seq, chosen.at(-1)?.seq];
+    if (first === undefined || last === undefined) return;
+    for (const { name, ledger } of this.#accounts.active) {
+      const lost = chosen.reduce(
+        (sum, { seq, readings }) =>
+          seq > ledger.cursor.seq ? sum + readings : sum,
+        0,
+      );
+      if (lost === 0) continue;
+      ledger.lose("evicted", lost);
+      this.#log.error(
+        "The journal is full: {lost} readings that {name} has not had are given up (packets {first} to {last})",
+        { lost, name, first, last },
+      );
+    }
+    this.#deleting = this.#pending.deleted = [first, last];
+    this.#recent.forget(last);
+    this.#committer.schedule();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What gathers for the next commit.
+ *
+ * Rows that wait, those of the commit under way included, take at most
+ * {@linkcode MAX_PENDING_BYTES} of memory; rejects that wait are bounded too, the newest are kept.
+ *
+ * @module
+ */
+
+import type {
+  BoardState,
+  Commit,
+  Epoch,
+  ParkedReading,
+  Reject,
+  SinkState,
+  StoredRow,
+} from "./disk.ts";
+
+/** Bytes that may wait in memory for the disk: some 50,000 packets. */
+export const MAX_PENDING_BYTES = 8 * 1024 * 1024;
+const MAX_PENDING_REJECT_BYTES = 1024 * 1024;
+/** What a row costs in memory besides its body. */
+const ROW_OVERHEAD_BYTES = 100;
+
+/** Gathers what the next commit writes. */
+export class Pending {
+  readonly epochs: Epoch[] = [];
+  readonly parked: ParkedReading[] = [];
+  readonly unparked: number[] = [];
+  deleted: readonly [first: number, last: number] | null = null;
+  #rows: StoredRow[] = [];
+  #bytes = 0;
+  #rejects: Reject[] = [];
+  #rejectBytes = 0;
+
+  /** Rows that wait for the next commit. */
+  get rows(): number {
+    return this.#rows.length;
+  }
+
+  /** Whether less than half of the memory for rows is taken. */
+  get relaxed(): boolean {
+    return this.#bytes < MAX_PENDING_BYTES / 2;
+  }
+
+  /** Whether a row with this body still fits into memory. */
+  fits(body: string): boolean {
+    return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= MAX_PENDING_BYTES;
+  }
+
+  /** Adds a row that fits. */
+  add(row: StoredRow): void {
+    this.#rows.push(row);
+    this.#bytes += row.body.length + ROW_OVERHEAD_BYTES;
+  }
+
+  /** Adds a reject; the oldest that wait are given up for it where need be. */
+  addReject(reject: Reject): void {
+    this.#rejects.push(reject);
+    this.#rejectBytes += reject.body.length;
+    while (
+      this.#rejectBytes > MAX_PENDING_REJECT_BYTES && this.#rejects.length > 1
+    ) {
+      this.#rejectBytes -= this.#rejects.shift()?.body.length ?? 0;
+    }
+  }
+
+  /** Takes everything; the rows count as waiting until they are {@linkcode release}d. */
+  take(
+    boards: readonly BoardState[],
+    sinks: readonly SinkState[],
+    { durable }: { durable: boolean },
+  ): Commit {
+    const commit: Commit = {
+      rows: this.#rows,
+      epochs: this.epochs.splice(0),
+      boards,
+      sinks,
+      rejects: this.#rejects,
+      parked: this.parked.splice(0),
+      unparked: this.unparked.splice(0),
+      deleted: this.deleted,
+      durable: durable || this.#rows.length > 0 || this.#rejects.length > 0,
+    };
+    this.#rows = [];
+    this.#rejects = [];
+    this.#rejectBytes = 0;
+    this.deleted = null;
+    return commit;
+  }
+
+  /** The disk has these rows. */
+  release(rows: readonly StoredRow[]): void {
+    for (const { body } of rows) {
+      this.#bytes -= body.length + ROW_OVERHEAD_BYTES;
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Rows as they are stored, as the sinks get them, and the newest of them in memory.
+ *
+ * @module
+ */
+
+import type { Reading, Row } from "../model.ts";
+import type { StoredRow } from "./disk.ts";
+
+const quoted = new Map<string, string>();
+
+/** Readings as a row's body: `{"n1.t":27.6,"n1.h":54.1}`. */
+export function encodeReadings(readings: readonly Reading[]): string {
+  let body = "";
+  for (const { path, value } of readings) {
+    let key = quoted.get(path);
+    if (key === undefined) quoted.set(path, key = JSON.stringify(path) + ":");
+    body += (body === "" ? "{" : ",") + key + value;
+  }
+  return body === "" ? "{}" : body + "}";
+}
+
+/** The readings of a row's body. */
+export function decodeReadings(body: string): Reading[] {
+  return Object.entries(JSON.parse(body) as Record<string, number>)
+    .map(([path, value]) => ({ path, value }));
+}
+
+/** What turns stored ids into names and times. */
+export interface RowContext {
+  /** The board's name by its id. */
+  boardName(id: number): string;
+  /** Time of day in microseconds, by epoch and monotonic time. */
+  timeUs(epoch: number, monoUs: number): number;
+}
+
+/** A stored row as the sinks get it. */
+export function toRow(stored: StoredRow, context: RowContext): Row {
+  return {
+    seq: stored.seq,
+    board: context.boardName(stored.board),
+    timeUs: context.timeUs(stored.epoch, stored.monoUs),
+    boardTs: stored.boardTs,
+    readings: decodeReadings(stored.body),
+    total: stored.total,
+  };
+}
+
+/**
+ * The newest committed rows, so that a sink which keeps up reads no disk.
+ *
+ * Holds at most {@linkcode RecentRows.maxReadings} readings, some 5 MB, and always the last row.
+ */
+export class RecentRows {
+  readonly maxReadings: number;
+  #rows: Row[] = [];
+  #first = 0;
+
+  constructor(maxReadings = 50_000) {
+    this.maxReadings = maxReadings;
+  }
+
+  push(row: Row): void {
+    this.#rows.push(row);
+    while (
+      this.#first < this.#rows.length - 1 &&
+      row.total - (this.#rows[this.#first]?.total ?? 0) > this.maxReadings
+    ) this.#first++;
+    // Moving the array once it is half empty costs less than a shift for every row.
+    if (this.#first > 64 && this.#first > this.#rows.length / 2) {
+      this.#rows = this.#rows.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** Gives up the rows up to and with `seq`. */
+  forget(seq: number): void {
+    while ((this.#rows[this.#first]?.seq ?? Infinity) <= seq) this.#first++;
+  }
+
+  /** The rows after `seq` with together at most `maxReadings`, at least one; null if not all are here. */
+  after(seq: number, maxReadings: number): Row[] | null {
+    const oldest = this.#rows[this.#first];
+    if (oldest === undefined || seq < oldest.seq - 1) return null;
+    // Rows in memory are without gaps: what is to be deleted is forgotten first.
+    const start = this.#first + (seq + 1 - oldest.seq);
+    return takeReadings(this.#rows, start, maxReadings);
+  }
+}
+
+/** Rows from `start` on with together at most `maxReadings`, at least one if there is one. */
+export function takeReadings<
+  R extends { total: number; readings: number | readonly Reading[] },
+>(rows: readonly R[], start: number, maxReadings: number): R[] {
+  const first = rows[start];
+  if (first === undefined) return [];
+  const { readings, total } = first;
+  const before = total -
+    (typeof readings === "number" ? readings : readings.length);
+  let end = start + 1;
+  while (
+    end < rows.length && (rows[end]?.total ?? 0) - before <= maxReadings
+  ) end++;
+  return rows.slice(start, end);
+}

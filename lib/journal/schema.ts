@@ -1,0 +1,86 @@
+/**
+ * The journal's tables, and how an older file becomes a newer one.
+ *
+ * Migrations only add: a program one version older can still read every row that a newer one wrote.
+ *
+ * | table | one row is |
+ * |---|---|
+ * | `packets` | a telemetry packet: `seq` orders; `epoch` and `mono_us` say when; `total` is the running count of readings; `body` is the readings as `{"n1.t":27.6}`; `crc` is the CRC32 of all of it |
+ * | `epochs` | a stretch of time in which the wall clock ran evenly: time of day = `offset_us` + `mono_us` |
+ * | `boards` | a board: its lines counted, and each reading's newest value |
+ * | `sinks` | a sink's cursor and ledger; it belongs to `name` and `target` |
+ * | `parked` | a reading that a sink's server refuses for now |
+ * | `rejects` | what could not be used, whole, with the reason |
+ *
+ * @module
+ */
+
+/** Each step from one schema version to the next; `PRAGMA user_version` counts the steps taken. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE packets (
+    seq      INTEGER PRIMARY KEY,
+    board    INTEGER NOT NULL,
+    epoch    INTEGER NOT NULL,
+    mono_us  INTEGER NOT NULL,
+    board_ts INTEGER,
+    readings INTEGER NOT NULL,
+    total    INTEGER NOT NULL,
+    body     TEXT    NOT NULL,
+    crc      INTEGER NOT NULL
+  );
+  CREATE TABLE epochs (
+    id        INTEGER PRIMARY KEY,
+    boot_id   TEXT    NOT NULL,
+    offset_us INTEGER NOT NULL,
+    quality   TEXT    NOT NULL,
+    frozen    INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE TABLE boards (
+    id      INTEGER PRIMARY KEY,
+    name    TEXT    NOT NULL UNIQUE,
+    lines   INTEGER NOT NULL DEFAULT 0,
+    packets INTEGER NOT NULL DEFAULT 0,
+    rejects INTEGER NOT NULL DEFAULT 0,
+    other   INTEGER NOT NULL DEFAULT 0,
+    latest  TEXT    NOT NULL DEFAULT '{}'
+  );
+  CREATE TABLE sinks (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    target     TEXT    NOT NULL,
+    active     INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    total      INTEGER NOT NULL,
+    seen_total INTEGER NOT NULL,
+    ahead      INTEGER NOT NULL,
+    parked     INTEGER NOT NULL,
+    received   INTEGER NOT NULL,
+    requeued   INTEGER NOT NULL,
+    delivered  INTEGER NOT NULL,
+    dropped    TEXT    NOT NULL,
+    UNIQUE (name, target)
+  );
+  CREATE TABLE parked (
+    id      INTEGER PRIMARY KEY,
+    sink    INTEGER NOT NULL,
+    seq     INTEGER NOT NULL,
+    board   INTEGER NOT NULL,
+    time_us INTEGER NOT NULL,
+    path    TEXT    NOT NULL,
+    value   REAL    NOT NULL,
+    reason  TEXT    NOT NULL
+  );
+  CREATE TABLE rejects (
+    id      INTEGER PRIMARY KEY,
+    time_us INTEGER NOT NULL,
+    board   TEXT    NOT NULL,
+    origin  TEXT    NOT NULL,
+    reason  TEXT    NOT NULL,
+    body    TEXT    NOT NULL
+  );
+  `,
+];
+
+/** The schema version this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

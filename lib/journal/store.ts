@@ -1,0 +1,372 @@
+/**
+ * The disk's side of the journal: SQLite, and nothing that decides.
+ *
+ * - A commit that asked to be `durable` is synced when {@linkcode Store.commit} returns
+ *   (write-ahead log, `synchronous=FULL`); the others are at the next durable one, or when the
+ *   system writes them out.
+ * - A commit is written whole or not at all, a crash or a full disk included.
+ * - Rows are only ever inserted and deleted, never changed.
+ *
+ * @module
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import type {
+  BoardState,
+  Commit,
+  CommitResult,
+  Disk,
+  DiskState,
+  Epoch,
+  OldestRow,
+  ParkedReading,
+  SinkState,
+  StoredRow,
+} from "./disk.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
+
+/** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
+export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
+
+/** Pages in the write-ahead log after which it is copied into the file even while busy: 16 MB. */
+const BUSY_CHECKPOINT_PAGES = 4000;
+/** Pages worth copying once nothing was written for a second: 1 MB. */
+const IDLE_CHECKPOINT_PAGES = 256;
+const PAGE_BYTES = 4096;
+
+const ROW_COLUMNS =
+  `seq, board, epoch, mono_us AS monoUs, board_ts AS boardTs, readings, total, body`;
+
+/** The checksum that a row of `packets` carries. */
+export function rowChecksum(row: StoredRow): number {
+  const { seq, board, epoch, monoUs, boardTs, readings, total, body } = row;
+  return crc32(
+    `${seq}|${board}|${epoch}|${monoUs}|${boardTs}|${readings}|${total}|${body}`,
+  );
+}
+
+/** Opens SQLite as the journal wants it; `readOnly` for looking at a file that may be in use. */
+export function openDatabase(
+  path: string,
+  options: { readOnly?: boolean } = {},
+): DatabaseSync {
+  const db = new DatabaseSync(path, {
+    readOnly: options.readOnly ?? false,
+    timeout: 1000,
+  });
+  try {
+    if (!options.readOnly) {
+      // WAL: one sync a commit. No auto_vacuum: freed pages stay ours when the disk is full.
+      // Checkpoints are ours too: an automatic one doubles the syncs of the commit that meets it.
+      db.exec(
+        "PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0",
+      );
+    }
+    const version = Number(
+      db.prepare("PRAGMA user_version").get()?.["user_version"],
+    );
+    if (version > SCHEMA_VERSION) {
+      throw new Error(
+        `The journal "${path}" was written by a newer version of this program: its schema is ` +
+          `${version}, this program knows up to ${SCHEMA_VERSION}. Use the newer program, or name ` +
+          `another folder in "journal.folder"`,
+      );
+    }
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Reads all that a file holds besides its rows. */
+export function readState(db: DatabaseSync): DiskState {
+  const row = (order: "ASC" | "DESC") =>
+    (db.prepare(
+      `SELECT ${ROW_COLUMNS} FROM packets ORDER BY seq ${order} LIMIT 1`,
+    ).get() ??
+      null) as StoredRow | null;
+  return {
+    boards: db.prepare("SELECT * FROM boards ORDER BY id").all().map((
+      board,
+    ) => ({
+      ...board,
+      latest: JSON.parse(String(board["latest"])),
+    })) as unknown as BoardState[],
+    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState),
+    epochs: db.prepare(
+      "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
+    ).all() as unknown as Epoch[],
+    oldest: row("ASC"),
+    newest: row("DESC"),
+    usedBytes: usedBytes((sql) => db.prepare(sql)),
+  };
+}
+
+/** SQLite as a {@linkcode Disk}. */
+export class Store implements Disk {
+  #db: DatabaseSync | undefined;
+  #statements = new Map<string, StatementSync>();
+  #pagesInLog = 0;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #synchronous = "";
+
+  open(path: string): DiskState {
+    this.#db = openDatabase(path);
+    this.#migrate();
+    return readState(this.#db);
+  }
+
+  commit(commit: Commit): CommitResult {
+    this.#setSynchronous(commit.durable ? "FULL" : "NORMAL");
+    this.#run("BEGIN IMMEDIATE");
+    try {
+      this.#write(commit);
+      this.#run("COMMIT");
+    } catch (error) {
+      try {
+        this.#run("ROLLBACK");
+      } catch {
+        // After a full disk SQLite has rolled back already, and refuses to do it again.
+      }
+      throw error;
+    }
+    this.#tendLog(commit);
+    return { usedBytes: usedBytes((sql) => this.#prepare(sql)) };
+  }
+
+  read(seq: number, limit: number): StoredRow[] {
+    return this.#all(
+      `SELECT ${ROW_COLUMNS} FROM packets WHERE seq > ? ORDER BY seq LIMIT ?`,
+      seq,
+      limit,
+    ) as unknown as StoredRow[];
+  }
+
+  oldest(limit: number): OldestRow[] {
+    return this.#all(
+      "SELECT seq, readings, epoch, mono_us AS monoUs FROM packets ORDER BY seq LIMIT ?",
+      limit,
+    ) as unknown as OldestRow[];
+  }
+
+  parked(sink: number, limit: number): (ParkedReading & { id: number })[] {
+    return this.#all(
+      `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
+         SELECT *, row_number() OVER (PARTITION BY board, path ORDER BY id) AS place
+         FROM parked WHERE sink = ?
+       ) WHERE place <= ? ORDER BY id`,
+      sink,
+      limit,
+    ) as unknown as (ParkedReading & { id: number })[];
+  }
+
+  oldestParked(sink: number, limit: number): number[] {
+    return this.#all(
+      "SELECT id FROM parked WHERE sink = ? ORDER BY id LIMIT ?",
+      sink,
+      limit,
+    )
+      .map((row) => Number(row["id"]));
+  }
+
+  close(): void {
+    clearTimeout(this.#idleTimer);
+    this.#statements.clear();
+    this.#db?.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#db?.close();
+    this.#db = undefined;
+  }
+
+  #write(
+    { rows, epochs, boards, sinks, rejects, parked, unparked, deleted }: Commit,
+  ): void {
+    const insert = this.#prepare(
+      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    for (const row of rows) {
+      insert.run(
+        row.seq,
+        row.board,
+        row.epoch,
+        row.monoUs,
+        row.boardTs,
+        row.readings,
+        row.total,
+        row.body,
+        rowChecksum(row),
+      );
+    }
+    for (const { id, bootId, offsetUs, quality } of epochs) {
+      this.#run(
+        "INSERT INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?)",
+        id,
+        bootId,
+        offsetUs,
+        quality,
+      );
+    }
+    for (const board of boards) {
+      this.#run(
+        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?)",
+        board.id,
+        board.name,
+        board.lines,
+        board.packets,
+        board.rejects,
+        board.other,
+        JSON.stringify(board.latest),
+      );
+    }
+    for (const { id, name, target, active, seenTotal, ledger } of sinks) {
+      this.#run(
+        "INSERT OR REPLACE INTO sinks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        id,
+        name,
+        target,
+        active ? 1 : 0,
+        ledger.cursor.seq,
+        ledger.cursor.total,
+        seenTotal,
+        ledger.ahead,
+        ledger.parked,
+        ledger.received,
+        ledger.requeued,
+        ledger.delivered,
+        JSON.stringify(ledger.dropped),
+      );
+    }
+    for (const { timeUs, board, origin, reason, body } of rejects) {
+      this.#run(
+        "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)",
+        timeUs,
+        board,
+        origin,
+        reason,
+        body,
+      );
+    }
+    if (rejects.length > 0) {
+      this.#run(
+        `DELETE FROM rejects WHERE id <= (
+           SELECT max(id) FROM (
+             SELECT id, sum(length(body) + 100) OVER (ORDER BY id DESC) AS bytes FROM rejects
+           ) WHERE bytes > ?
+         )`,
+        MAX_REJECT_BYTES,
+      );
+    }
+    for (const { sink, seq, board, timeUs, path, value, reason } of parked) {
+      this.#run(
+        "INSERT INTO parked (sink, seq, board, time_us, path, value, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        sink,
+        seq,
+        board,
+        timeUs,
+        path,
+        value,
+        reason,
+      );
+    }
+    for (const id of unparked) this.#run("DELETE FROM parked WHERE id = ?", id);
+    if (deleted !== null) {
+      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
+      this.#run(
+        "DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1)",
+      );
+    }
+  }
+
+  #migrate(): void {
+    const db = this.#open();
+    const version = Number(
+      db.prepare("PRAGMA user_version").get()?.["user_version"],
+    );
+    MIGRATIONS.slice(version).forEach((sql, step) => {
+      db.exec(
+        `BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${
+          version + step + 1
+        }; COMMIT`,
+      );
+    });
+  }
+
+  #setSynchronous(mode: "FULL" | "NORMAL"): void {
+    if (this.#synchronous === mode) return;
+    this.#open().exec(`PRAGMA synchronous=${mode}`);
+    this.#synchronous = mode;
+  }
+
+  /** Copies the write-ahead log into the file when it has grown long, or nothing else is to do. */
+  #tendLog({ rows, rejects }: Commit): void {
+    const bytes = rows.reduce((sum, row) => sum + row.body.length + 40, 0) +
+      rejects.reduce((sum, reject) => sum + reject.body.length + 100, 0);
+    // A commit touches the newest page of the rows, and those of boards, sinks and the tree.
+    this.#pagesInLog += 4 + Math.ceil(bytes / PAGE_BYTES);
+    clearTimeout(this.#idleTimer);
+    if (this.#pagesInLog >= BUSY_CHECKPOINT_PAGES) {
+      this.#checkpoint();
+    } else if (this.#pagesInLog >= IDLE_CHECKPOINT_PAGES) {
+      this.#idleTimer = setTimeout(() => this.#checkpoint(), 1000);
+    }
+  }
+
+  #checkpoint(): void {
+    // Passive: waits for nobody. What a reader still holds is copied the next time.
+    this.#prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+    this.#pagesInLog = 0;
+  }
+
+  #open(): DatabaseSync {
+    if (this.#db === undefined) throw new Error("The journal is closed");
+    return this.#db;
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#open().prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: (string | number | null)[]): void {
+    this.#prepare(sql).run(...values);
+  }
+
+  /** `all`, never `iterate`: the latter ends without a word at a damaged page. */
+  #all(
+    sql: string,
+    ...values: (string | number | null)[]
+  ): Record<string, unknown>[] {
+    return this.#prepare(sql).all(...values) as Record<string, unknown>[];
+  }
+}
+
+function toSinkState(row: Record<string, unknown>): SinkState {
+  const number = (column: string) => Number(row[column]);
+  return {
+    id: number("id"),
+    name: String(row["name"]),
+    target: String(row["target"]),
+    active: row["active"] === 1,
+    seenTotal: number("seen_total"),
+    ledger: {
+      cursor: { seq: number("seq"), total: number("total") },
+      ahead: number("ahead"),
+      parked: number("parked"),
+      received: number("received"),
+      requeued: number("requeued"),
+      delivered: number("delivered"),
+      dropped: JSON.parse(String(row["dropped"])),
+    },
+  };
+}
+
+function usedBytes(prepare: (sql: string) => StatementSync): number {
+  const pragma = (name: string) =>
+    Number(prepare(`PRAGMA ${name}`).get()?.[name]);
+  return (pragma("page_count") - pragma("freelist_count")) * PAGE_BYTES;
+}

@@ -1,0 +1,85 @@
+/**
+ * The journal's worker, seen from the main thread.
+ *
+ * @module
+ */
+
+import type { AsyncDisk, Disk } from "./disk.ts";
+import type { Answer, Call } from "./worker.ts";
+
+/** An error of SQLite in the worker. */
+export class DiskError extends Error {
+  /** SQLite's result code: 5 busy, 10 input/output, 11 corrupt, 13 full; undefined for others. */
+  readonly code: number | undefined;
+
+  constructor(message: string, code: number | undefined) {
+    super(message);
+    this.name = "DiskError";
+    this.code = code;
+  }
+}
+
+/**
+ * A {@linkcode Disk} on a worker thread. Calls are carried out in the order they are made.
+ *
+ * The whole program is one file once it is bundled, so the worker is then that same file, and
+ * `main.ts` sees where it runs.
+ */
+export class WorkerDisk implements AsyncDisk {
+  readonly #worker: Worker;
+  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  #lastId = 0;
+
+  constructor() {
+    const here = import.meta.url;
+    const entry = here.endsWith("/worker_disk.ts")
+      ? new URL("./worker.ts", here).href
+      : here;
+    this.#worker = new Worker(entry, { type: "module", name: "journal" });
+    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      const call = this.#calls.get(data.id);
+      this.#calls.delete(data.id);
+      if ("error" in data) {
+        call?.reject(new DiskError(data.error.message, data.error.code));
+      } else call?.resolve(data.value);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      for (const call of this.#calls.values()) {
+        call.reject(
+          new DiskError(
+            `The journal's worker ended: ${event.message}`,
+            undefined,
+          ),
+        );
+      }
+      this.#calls.clear();
+    };
+  }
+
+  open = this.#method("open");
+  commit = this.#method("commit");
+  read = this.#method("read");
+  oldest = this.#method("oldest");
+  parked = this.#method("parked");
+  oldestParked = this.#method("oldestParked");
+
+  async close(): Promise<void> {
+    try {
+      await this.#method("close")();
+    } finally {
+      this.#worker.terminate();
+    }
+  }
+
+  #method<M extends keyof Disk>(method: M): AsyncDisk[M] {
+    const call = (...args: unknown[]) => {
+      const id = ++this.#lastId;
+      const settled = Promise.withResolvers<unknown>();
+      this.#calls.set(id, settled);
+      this.#worker.postMessage({ id, method, args } satisfies Call);
+      return settled.promise;
+    };
+    return call as AsyncDisk[M];
+  }
+}

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { formatDuration, Forwarder } from "../lib/forwarder.ts";
+import type { Journal } from "../lib/journal/journal.ts";
+import type { Row } from "../lib/model.ts";
+import {
+  type Failure,
+  type Outcome,
+  type Sink,
+  SinkError,
+} from "../lib/sink/sink.ts";
+import { delivered, makeFolder, openJournal, Writer } from "./journal/world.ts";
+
+const RETRY: Failure = { kind: "retry", message: "Connection refused" };
+
+/** A sink whose answers the test gives, one `deliver` at a time. */
+class ScriptedSink implements Sink {
+  readonly name = "mqtt";
+  readonly target = "broker/iiot";
+  readonly batches: number[][] = [];
+  readonly opened: number[] = [];
+  maxBatches = 1;
+  maxReadings = 100;
+  open_: () => void = () => {};
+  answer: (rows: readonly Row[], batch: number) => Outcome | Promise<Outcome> =
+    (rows) => delivered(rows.length);
+  closed = Promise.withResolvers<Failure>();
+  disposed = 0;
+
+  open({ deliveredTo }: { deliveredTo: number }) {
+    this.opened.push(deliveredTo);
+    return new Promise<never>((resolve) => {
+      this.open_();
+      this.closed = Promise.withResolvers<Failure>();
+      resolve({
+        maxReadings: this.maxReadings,
+        maxBatches: this.maxBatches,
+        description: "scripted",
+        closed: this.closed.promise,
+        deliver: async (rows: readonly Row[]) => {
+          this.batches.push(rows.map(({ seq }) => seq));
+          return await this.answer(rows, this.batches.length);
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(void this.disposed++),
+      } as never);
+    });
+  }
+
+  async *check() {}
+}
+
+/** Runs a forwarder until everything is delivered. */
+async function forwardAll(journal: Journal, sink: Sink): Promise<Forwarder> {
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  await untilDelivered(journal);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+  return forwarder;
+}
+
+function createForwarder(journal: Journal, sink: Sink): Forwarder {
+  return new Forwarder({
+    sink,
+    cursor: journal.cursor("mqtt"),
+    backoff: { next: () => 0, reset: () => {} },
+    onCommit: (listener) => journal.onCommit(listener),
+    slowRetryMs: 0,
+    parkedRetryMs: 0,
+  });
+}
+
+/** Lets timers and messages have their turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function untilDelivered(journal: Journal): Promise<void> {
+  while (journal.cursor("mqtt").waiting > 0) await nextTurn();
+  assert.equal(journal.standings()[0]?.imbalance, 0);
+}
+
+async function rows(journal: Journal, count: number): Promise<void> {
+  await new Writer(journal).append(
+    ...Array.from({ length: count }, (_, i) => ({ a: i })),
+  );
+}
+
+Deno.test("Forwarder delivers in order, each row once while nothing fails", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 250);
+  const sink = new ScriptedSink();
+  await forwardAll(journal, sink);
+  assert.deepEqual(
+    sink.batches.flat(),
+    Array.from({ length: 250 }, (_, i) => i + 1),
+  );
+  assert.deepEqual(sink.batches.map((batch) => batch.length), [100, 100, 50]);
+  assert.equal(sink.disposed, sink.opened.length);
+});
+
+Deno.test("Forwarder has as many batches under way as the session allows, and books them in order", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 100);
+  const sink = new ScriptedSink();
+  sink.maxBatches = 3;
+  sink.maxReadings = 10;
+  const gates: PromiseWithResolvers<Outcome>[] = [];
+  let most = 0;
+  const threeUnderWay = Promise.withResolvers<void>();
+  sink.answer = (_, batch) => {
+    if (batch > 3) return delivered(10);
+    most = gates.push(Promise.withResolvers<Outcome>());
+    if (most === 3) threeUnderWay.resolve();
+    return gates.at(-1)?.promise ?? delivered(0);
+  };
+  const done = forwardAll(journal, sink);
+  await threeUnderWay.promise;
+  gates[2]?.resolve(delivered(10));
+  gates[1]?.resolve(delivered(10));
+  await nextTurn();
+  assert.equal(journal.cursor("mqtt").seq, 0);
+  assert.equal(sink.batches.length, 3);
+  gates[0]?.resolve(delivered(10));
+  await done;
+  assert.equal(journal.cursor("mqtt").seq, 100);
+});
+
+Deno.test("Forwarder gives again what a failed session had not delivered", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 30);
+  const sink = new ScriptedSink();
+  sink.maxReadings = 10;
+  sink.maxBatches = 2;
+  sink.answer = (batch, count) =>
+    count === 2
+      ? { done: 4, rejected: [], parked: [], failure: RETRY }
+      : delivered(batch.length);
+  await forwardAll(journal, sink);
+  assert.deepEqual(sink.opened, [0, 14]);
+  assert.deepEqual(sink.batches[0], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const again = sink.batches.findIndex(([first]) => first === 15);
+  assert.ok(again > 1);
+  assert.equal(journal.standings()[0]?.ledger.delivered, 30);
+});
+
+Deno.test("Forwarder opens again and again while the server is away, and survives a fault of the sink's own", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 3);
+  const sink = new ScriptedSink();
+  let attempts = 0;
+  sink.open_ = () => {
+    attempts++;
+    if (attempts < 5) throw new SinkError(RETRY);
+    if (attempts === 5) throw new TypeError("a fault of ours");
+  };
+  sink.answer = (batch, count) => {
+    if (count === 1) throw new TypeError("another one");
+    return delivered(batch.length);
+  };
+  await forwardAll(journal, sink);
+  assert.equal(attempts, 7);
+});
+
+Deno.test("Forwarder notices that the link is gone while nothing is to be sent", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 1);
+  const sink = new ScriptedSink();
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  await untilDelivered(journal);
+  const again = Promise.withResolvers<void>();
+  sink.open_ = () => again.resolve();
+  sink.closed.resolve(RETRY);
+  await again.promise;
+  assert.equal(sink.opened.length, 2);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+  assert.equal(sink.disposed, 2);
+});
+
+Deno.test("Forwarder keeps everything while it is blocked", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 5);
+  const sink = new ScriptedSink();
+  let refusals = 0;
+  sink.answer = (batch) =>
+    refusals++ < 3
+      ? {
+        done: 0,
+        rejected: [],
+        parked: [],
+        failure: { kind: "blocked", message: "401", hint: "Set the token" },
+      }
+      : delivered(batch.length);
+  await forwardAll(journal, sink);
+  assert.equal(journal.standings()[0]?.ledger.delivered, 5);
+  assert.deepEqual(journal.standings()[0]?.ledger.dropped, {});
+});
+
+Deno.test("Forwarder tries parked readings again until they are taken", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 2);
+  const sink = new ScriptedSink();
+  let refusals = 0;
+  sink.answer = (batch) => {
+    if (batch[0]?.seq !== 1 || refusals++ >= 2) {
+      return delivered(batch.length);
+    }
+    const parked = batch.flatMap((row) =>
+      row.readings.map((reading) => ({ row, reading, reason: "ACL" }))
+    );
+    return { done: batch.length, rejected: [], parked };
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  const writer = new Writer(journal);
+  while (journal.cursor("mqtt").waiting > 0) {
+    await writer.append({});
+    await nextTurn();
+  }
+  const tries = sink.batches.filter(([first]) => first === 1);
+  assert.deepEqual(tries, [[1, 2], [1, 2], [1, 2]]);
+  assert.equal(journal.standings()[0]?.ledger.delivered, 2);
+  assert.equal(journal.standings()[0]?.imbalance, 0);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+});
+
+Deno.test("Forwarder delivers what is left when it is asked to stop, and leaves at the deadline", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 300);
+  const patient = new ScriptedSink();
+  const stopped = createForwarder(journal, patient);
+  const first = stopped.run();
+  patient.answer = (batch, count) => {
+    if (count === 1) stopped.stop(new AbortController().signal);
+    return delivered(batch.length);
+  };
+  await first;
+  assert.equal(journal.cursor("mqtt").waiting, 0);
+
+  await new Writer(journal).append({ a: 1 });
+  const stuck = new ScriptedSink();
+  const deadline = new AbortController();
+  const hurried = createForwarder(journal, stuck);
+  stuck.answer = () => {
+    hurried.stop(deadline.signal);
+    deadline.abort();
+    return new Promise(() => {});
+  };
+  await hurried.run();
+  assert.equal(stuck.disposed, 1);
+  assert.equal(journal.cursor("mqtt").waiting, 1);
+});
+
+Deno.test("formatDuration says a time in an operator's words", () => {
+  assert.deepEqual(
+    [0, 850, 12_000, 200_000, 18_000_000, 200_000_000].map(formatDuration),
+    ["0 ms", "850 ms", "12 s", "3 min", "5 h", "2 d"],
+  );
+});

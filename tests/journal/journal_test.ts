@@ -1,0 +1,530 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Journal } from "../../lib/journal/journal.ts";
+import { openDatabase, rowChecksum, Store } from "../../lib/journal/store.ts";
+import {
+  delivered,
+  directDisk,
+  makeFolder,
+  openJournal,
+  START_US,
+  Writer,
+} from "./world.ts";
+
+const balanced = (journal: Journal) =>
+  journal.standings().forEach(({ name, imbalance }) =>
+    assert.equal(imbalance, 0, name)
+  );
+const standing = (journal: Journal, name: string) => {
+  const found = journal.standings().find((one) => one.name === name);
+  assert.ok(found);
+  return found;
+};
+
+Deno.test("Journal gives each sink every row in order, on its own time", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  const writer = new Writer(journal);
+  await writer.append({ "n1.t": 27.6, "n1.h": 54.1 }, { "n1.t": 27.7 });
+  const mqtt = journal.cursor("mqtt");
+  const rows = await mqtt.next(100);
+  assert.deepEqual(rows.map((row) => row.seq), [1, 2]);
+  assert.deepEqual(rows[0], {
+    seq: 1,
+    board: "",
+    timeUs: START_US + 1_000_000,
+    boardTs: null,
+    readings: [{ path: "n1.t", value: 27.6 }, { path: "n1.h", value: 54.1 }],
+    total: 2,
+  });
+  mqtt.settle(rows, delivered(2));
+  assert.equal(standing(journal, "mqtt").waiting, 0);
+  assert.equal(standing(journal, "influxdb").waiting, 3);
+  assert.deepEqual(await mqtt.next(100), []);
+  assert.equal((await journal.cursor("influxdb").next(100)).length, 2);
+  balanced(journal);
+});
+
+Deno.test("Journal gives nothing out before the disk has it", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const gate = Promise.withResolvers<void>();
+  let held = false;
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        if (commit.rows.length > 0 && !held) {
+          held = true;
+          await gate.promise;
+        }
+        return await disk.commit(commit);
+      },
+    },
+  });
+  const writer = new Writer(journal);
+  writer.enqueue({ "n1.t": 1 });
+  await Promise.resolve();
+  assert.deepEqual(await journal.cursor("mqtt").next(100), []);
+  gate.resolve();
+  await journal.flush();
+  assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
+});
+
+Deno.test("Journal commits together what gathered while the last commit was under way", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const sizes: number[] = [];
+  const gate = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        if (commit.rows.length > 0) {
+          sizes.push(commit.rows.length);
+          if (sizes.length === 1) await gate.promise;
+        }
+        return await disk.commit(commit);
+      },
+    },
+  });
+  const writer = new Writer(journal);
+  writer.enqueue({ "n1.t": 0 });
+  await Promise.resolve();
+  await Promise.resolve();
+  for (let i = 1; i <= 100; i++) writer.enqueue({ "n1.t": i });
+  gate.resolve();
+  await journal.flush();
+  assert.deepEqual(sizes, [1, 100]);
+});
+
+Deno.test("Journal goes on where it was after it was closed, in the worker too", async () => {
+  await using folder = await makeFolder();
+  for (const worker of [false, true]) {
+    await using journal = await openJournal(folder.path, { worker });
+    const writer = new Writer(journal);
+    const cursor = journal.cursor("mqtt");
+    const before = cursor.seq;
+    await writer.append({ "n1.t": 1 }, { "n1.t": 2 }, { "n1.t": 3 });
+    const rows = await cursor.next(2);
+    assert.deepEqual(rows.map((row) => row.seq), [before + 1, before + 2]);
+    cursor.settle(rows, delivered(2));
+    await cursor.next(1);
+    cursor.settle(await cursor.next(0), delivered(0));
+    cursor.giveBack();
+    cursor.settle(await cursor.next(1), delivered(1));
+    balanced(journal);
+  }
+  await using journal = await openJournal(folder.path);
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.deepEqual(
+    { received: ledger.received, delivered: ledger.delivered, waiting },
+    { received: 6, delivered: 6, waiting: 0 },
+  );
+  assert.equal(standing(journal, "influxdb").waiting, 6);
+  balanced(journal);
+});
+
+Deno.test("Journal gives out again what a sink gave back, with the same times", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await new Writer(journal).append({ "n1.t": 1 }, { "n1.t": 2 });
+  const cursor = journal.cursor("influxdb");
+  const first = await cursor.next(100);
+  cursor.settle(first, delivered(1));
+  cursor.giveBack();
+  assert.deepEqual(await cursor.next(100), first.slice(1));
+});
+
+Deno.test("Journal books readings that never got a row, for every sink", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  const writer = new Writer(journal);
+  await writer.board.append([
+    writer.packet({ "n1.h": 54.1 }, [
+      { path: "n1.t", value: "2795", reason: "implausible" },
+      { path: "n1.g", value: "NaN", reason: "not_a_number" },
+    ]),
+  ], 10);
+  await journal.flush();
+  for (const name of ["mqtt", "influxdb"]) {
+    const { ledger, waiting } = standing(journal, name);
+    assert.deepEqual(ledger.dropped, { implausible: 1, not_a_number: 1 });
+    assert.equal(ledger.received, 3);
+    assert.equal(waiting, 1);
+  }
+  balanced(journal);
+});
+
+Deno.test("Journal drops what exceeds its memory while the disk stands, and books it as overrun", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const gate = Promise.withResolvers<void>();
+  let wait = false;
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        if (wait) await gate.promise;
+        return await disk.commit(commit);
+      },
+    },
+  });
+  const writer = new Writer(journal);
+  wait = true;
+  // 8 MiB at some 110 bytes each are some 76,000 packets.
+  const packets = Array.from({ length: 100_000 }, () => ({ "n1.t": 27.6 }));
+  writer.enqueue(...packets);
+  gate.resolve();
+  await journal.flush();
+  const { ledger, waiting } = standing(journal, "mqtt");
+  const overrun = ledger.dropped.overrun ?? 0;
+  assert.ok(overrun > 20_000 && overrun < 30_000, String(overrun));
+  assert.equal(waiting, 100_000 - overrun);
+  assert.equal(journal.committedSeq, waiting);
+  balanced(journal);
+});
+
+Deno.test("Journal asks a writer to wait while more than its capacity waits, but not for ever", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const gate = Promise.withResolvers<void>();
+  let wait = false;
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        if (wait) await gate.promise;
+        return await disk.commit(commit);
+      },
+    },
+  });
+  const writer = new Writer(journal);
+  wait = true;
+  const packets = Array.from({ length: 20 }, () => writer.packet({ a: 1 }));
+  await writer.board.append(packets.slice(0, 10), 10);
+  const before = performance.now();
+  await writer.board.append(packets.slice(10), 10);
+  assert.ok(performance.now() - before < 1000);
+  gate.resolve();
+});
+
+Deno.test("Journal tries a failed commit again and forgets nothing", async () => {
+  await using folder = await makeFolder();
+  const store = new Store();
+  let failures = 2;
+  const commit = store.commit.bind(store);
+  store.commit = (what) => {
+    if (what.rows.length > 0 && failures-- > 0) throw new Error("disk is full");
+    return commit(what);
+  };
+  await using journal = await openJournal(folder.path, {
+    disk: directDisk(store),
+    retryMs: 1,
+  });
+  const writer = new Writer(journal);
+  await writer.append({ "n1.t": 1 }, { "n1.t": 2 });
+  assert.equal(failures, -1);
+  assert.equal((await journal.cursor("mqtt").next(10)).length, 2);
+  balanced(journal);
+});
+
+Deno.test("Journal knows the newest value of each reading, after a restart too", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append({ a: 1, b: 2 }, { a: 3 });
+  }
+  await using journal = await openJournal(folder.path);
+  assert.deepEqual([...journal.latest()], [
+    { board: "", path: "a", seq: 2, value: 3 },
+    { board: "", path: "b", seq: 1, value: 2 },
+  ]);
+  const [first, second] = await journal.cursor("mqtt").next(10);
+  assert.ok(first && second);
+  assert.equal(journal.isNewest(first, "a"), false);
+  assert.equal(journal.isNewest(first, "b"), true);
+  assert.equal(journal.isNewest(second, "a"), true);
+});
+
+Deno.test("Journal keeps a refused reading among the rejects and counts it", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    const writer = new Writer(journal);
+    writer.board.reject("JSON sent via VCP: {", "The braces do not close");
+    await writer.append({ "n1.t": 1, "n1.h": 2 });
+    const cursor = journal.cursor("influxdb");
+    const rows = await cursor.next(10);
+    const [row] = rows;
+    assert.ok(row?.readings[0]);
+    cursor.settle(rows, {
+      done: 1,
+      rejected: [{ row, reading: row.readings[0], reason: "conflict" }],
+      parked: [],
+    });
+    assert.equal(standing(journal, "influxdb").ledger.dropped.rejected, 1);
+    balanced(journal);
+  }
+  using db = openDatabase(join(folder.path, "journal.db"), { readOnly: true });
+  assert.deepEqual(
+    db.prepare("SELECT origin, reason, body FROM rejects ORDER BY id").all()
+      .map((row) => ({ ...row })),
+    [
+      {
+        origin: "source",
+        reason: "The braces do not close",
+        body: "JSON sent via VCP: {",
+      },
+      { origin: "influxdb", reason: "conflict", body: '{"n1.t":1}' },
+    ],
+  );
+});
+
+Deno.test("Journal parks a reading, lets the rest pass and gives it out again", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append({ a: 1, b: 2 }, { a: 3, b: 4 });
+    const cursor = journal.cursor("mqtt");
+    const rows = await cursor.next(10);
+    cursor.settle(rows, {
+      done: 2,
+      rejected: [],
+      parked: rows.flatMap((row) =>
+        row.readings.slice(1).map((reading) => ({
+          row,
+          reading,
+          reason: "Not authorized",
+        }))
+      ),
+    });
+    assert.equal(cursor.seq, 2);
+    assert.equal(cursor.waiting, 2);
+    balanced(journal);
+  }
+  await using journal = await openJournal(folder.path);
+  const cursor = journal.cursor("mqtt");
+  const parked = await cursor.parked();
+  assert.ok(parked);
+  assert.deepEqual(
+    parked.rows.map(({ seq, timeUs, readings }) => ({ seq, timeUs, readings })),
+    [
+      {
+        seq: 1,
+        timeUs: START_US + 1_000_000,
+        readings: [{ path: "b", value: 2 }],
+      },
+      {
+        seq: 2,
+        timeUs: START_US + 2_000_000,
+        readings: [{ path: "b", value: 4 }],
+      },
+    ],
+  );
+  const [, second] = parked.rows;
+  assert.ok(second?.readings[0]);
+  parked.settle({
+    done: 2,
+    rejected: [],
+    parked: [{ row: second, reading: second.readings[0], reason: "still" }],
+  });
+  assert.equal(cursor.waiting, 1);
+  assert.deepEqual((await cursor.parked())?.rows.map((row) => row.seq), [2]);
+  balanced(journal);
+});
+
+Deno.test("Journal gives up the oldest rows when it is full, books them, and never repeats a number", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path, {
+    maxBytes: 400 * 1024,
+  });
+  const writer = new Writer(journal);
+  const mqtt = journal.cursor("mqtt");
+  const values = { "n1.t": 27.6, "n1.h": 54.1, "n1.g": 84_190 };
+  for (let i = 0; i < 40; i++) {
+    await writer.append(...Array.from({ length: 250 }, () => values));
+    const rows = await mqtt.next(1e6);
+    mqtt.settle(rows, delivered(rows.length));
+  }
+  while (standing(journal, "influxdb").ledger.dropped.evicted === undefined) {
+    await journal.flush();
+  }
+  await journal.flush();
+  const file = await Deno.stat(join(folder.path, "journal.db"));
+  assert.ok(file.size < 1024 * 1024, String(file.size));
+  assert.equal(standing(journal, "mqtt").ledger.delivered, 30_000);
+  const influxdb = journal.cursor("influxdb");
+  const seqs: number[] = [];
+  for (let rows; (rows = await influxdb.next(5000)).length > 0;) {
+    influxdb.settle(rows, delivered(rows.length));
+    seqs.push(...rows.map((row) => row.seq));
+  }
+  assert.equal(seqs.at(-1), 10_000);
+  assert.equal(new Set(seqs).size, seqs.length);
+  const { ledger, waiting } = standing(journal, "influxdb");
+  assert.equal(waiting, 0);
+  assert.equal(ledger.delivered, seqs.length * 3);
+  assert.equal(ledger.delivered + (ledger.dropped.evicted ?? 0), 30_000);
+  assert.equal(ledger.dropped.corrupt, undefined);
+  balanced(journal);
+});
+
+Deno.test("Journal deletes delivered rows by age, the undelivered never", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append({ a: 1 }, { a: 2 }, { a: 3 }, { a: 4 });
+    for (const [name, count] of [["mqtt", 4], ["influxdb", 2]] as const) {
+      const cursor = journal.cursor(name);
+      cursor.settle(await cursor.next(count), delivered(count));
+    }
+  }
+  const disk = directDisk();
+  const deleted = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    historyS: 60,
+    now: () => START_US + 3600e6,
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        const result = await disk.commit(commit);
+        if (commit.deleted !== null) deleted.resolve();
+        return result;
+      },
+    },
+  });
+  await deleted.promise;
+  assert.deepEqual(
+    (await disk.oldest(10)).map((row) => row.seq),
+    [3, 4],
+  );
+  balanced(journal);
+});
+
+Deno.test("Journal starts a new sink where the configuration says and lets a removed one hold nothing back", async () => {
+  await using folder = await makeFolder();
+  const mqtt = { name: "mqtt", target: "a", startAt: "now" } as const;
+  const influxdb = {
+    name: "influxdb",
+    target: "b",
+    startAt: "oldest",
+  } as const;
+  {
+    await using journal = await openJournal(folder.path, { sinks: [mqtt] });
+    await new Writer(journal).append({ a: 1 }, { a: 2 });
+    const cursor = journal.cursor("mqtt");
+    cursor.settle(await cursor.next(1), delivered(1));
+  }
+  {
+    await using journal = await openJournal(folder.path, { sinks: [influxdb] });
+    assert.equal(standing(journal, "influxdb").waiting, 2);
+    assert.throws(() => journal.cursor("mqtt"), /knows no sink "mqtt"/);
+    await new Writer(journal, "", START_US + 60e6).append({ a: 3 });
+    balanced(journal);
+  }
+  await using journal = await openJournal(folder.path, {
+    sinks: [mqtt, influxdb, { ...mqtt, name: "mqtt2" }],
+  });
+  assert.deepEqual(
+    (await journal.cursor("mqtt").next(10)).map((row) => row.seq),
+    [2, 3],
+  );
+  assert.equal(standing(journal, "mqtt").ledger.received, 3);
+  assert.equal(standing(journal, "mqtt2").waiting, 0);
+  balanced(journal);
+});
+
+Deno.test("Journal counts a board's lines over its runs", async () => {
+  await using folder = await makeFolder();
+  for (let run = 0; run < 2; run++) {
+    await using journal = await openJournal(folder.path);
+    const writer = new Writer(journal);
+    writer.counts.lines += 5;
+    writer.counts.other += 5;
+    await writer.append({ a: 1 });
+  }
+  using db = openDatabase(join(folder.path, "journal.db"), { readOnly: true });
+  assert.deepEqual(
+    {
+      ...db.prepare("SELECT lines, packets, rejects, other FROM boards").get(),
+    },
+    { lines: 12, packets: 2, rejects: 0, other: 10 },
+  );
+});
+
+Deno.test("Journal gives no time twice when the clock was set back a little over a restart", async () => {
+  await using folder = await makeFolder();
+  const times: number[] = [];
+  for (const offsetUs of [START_US, START_US + 500_000, START_US + 900_000]) {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal, "", offsetUs).append({ a: 1 });
+    const cursor = journal.cursor("mqtt");
+    const rows = await cursor.next(10);
+    times.push(...rows.map((row) => row.timeUs));
+    cursor.settle(rows, delivered(rows.length));
+  }
+  assert.equal(times.length, 3);
+  assert.deepEqual(times, [...new Set(times)].sort((a, b) => a - b));
+});
+
+Deno.test("Journal writes a checksum with each row", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append({ "n1.t": 27.6 });
+  }
+  using db = openDatabase(join(folder.path, "journal.db"), { readOnly: true });
+  const row = db.prepare("SELECT * FROM packets").get();
+  assert.ok(row);
+  assert.equal(
+    row["crc"],
+    rowChecksum({
+      seq: 1,
+      board: 1,
+      epoch: 1,
+      monoUs: 1_000_000,
+      boardTs: null,
+      readings: 1,
+      total: 1,
+      body: '{"n1.t":27.6}',
+    }),
+  );
+});
+
+Deno.test("Journal refuses a file of a newer version and says what to do", async () => {
+  await using folder = await makeFolder();
+  {
+    await using _journal = await openJournal(folder.path);
+  }
+  {
+    using db = openDatabase(join(folder.path, "journal.db"));
+    db.exec("PRAGMA user_version=99");
+  }
+  await assert.rejects(openJournal(folder.path), (error: Error) => {
+    assert.match(String(error.cause), /newer version.*schema is 99/);
+    return true;
+  });
+});
+
+Deno.test("Journal keeps at most 2 MiB of rejects, the newest", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    const writer = new Writer(journal);
+    for (let i = 0; i < 8; i++) {
+      for (let k = 0; k < 60; k++) {
+        writer.board.reject(`${i} ${"x".repeat(8000)}`, "broken");
+      }
+      await journal.flush();
+    }
+  }
+  using db = openDatabase(join(folder.path, "journal.db"), { readOnly: true });
+  const { bytes, oldest } = {
+    ...db.prepare(
+      "SELECT sum(length(body)) AS bytes, min(body) AS oldest FROM rejects",
+    ).get(),
+  };
+  assert.ok(Number(bytes) > 1.9e6 && Number(bytes) < 2.1e6, String(bytes));
+  assert.equal(String(oldest).slice(0, 1), "3");
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { chooseRows, DELETE_CHUNK } from "../../lib/journal/retention.ts";
+
+const rows = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, i) => ({
+    seq: first + i,
+    readings: 9,
+    epoch: 1,
+    monoUs: (first + i) * 1e6,
+  }));
+const seqs = (chosen: { seq: number }[]) => chosen.map((row) => row.seq);
+const always = () => true;
+const never = () => false;
+
+Deno.test("Retention by age takes only what every sink has delivered", () => {
+  const chosen = chooseRows({
+    oldest: rows(1, 10),
+    newest: 10,
+    pins: [{ from: 6, to: 6 }, { from: 4, to: 8 }],
+    full: false,
+    expired: always,
+  });
+  assert.deepEqual(seqs(chosen), [1, 2, 3, 4]);
+});
+
+Deno.test("Retention by age stops at the first row that is young enough", () => {
+  const chosen = chooseRows({
+    oldest: rows(1, 10),
+    newest: 10,
+    pins: [{ from: 9, to: 9 }],
+    full: false,
+    expired: (row) => row.monoUs < 3e6,
+  });
+  assert.deepEqual(seqs(chosen), [1, 2]);
+});
+
+Deno.test("Retention by size takes the oldest, delivered or not, but nothing in a sink's hands", () => {
+  const chosen = chooseRows({
+    oldest: rows(1, 10),
+    newest: 10,
+    pins: [{ from: 0, to: 3 }, { from: 9, to: 9 }],
+    full: true,
+    expired: never,
+  });
+  assert.deepEqual(seqs(chosen), [4, 5, 6, 7, 8, 9]);
+});
+
+Deno.test("Retention takes one unbroken stretch at a time", () => {
+  const chosen = chooseRows({
+    oldest: rows(1, 10),
+    newest: 10,
+    pins: [{ from: 3, to: 6 }],
+    full: true,
+    expired: never,
+  });
+  assert.deepEqual(seqs(chosen), [1, 2, 3]);
+});
+
+Deno.test("Retention never takes the newest row, and takes nothing from a journal that has room", () => {
+  const question = {
+    oldest: rows(1, 3),
+    newest: 3,
+    pins: [{ from: 3, to: 3 }],
+  };
+  assert.deepEqual(
+    seqs(chooseRows({ ...question, full: true, expired: always })),
+    [1, 2],
+  );
+  assert.deepEqual(
+    chooseRows({ ...question, full: false, expired: never }),
+    [],
+  );
+});
+
+Deno.test("Retention takes at most one chunk at a time", () => {
+  const chosen = chooseRows({
+    oldest: rows(1, 3000),
+    newest: 3000,
+    pins: [],
+    full: true,
+    expired: never,
+  });
+  assert.equal(chosen.length, DELETE_CHUNK);
+});

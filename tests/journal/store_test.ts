@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openDatabase, readState, Store } from "../../lib/journal/store.ts";
+import { makeFolder } from "./world.ts";
+
+const EMPTY = {
+  rows: [],
+  epochs: [],
+  boards: [],
+  sinks: [],
+  rejects: [],
+  parked: [],
+  unparked: [],
+  deleted: null,
+  durable: true,
+};
+const row = (seq: number) => ({
+  seq,
+  board: 1,
+  epoch: 1,
+  monoUs: seq,
+  boardTs: null,
+  readings: 1,
+  total: seq,
+  body: '{"a":1}',
+});
+
+Deno.test("Store writes a commit whole or not at all", async () => {
+  await using folder = await makeFolder();
+  const store = new Store();
+  store.open(join(folder.path, "journal.db"));
+  store.commit({ ...EMPTY, rows: [row(1)] });
+  // The second row's number is taken, so the first must not stay either.
+  assert.throws(() => store.commit({ ...EMPTY, rows: [row(2), row(1)] }));
+  assert.deepEqual(store.read(0, 10).map(({ seq }) => seq), [1]);
+  store.commit({ ...EMPTY, rows: [row(2)] });
+  assert.deepEqual(store.read(1, 10).map((one) => ({ ...one })), [row(2)]);
+  store.close();
+});
+
+Deno.test("Store can be read by another connection while it is open, and leaves one file when closed", async () => {
+  await using folder = await makeFolder();
+  const path = join(folder.path, "journal.db");
+  const store = new Store();
+  store.open(path);
+  store.commit({ ...EMPTY, rows: [row(1), row(2)] });
+  {
+    using db = openDatabase(path, { readOnly: true });
+    assert.equal(readState(db).newest?.seq, 2);
+  }
+  store.commit({ ...EMPTY, rows: [row(3)] });
+  store.close();
+  const files = (await Array.fromAsync(Deno.readDir(folder.path)))
+    .map(({ name }) => name);
+  assert.deepEqual(files, ["journal.db"]);
+});

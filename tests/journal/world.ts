@@ -1,0 +1,122 @@
+/**
+ * A journal for tests: a folder of its own, and the disk in the same thread or in its worker.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { AsyncDisk, Disk } from "../../lib/journal/disk.ts";
+import { Journal, type JournalOptions } from "../../lib/journal/journal.ts";
+import type { TimedPacket } from "../../lib/journal/journal.ts";
+import { Store } from "../../lib/journal/store.ts";
+import { WorkerDisk } from "../../lib/journal/worker_disk.ts";
+import type { Outcome } from "../../lib/sink/sink.ts";
+
+/** Microseconds at which these tests take place. */
+export const START_US = 1_700_000_000_000_000;
+
+/** SQLite in this thread; each method may be replaced to make it fail. */
+export function directDisk(store: Disk = new Store()): AsyncDisk {
+  const call = <M extends keyof Disk>(method: M) =>
+  (
+    ...args: unknown[]
+  ): Promise<never> => {
+    const run = store[method] as (...args: unknown[]) => never;
+    return new Promise((resolve) => resolve(run.apply(store, args)));
+  };
+  return {
+    open: call("open"),
+    commit: call("commit"),
+    read: call("read"),
+    oldest: call("oldest"),
+    parked: call("parked"),
+    oldestParked: call("oldestParked"),
+    close: call("close"),
+  };
+}
+
+/** A folder that is gone when the test ends. */
+export async function makeFolder(): Promise<
+  AsyncDisposable & { path: string }
+> {
+  const path = await Deno.makeTempDir({ prefix: "journal-" });
+  return {
+    path,
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+}
+
+/** Opens a journal in `folder` with the sinks "mqtt" and "influxdb" unless told otherwise. */
+export function openJournal(
+  folder: string,
+  options: Partial<JournalOptions> & { worker?: boolean } = {},
+): Promise<Journal> {
+  const { worker = false, ...rest } = options;
+  return Journal.open({
+    disk: worker ? new WorkerDisk() : directDisk(),
+    path: join(folder, "journal.db"),
+    maxBytes: 64 * 1024 * 1024,
+    historyS: 30 * 86_400,
+    sinks: [
+      { name: "mqtt", target: "broker/iiot", startAt: "oldest" },
+      { name: "influxdb", target: "server/bucket", startAt: "oldest" },
+    ],
+    bootId: "boot",
+    now: () => START_US,
+    ...rest,
+  });
+}
+
+/** Appends to one board, one packet a second from {@linkcode START_US} on. */
+export class Writer {
+  readonly #journal: Journal;
+  readonly #board;
+  readonly #epoch: number;
+  readonly counts = { lines: 0, packets: 0, rejects: 0, other: 0 };
+  #monoUs = 0;
+
+  constructor(journal: Journal, board = "", offsetUs = START_US) {
+    this.#journal = journal;
+    this.#board = journal.board(board, this.counts);
+    this.#epoch = journal.openEpoch({ offsetUs, monoUs: 0 });
+  }
+
+  /** Appends packets of these readings, and comes when they are committed. */
+  async append(...packets: Record<string, number>[]): Promise<void> {
+    this.enqueue(...packets);
+    await this.#journal.flush();
+  }
+
+  /** Appends without waiting. */
+  enqueue(...packets: Record<string, number>[]): void {
+    void this.#board.append(packets.map((values) => this.packet(values)), 1e9);
+  }
+
+  packet(
+    values: Record<string, number>,
+    dropped: TimedPacket["packet"]["dropped"] = [],
+  ): TimedPacket {
+    this.counts.lines++;
+    this.counts.packets++;
+    return {
+      packet: {
+        boardTs: null,
+        readings: Object.entries(values).map(([path, value]) => ({
+          path,
+          value,
+        })),
+        dropped,
+      },
+      at: { epoch: this.#epoch, monoUs: this.#monoUs += 1_000_000 },
+    };
+  }
+
+  get board() {
+    return this.#board;
+  }
+}
+
+/** An outcome in which the first `done` rows are delivered. */
+export function delivered(done: number): Outcome {
+  return { done, rejected: [], parked: [] };
+}
