@@ -1,0 +1,175 @@
+/**
+ * config.toml into a `Config`, or into every fault it has.
+ *
+ * The way: TOML → `${NAME}` expanded → secrets filled in → schema → paths resolved. Each step adds
+ * to one list of complaints, so an operator mends a file once and not fault by fault; only a text
+ * that is no TOML ends at its first fault.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import {
+  type Complaint,
+  ConfigError,
+  describeFileError,
+  locate,
+} from "./fault.ts";
+import { describeIssue, nameOf, wanted } from "./messages.ts";
+import { type Config, createConfigSchema } from "./schema.ts";
+import { fillSecrets } from "./secrets.ts";
+import { TomlDocument, TomlError } from "./toml.ts";
+import { type Environment, expandVariables } from "./variables.ts";
+
+export { ConfigError, type Fault } from "./fault.ts";
+export { secretsOf } from "./secrets.ts";
+export type { Environment } from "./variables.ts";
+
+/** Options for {@linkcode loadConfig}. */
+export interface LoadConfigOptions extends Environment {
+  /** @default {Deno.readTextFile} */
+  readonly readTextFile?: (path: string) => Promise<string>;
+  /** No board is needed: the keys of the probe may be missing. @default {false} */
+  readonly simulate?: boolean;
+}
+
+/**
+ * Loads config.toml. Relative paths in it are relative to its folder and come out absolute.
+ *
+ * @throws {ConfigError} with every fault, if the file cannot be read or used
+ */
+export async function loadConfig(
+  path: string,
+  options: LoadConfigOptions,
+): Promise<Config> {
+  const { readTextFile = Deno.readTextFile } = options;
+  const document = parse(await read(path, readTextFile), path);
+  const complaints = checkLeaves(document, options);
+
+  const folder = dirname(resolve(path));
+  const data = document.data;
+  const add = (more: readonly Complaint[]) => {
+    // A value that is already complained of is not the one that the next step should look at.
+    const told = new Set(complaints.map(({ path }) => nameOf(path, data)));
+    complaints.push(
+      ...more.filter(({ path, at }) =>
+        at === "key" || !told.has(nameOf(path, data))
+      ),
+    );
+  };
+  const { complaints: unusable, origins } = await fillSecrets(data, {
+    ...options,
+    readTextFile,
+    folder,
+  });
+  add(unusable);
+  const result = createConfigSchema(options).safeParse(data, { error: wanted });
+  add(
+    (result.error?.issues ?? [])
+      .flatMap((issue) => describeIssue(issue, data, origins)),
+  );
+  if (complaints.length > 0 || result.data === undefined) {
+    throw new ConfigError(locate(complaints, path, document));
+  }
+  return resolvePaths(result.data, folder);
+}
+
+async function read(
+  path: string,
+  readTextFile: (path: string) => Promise<string>,
+): Promise<string> {
+  try {
+    return await readTextFile(path);
+  } catch (error) {
+    const message =
+      `Cannot read the configuration: "${resolve(path)}" ${
+        describeFileError(error)
+      }` +
+      ": copy config.toml from the repository, or name another file with --config";
+    throw new ConfigError([{ file: path, line: 1, column: 1, message }], {
+      cause: error,
+    });
+  }
+}
+
+function parse(text: string, file: string): TomlDocument {
+  try {
+    return new TomlDocument(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = `Not valid TOML: ${error.message.toLowerCase()}`;
+    throw new ConfigError([{ file, ...error.place, message }], {
+      cause: error,
+    });
+  }
+}
+
+/** Expands the strings in `document`, and complains of values that no key takes. */
+function checkLeaves(
+  document: TomlDocument,
+  environment: Environment,
+): Complaint[] {
+  const complaints: Complaint[] = [];
+  for (const { path, node } of document.leaves) {
+    const complain = (message: string) =>
+      complaints.push({ path, message: `"${nameOf(path)}" ${message}` });
+    switch (node.kind) {
+      case "string":
+        try {
+          node.value = expandVariables(node.value, environment);
+        } catch (error) {
+          if (!(error instanceof RangeError)) throw error;
+          complain(error.message);
+        }
+        break;
+      case "integer":
+        // Beyond this, JavaScript's numbers are no longer exact: the value would be another one.
+        if (!Number.isSafeInteger(node.value)) {
+          complain(
+            `must be within ±${Number.MAX_SAFE_INTEGER}: it is ${node.number}`,
+          );
+        }
+        break;
+      case "offset-date-time":
+      case "local-date-time":
+      case "local-date":
+      case "local-time":
+        complain("must not be a date or time");
+    }
+  }
+  return complaints;
+}
+
+function resolvePaths(config: Config, folder: string): Config {
+  const { mqtt, influxdb, gateway, journal } = config;
+  return {
+    ...config,
+    ...(mqtt && {
+      mqtt: absolute(mqtt, folder, [
+        "password_file",
+        "ca_file",
+        "cert_file",
+        "key_file",
+      ]),
+    }),
+    ...(influxdb && { influxdb: absolute(influxdb, folder, ["token_file"]) }),
+    gateway: absolute(gateway, folder, ["firmware_path"]),
+    journal: absolute(journal, folder, ["folder"]),
+  };
+}
+
+/** A table with the paths under `keys` made absolute, where they are there. */
+function absolute<T extends object>(
+  table: T,
+  folder: string,
+  keys: readonly (keyof T)[],
+): T {
+  const result = { ...table };
+  for (const key of keys) {
+    const path = table[key];
+    if (typeof path === "string") {
+      result[key] = resolve(folder, path) as T[keyof T];
+    }
+  }
+  return result;
+}

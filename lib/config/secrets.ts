@@ -1,0 +1,156 @@
+/**
+ * Where the two secrets come from: the environment, a systemd credential, a file of their own, or
+ * config.toml, in this order.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { type Complaint, describeFileError } from "./fault.ts";
+import type { Config } from "./schema.ts";
+import { type Environment, lookUp } from "./variables.ts";
+
+interface Secret {
+  readonly table: "mqtt" | "influxdb";
+  readonly key: string;
+  /** The key that names a file. */
+  readonly fileKey: string;
+  readonly variable: string;
+  /** The file below `$CREDENTIALS_DIRECTORY`, see systemd.exec(5), `LoadCredential=`. */
+  readonly credential: string;
+}
+
+const SECRETS: readonly Secret[] = [
+  {
+    table: "mqtt",
+    key: "password",
+    fileKey: "password_file",
+    variable: "MQTT_PASSWORD",
+    credential: "mqtt_password",
+  },
+  {
+    table: "influxdb",
+    key: "token",
+    fileKey: "token_file",
+    variable: "INFLUXDB_TOKEN",
+    credential: "influxdb_token",
+  },
+];
+
+/** Options for {@linkcode fillSecrets}. */
+export interface FillSecretsOptions extends Environment {
+  /** Folder of config.toml. */
+  readonly folder: string;
+  readonly readTextFile: (path: string) => Promise<string>;
+}
+
+/** What {@linkcode fillSecrets} found. */
+export interface FilledSecrets {
+  readonly complaints: readonly Complaint[];
+  /** Where each secret comes from that does not stand in the file, by its key: `mqtt.password`. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/** Puts the secrets into `data`, the parsed document, where the schema looks for them. */
+export async function fillSecrets(
+  data: Record<string, unknown>,
+  options: FillSecretsOptions,
+): Promise<FilledSecrets> {
+  const complaints: Complaint[] = [];
+  const origins = new Map<string, string>();
+  for (const secret of SECRETS) {
+    const table = data[secret.table];
+    if (!isTable(table)) continue;
+    const name = `${secret.table}.${secret.key}`;
+    if (
+      table[secret.key] !== undefined && table[secret.fileKey] !== undefined
+    ) {
+      const message =
+        `"${name}" must not stand beside "${secret.table}.${secret.fileKey}"`;
+      complaints.push({ path: [secret.table, secret.key], message });
+    }
+    const found = await find(secret, table, options);
+    if (found === undefined) continue;
+    if ("fault" in found) {
+      const path = [secret.table, found.key];
+      complaints.push({ path, message: `"${path.join(".")}" ${found.fault}` });
+      // The fault is told; without a value the schema would miss the key as well.
+      table[secret.key] ??= "unreadable";
+    } else {
+      table[secret.key] = found.value;
+      origins.set(name, found.origin);
+    }
+  }
+  return { complaints, origins };
+}
+
+/** Every secret in `config`, so that logs can be cleaned of them: as written and as decoded. */
+export function secretsOf(config: Config): string[] {
+  const passwords = (config.mqtt?.broker_url ?? [])
+    .map((url) => new URL(url).password)
+    .flatMap((password) => [password, decodeURIComponent(password)]);
+  const all = [config.mqtt?.password, config.influxdb?.token, ...passwords];
+  return [...new Set(all)].filter((one): one is string => !!one);
+}
+
+type Found =
+  | { readonly value: string; readonly origin: string }
+  | { readonly fault: string; readonly key: string };
+
+async function find(
+  { key, fileKey, variable, credential }: Secret,
+  table: Record<string, unknown>,
+  options: FillSecretsOptions,
+): Promise<Found | undefined> {
+  const value = lookUp(variable, options);
+  if (value !== undefined) {
+    return { value, origin: `the environment variable ${variable}` };
+  }
+
+  const credentials = lookUp("CREDENTIALS_DIRECTORY", options);
+  if (credentials !== undefined) {
+    const read = await readSecret(join(credentials, credential), options);
+    if ("value" in read) {
+      return { ...read, origin: `the systemd credential ${credential}` };
+    }
+    // A unit is given the credentials that it asks for, and need not ask for this one.
+    if (!read.missing) {
+      return {
+        key,
+        fault: `must be in its systemd credential: ${read.reason}`,
+      };
+    }
+  }
+
+  const file = table[fileKey];
+  if (typeof file !== "string" || file === "") return undefined;
+  const read = await readSecret(resolve(options.folder, file), options);
+  if ("value" in read) return { ...read, origin: fileKey };
+  return {
+    key: fileKey,
+    fault: `must be a file with the secret in it: ${read.reason}`,
+  };
+}
+
+/** The secret in a file, without the line ends and the byte order mark that an editor adds. */
+async function readSecret(
+  path: string,
+  { readTextFile }: FillSecretsOptions,
+): Promise<{ value: string } | { reason: string; missing: boolean }> {
+  try {
+    const value = (await readTextFile(path)).replace(/^\uFEFF/, "").replace(
+      /[\r\n]+$/,
+      "",
+    );
+    return value === ""
+      ? { reason: `"${path}" is empty`, missing: false }
+      : { value };
+  } catch (error) {
+    const missing = error instanceof Deno.errors.NotFound;
+    return { reason: `"${path}" ${describeFileError(error)}`, missing };
+  }
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

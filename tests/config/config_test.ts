@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { ConfigError, loadConfig } from "../../lib/config/config.ts";
+import { faultsOf, load, MINIMAL, WITH_MQTT } from "./load.ts";
+
+const TESTDATA = new URL("../testdata/config/", import.meta.url);
+
+Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in every default", async () => {
+  const text = await Deno.readTextFile(new URL("guide.toml", TESTDATA));
+  assert.deepEqual(await load(text), {
+    mqtt: {
+      broker_url: ["mqtt://localhost:1883"],
+      client_id: "wk7-gateway",
+      topic_prefix: "iiot",
+      qos: 1,
+      retain: true,
+      keepalive_s: 15,
+      connect_timeout_s: 10,
+      ack_timeout_s: 15,
+      max_inflight: 1000,
+      live_within_s: 60,
+      start_at: "now",
+    },
+    influxdb: {
+      url: "http://localhost:8086",
+      org: "my-org",
+      bucket: "telemetry",
+      token: "my-super-secret-auth-token",
+      tags: {},
+      timeout_s: 20,
+      max_lines: 5000,
+      start_at: "oldest",
+    },
+    gateway: {
+      probe_id: "0483:374b:066DFF3833584B3043115433",
+      chip: "STM32F446RETx",
+      firmware_path:
+        "/etc/wk5-gateway-firmware/target/thumbv7em-none-eabihf/release/wk5-gateway-firmware",
+      channel_capacity: 100,
+      marker: "JSON sent via VCP: ",
+      max_line_bytes: 8192,
+      stop_timeout_s: 5,
+    },
+    journal: {
+      folder: "/etc/gateway/journal",
+      max_megabytes: 64,
+      history_s: 30 * 86_400,
+    },
+    broker: { host: "127.0.0.1", port: 1883 },
+    log: { level: "info", format: "text" },
+    metrics: [],
+  });
+});
+
+for await (const { name } of Deno.readDir(TESTDATA)) {
+  if (!name.endsWith(".txt")) continue;
+  const toml = name.replace(".txt", ".toml");
+  Deno.test(`loadConfig lists every fault of ${toml}`, async () => {
+    const text = await Deno.readTextFile(new URL(toml, TESTDATA));
+    const expected = await Deno.readTextFile(new URL(name, TESTDATA));
+    const faults = await faultsOf(text);
+    assert.deepEqual(faults, expected.trimEnd().split("\n"));
+    assert.doesNotMatch(faults.join("\n"), /geheim|hunter2/);
+  });
+}
+
+Deno.test("loadConfig gives each fault its file, line and column apart", async () => {
+  await assert.rejects(
+    load(MINIMAL + "max_lines = 0\n"),
+    (error) => {
+      assert(error instanceof ConfigError);
+      assert.deepEqual(error.faults, [{
+        file: "/etc/gateway/config.toml",
+        line: 8,
+        column: 13,
+        message: '"influxdb.max_lines" must be at least 1: it is 0',
+      }]);
+      return true;
+    },
+  );
+});
+
+Deno.test("loadConfig takes a byte order mark and CRLF, and its places stay right", async () => {
+  const windows = (text: string) => "\uFEFF" + text.replaceAll("\n", "\r\n");
+  assert.deepEqual(await load(windows(MINIMAL)), await load(MINIMAL));
+  assert.deepEqual(
+    await faultsOf(windows("qos = 1\n" + MINIMAL + "max_lines = 0\n")),
+    [
+      'config.toml:1:1: "qos" is not known: it belongs to [mqtt]',
+      'config.toml:9:13: "influxdb.max_lines" must be at least 1: it is 0',
+    ],
+  );
+});
+
+Deno.test("loadConfig answers thousands of nested brackets with a fault", async () => {
+  for (const [open, close] of [["[", "]"], ["{a=", "}"]] as const) {
+    for (const depth of [101, 3000, 50_000]) {
+      const [fault, ...rest] = await faultsOf(
+        `a = ${open.repeat(depth)}1${close.repeat(depth)}`,
+      );
+      assert.match(
+        fault!,
+        /^config\.toml:1:\d+: Not valid TOML: is nested too deeply$/,
+      );
+      assert.deepEqual(rest, []);
+    }
+  }
+});
+
+Deno.test("loadConfig says what to do when there is no file", async () => {
+  const path = await Deno.makeTempDir();
+  await Deno.remove(path);
+  const options = { env: () => undefined, hostname: () => "" };
+  await assert.rejects(loadConfig(`${path}/config.toml`, options), {
+    name: "ConfigError",
+    message: `${path}/config.toml:1:1: Cannot read the configuration: ` +
+      `"${path}/config.toml" does not exist: copy config.toml from the repository, ` +
+      `or name another file with --config`,
+  });
+});
+
+Deno.test("loadConfig makes paths absolute from the folder of config.toml", async () => {
+  const text = WITH_MQTT + `
+ca_file = "tls/ca.pem"
+cert_file = "/tls/cert.pem"
+key_file = "../key.pem"
+password_file = "secrets/mqtt"
+[journal]
+folder = "data/journal"
+`;
+  const config = await load(text, {
+    files: { "/etc/gateway/secrets/mqtt": "p" },
+  });
+  assert.equal(config.mqtt?.ca_file, "/etc/gateway/tls/ca.pem");
+  assert.equal(config.mqtt?.cert_file, "/tls/cert.pem");
+  assert.equal(config.mqtt?.key_file, "/etc/key.pem");
+  assert.equal(config.mqtt?.password_file, "/etc/gateway/secrets/mqtt");
+  assert.equal(config.journal.folder, "/etc/gateway/data/journal");
+});
+
+Deno.test("loadConfig resolves a relative config.toml against the current folder", async () => {
+  const config = await load(MINIMAL, { path: "conf/config.toml" });
+  assert.equal(config.journal.folder, `${Deno.cwd()}/conf/journal`);
+});
+
+Deno.test("loadConfig asks for no board with simulate or a command", async () => {
+  const [head, table] = MINIMAL.trim().split('gateway.command = ["true"]');
+  assert.equal((await faultsOf(`${head}${table}`)).length, 3);
+  const simulated = await load(`${head}${table}`, { simulate: true });
+  assert.equal(simulated.gateway.probe_id, undefined);
+  const commanded = await load(MINIMAL);
+  assert.deepEqual(commanded.gateway.command, ["true"]);
+});
+
+Deno.test("loadConfig takes one broker URL or ten, in one form", async () => {
+  const urls = async (value: string) =>
+    (await load(WITH_MQTT.replace('"mqtt://localhost:1883"', value))).mqtt
+      ?.broker_url;
+  assert.deepEqual(await urls('"mqtts://me:p%40ss@host"'), [
+    "mqtts://me:p%40ss@host:8883",
+  ]);
+  assert.deepEqual(await urls('["tcp://a/", "ssl://[::1]:1"]'), [
+    "mqtt://a:1883",
+    "mqtts://[::1]:1",
+  ]);
+  const eleven = JSON.stringify(Array(11).fill("mqtt://a"));
+  await assert.rejects(
+    urls(eleven),
+    /"mqtt.broker_url" must have at most 10 entries/,
+  );
+  await assert.rejects(urls("[]"), /"mqtt.broker_url" must not be empty/);
+});
+
+Deno.test("loadConfig lays a metric over the built-in one and completes a new one", async () => {
+  const { metrics } = await load(
+    MINIMAL + `
+[[metric]]
+path = "n1.t"
+range = [0, 50]
+[[metric]]
+path = "n1.g"
+unit = ""
+[[metric]]
+path = "n3.co2"
+node = "node3"
+name = "co2"
+`,
+  );
+  assert.deepEqual(metrics, [
+    {
+      path: "n1.t",
+      node: "node1",
+      name: "temperature",
+      measurement: "temperature",
+      unit: "celsius",
+      retain: true,
+      range: [0, 50],
+    },
+    {
+      path: "n1.g",
+      node: "node1",
+      name: "gas_resistance",
+      measurement: "gas_resistance",
+      unit: null,
+      retain: true,
+      range: [0, 4_294_967_295],
+    },
+    {
+      path: "n3.co2",
+      node: "node3",
+      name: "co2",
+      measurement: "co2",
+      unit: null,
+      retain: true,
+      range: null,
+    },
+  ]);
+});
+
+Deno.test("loadConfig lets two metrics swap their names, whatever their order", async () => {
+  const swap = (...metrics: [path: string, name: string][]) =>
+    load(
+      MINIMAL + metrics.map(([path, name]) =>
+        `[[metric]]\npath = "${path}"\nname = "${name}"\nmeasurement = "${name}"\n`
+      ).join(""),
+    );
+  await swap(["n1.t", "humidity"], ["n1.h", "temperature"]);
+  await swap(["n1.h", "temperature"], ["n1.t", "humidity"]);
+  await assert.rejects(swap(["n1.h", "temperature"]), ConfigError);
+});

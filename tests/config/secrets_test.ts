@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { secretsOf } from "../../lib/config/config.ts";
+import {
+  faultsOf,
+  load,
+  type LoadOptions,
+  MINIMAL,
+  WITH_MQTT,
+} from "./load.ts";
+
+const FOLDER = "/run/credentials/gateway";
+const TOKEN_FILE = MINIMAL.replace(
+  'token = "file-token"',
+  'token_file = "secret"',
+);
+
+interface Case extends LoadOptions {
+  readonly from: string;
+  readonly text: string;
+  readonly token: string;
+}
+
+const CASES: readonly Case[] = [
+  { from: "the key", text: MINIMAL, token: "file-token" },
+  {
+    from: "its file, without line ends",
+    text: TOKEN_FILE,
+    files: { "/etc/gateway/secret": "\uFEFFone-token\r\n\n" },
+    token: "one-token",
+  },
+  {
+    from: "the systemd credential before key and file",
+    text: TOKEN_FILE,
+    env: { CREDENTIALS_DIRECTORY: FOLDER },
+    files: {
+      "/etc/gateway/secret": "one-token",
+      [`${FOLDER}/influxdb_token`]: "credential-token\n",
+    },
+    token: "credential-token",
+  },
+  {
+    from: "the environment before everything",
+    text: TOKEN_FILE,
+    env: { CREDENTIALS_DIRECTORY: FOLDER, INFLUXDB_TOKEN: "env-token" },
+    files: { [`${FOLDER}/influxdb_token`]: "credential-token" },
+    token: "env-token",
+  },
+  {
+    from: "the key where the variable is empty and the credential is not there",
+    text: MINIMAL,
+    env: { CREDENTIALS_DIRECTORY: FOLDER, INFLUXDB_TOKEN: "" },
+    token: "file-token",
+  },
+];
+
+for (const { from, text, token, ...options } of CASES) {
+  Deno.test(`The token comes from ${from}`, async () => {
+    assert.equal((await load(text, options)).influxdb?.token, token);
+  });
+}
+
+Deno.test("The password has the same sources as the token", async () => {
+  const credentials = { CREDENTIALS_DIRECTORY: FOLDER };
+  const files = { [`${FOLDER}/mqtt_password`]: "c", "/etc/gateway/p": "f" };
+  const passwordOf = async (text: string, env = {}) =>
+    (await load(text, { files, env })).mqtt?.password;
+  assert.equal(await passwordOf(WITH_MQTT), undefined);
+  assert.equal(await passwordOf(WITH_MQTT + 'password = "k"'), "k");
+  assert.equal(await passwordOf(WITH_MQTT + 'password_file = "p"'), "f");
+  assert.equal(
+    await passwordOf(WITH_MQTT + 'password_file = "p"', credentials),
+    "c",
+  );
+  assert.equal(
+    await passwordOf(WITH_MQTT + 'password = "k"', {
+      ...credentials,
+      MQTT_PASSWORD: "e",
+    }),
+    "e",
+  );
+});
+
+Deno.test("Secrets from outside do not bring a sink into being", async () => {
+  const config = await load(MINIMAL, { env: { MQTT_PASSWORD: "e" } });
+  assert.equal(config.mqtt, undefined);
+});
+
+Deno.test("A secret's file that cannot be used is one fault with its reason", async () => {
+  const faultWith = (found: string | Error) =>
+    faultsOf(TOKEN_FILE, { files: { "/etc/gateway/secret": found } });
+  const wanted =
+    'config.toml:7:14: "influxdb.token_file" must be a file with the secret in it: "/etc/gateway/secret"';
+  assert.deepEqual(await faultsOf(TOKEN_FILE), [`${wanted} does not exist`]);
+  assert.deepEqual(await faultWith("\n"), [`${wanted} is empty`]);
+  assert.deepEqual(await faultWith(new Deno.errors.PermissionDenied()), [
+    `${wanted} may not be read by this user`,
+  ]);
+  assert.deepEqual(await faultWith(new Deno.errors.IsADirectory()), [
+    `${wanted} is a folder`,
+  ]);
+  assert.deepEqual(
+    await faultsOf(MINIMAL, {
+      env: { CREDENTIALS_DIRECTORY: FOLDER },
+      files: { [`${FOLDER}/influxdb_token`]: "" },
+    }),
+    [`config.toml:7:9: "influxdb.token" must be in its systemd credential: "${FOLDER}/influxdb_token" is empty`],
+  );
+});
+
+Deno.test("A key and its file together are a fault, whatever the environment says", async () => {
+  const text = MINIMAL + 'token_file = "secret"\n';
+  const expected = [
+    'config.toml:7:9: "influxdb.token" must not stand beside "influxdb.token_file"',
+  ];
+  const files = { "/etc/gateway/secret": "t" };
+  assert.deepEqual(await faultsOf(text, { files }), expected);
+  assert.deepEqual(
+    await faultsOf(text, { env: { INFLUXDB_TOKEN: "e" } }),
+    expected,
+  );
+});
+
+Deno.test("A faulty secret from outside is named by its source, and not shown", async () => {
+  assert.deepEqual(
+    await faultsOf(MINIMAL, { env: { INFLUXDB_TOKEN: "zwei worte" } }),
+    [
+      'config.toml:7:9: "influxdb.token" (from the environment variable INFLUXDB_TOKEN) must be visible ASCII characters',
+    ],
+  );
+});
+
+Deno.test("secretsOf lists token, password and the passwords in URLs, as written and decoded", async () => {
+  const text = WITH_MQTT.replace(
+    '"mqtt://localhost:1883"',
+    '["mqtt://me:one%40two@a", "mqtt://me@b", "mqtt://c", "mqtts://me:plain@d"]',
+  ) + 'username = "me"\npassword = "pass"\n';
+  assert.deepEqual(secretsOf(await load(text)).toSorted(), [
+    "file-token",
+    "one%40two",
+    "one@two",
+    "pass",
+    "plain",
+  ]);
+  assert.deepEqual(secretsOf(await load(MINIMAL)), ["file-token"]);
+});
