@@ -12,6 +12,7 @@
  */
 
 import { getLogger, type Logger } from "@logtape/logtape";
+import { formatDuration } from "./duration.ts";
 import type { Cursor } from "./journal/cursor.ts";
 import type { Row } from "./model.ts";
 import {
@@ -44,6 +45,8 @@ export interface ForwarderOptions {
   readonly backoff: Pauses;
   /** Calls its argument after each commit; returns how to stop that. */
   onCommit(listener: () => void): () => void;
+  /** What could help while the server does not answer: `start it with …`. */
+  readonly hint?: string;
   /** A monotonic clock in milliseconds. @default {performance.now} */
   now?(): number;
   /** @default {60000} */
@@ -80,6 +83,7 @@ export class Forwarder {
   readonly #stop = new AbortController();
   #hurry = false;
   #connected = false;
+  #everConnected = false;
   #failure: Failure | undefined;
   #outage: Outage | undefined;
 
@@ -135,11 +139,7 @@ export class Forwarder {
         signal: this.#stop.signal,
         deliveredTo: cursor.seq,
       });
-      this.#connected = true;
-      this.#failure = undefined;
-      this.#log.debug("Connected: {description}", {
-        description: session.description,
-      });
+      this.#sayConnected(session.description);
       failure = await this.#serve(session);
     } catch (error) {
       failure = toFailure(error);
@@ -242,6 +242,14 @@ export class Forwarder {
     signal.removeEventListener("abort", wake);
   }
 
+  #sayConnected(description: string): void {
+    this.#connected = true;
+    this.#failure = undefined;
+    const level = this.#everConnected ? "debug" : "info";
+    this.#everConnected = true;
+    this.#log[level]("{description}", { description });
+  }
+
   #sayOutage(failure: Failure): void {
     this.#failure = failure;
     // While it lasts, only what asks the operator for something else is worth a further line.
@@ -254,11 +262,12 @@ export class Forwarder {
       said: failure.message,
     };
     if (known) return;
+    const hint = failure.kind === "blocked" ? failure.hint : this.#options.hint;
     this.#log.warn(
       "Cannot deliver: {message}. Readings are kept until it works{hint}",
       {
         message: failure.message,
-        hint: failure.kind === "blocked" ? `. ${failure.hint}` : "",
+        hint: hint === undefined ? "" : `. ${hint}`,
       },
     );
   }
@@ -291,18 +300,6 @@ function toFailure(error: unknown): Failure {
 
 function toOutcome(error: unknown): Outcome {
   return { done: 0, rejected: [], parked: [], failure: toFailure(error) };
-}
-
-/** Milliseconds in an operator's words: `850 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
-export function formatDuration(ms: number): string {
-  const units: [string, number][] = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["min", 60_000],
-    ["s", 1000],
-  ];
-  const [unit, size] = units.find(([, size]) => ms >= 2 * size) ?? ["ms", 1];
-  return `${Math.round(ms / size)} ${unit}`;
 }
 
 /** Wakes one waiter; a ring that nobody waits for is kept for the next. */

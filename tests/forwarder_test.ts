@@ -260,10 +260,3 @@ Deno.test("Forwarder delivers what is left when it is asked to stop, and leaves 
   assert.equal(stuck.disposed, 1);
   assert.equal(journal.cursor("mqtt").waiting, 1);
 });
-
-Deno.test("formatDuration says a time in an operator's words", () => {
-  assert.deepEqual(
-    [0, 850, 12_000, 200_000, 18_000_000, 200_000_000].map(formatDuration),
-    ["0 ms", "850 ms", "12 s", "3 min", "5 h", "2 d"],
-  );
-});

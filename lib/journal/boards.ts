@@ -5,7 +5,7 @@
  */
 
 import type { Reading, Row } from "../model.ts";
-import type { BoardState, Latest } from "./disk.ts";
+import type { BoardState, Latest, LatestValue } from "./disk.ts";
 
 /** A board's line counts of one run; whoever counts goes on changing them. */
 export interface LineCounts {
@@ -24,6 +24,12 @@ export interface Board {
   /** What this run counts. */
   readonly counts: LineCounts;
   readonly latest: Latest;
+}
+
+/** A reading's newest value, and where it belongs. */
+export interface LatestReading extends Readonly<LatestValue> {
+  readonly board: string;
+  readonly path: string;
 }
 
 const NO_LINES: LineCounts = { lines: 0, packets: 0, rejects: 0, other: 0 };
@@ -63,15 +69,14 @@ export class Boards {
     return this.#byName.get(name)?.id ?? 0;
   }
 
-  /** Remembers the readings of the row `seq` as the newest. */
-  note(board: Board, seq: number, readings: readonly Reading[]): void {
+  /** Remembers the readings of a row as the newest. */
+  note(
+    board: Board,
+    { seq, timeUs }: Pick<Row, "seq" | "timeUs">,
+    readings: readonly Reading[],
+  ): void {
     for (const { path, value } of readings) {
-      const latest = board.latest[path];
-      if (latest === undefined) board.latest[path] = { seq, value };
-      else {
-        latest.seq = seq;
-        latest.value = value;
-      }
+      board.latest[path] = { seq, value, timeUs };
     }
   }
 
@@ -82,9 +87,7 @@ export class Boards {
   }
 
   /** The newest value of every reading of every board. */
-  *latest(): Iterable<
-    { board: string; path: string; seq: number; value: number }
-  > {
+  *latest(): Iterable<LatestReading> {
     for (const { name, latest } of this.#byName.values()) {
       for (const [path, newest] of Object.entries(latest)) {
         yield { board: name, path, ...newest };

@@ -36,7 +36,16 @@ export interface Epoch {
 }
 
 /** The newest value of each reading of a board, by path. */
-export type Latest = Record<string, { seq: number; value: number }>;
+export type Latest = Record<string, LatestValue>;
+
+/** A reading's newest value. */
+export interface LatestValue {
+  /** The row it stands in. */
+  seq: number;
+  value: number;
+  /** Microseconds since 1970. */
+  timeUs: number;
+}
 
 /** A board's lines, counted over all runs: lines = packets + rejects + other. */
 export interface BoardState {

@@ -18,7 +18,12 @@
 import { getLogger } from "@logtape/logtape";
 import type { EventTime, Row, TelemetryPacket } from "../model.ts";
 import { Accounts, type SinkRegistration } from "./accounts.ts";
-import { type Board, Boards, type LineCounts } from "./boards.ts";
+import {
+  type Board,
+  Boards,
+  type LatestReading,
+  type LineCounts,
+} from "./boards.ts";
 import { Committer } from "./committer.ts";
 import { Cursor, type CursorHost } from "./cursor.ts";
 import type { AsyncDisk, Commit, CommitResult, DiskState } from "./disk.ts";
@@ -249,10 +254,13 @@ export class Journal implements AsyncDisposable {
   }
 
   /** The newest value of every reading of every board. */
-  latest(): Iterable<
-    { board: string; path: string; seq: number; value: number }
-  > {
+  latest(): Iterable<LatestReading> {
     return this.#boards.latest();
+  }
+
+  /** Time of day in microseconds. @throws {Error} if the epoch is not in the journal */
+  timeUs({ epoch, monoUs }: EventTime): number {
+    return this.#timeUs(epoch, monoUs);
   }
 
   /** How the configured sinks stand. */
@@ -324,7 +332,11 @@ export class Journal implements AsyncDisposable {
       body,
     });
     this.#accounts.receive(readings);
-    this.#boards.note(board, seq, packet.readings);
+    this.#boards.note(
+      board,
+      { seq, timeUs: this.#newestTimeUs },
+      packet.readings,
+    );
   }
 
   #sayOverrun(): void {

@@ -237,8 +237,8 @@ Deno.test("Journal knows the newest value of each reading, after a restart too",
   }
   await using journal = await openJournal(folder.path);
   assert.deepEqual([...journal.latest()], [
-    { board: "", path: "a", seq: 2, value: 3 },
-    { board: "", path: "b", seq: 1, value: 2 },
+    { board: "", path: "a", seq: 2, value: 3, timeUs: START_US + 2_000_000 },
+    { board: "", path: "b", seq: 1, value: 2, timeUs: START_US + 1_000_000 },
   ]);
   const [first, second] = await journal.cursor("mqtt").next(10);
   assert.ok(first && second);

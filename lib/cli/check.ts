@@ -1,0 +1,66 @@
+/**
+ * `iiot-gateway check`
+ *
+ * @module
+ */
+
+import { checkInstallation } from "../check.ts";
+import type { Finding } from "../model.ts";
+import { childEnvironment } from "../source/program.ts";
+import { loadConfigFile } from "./config.ts";
+import { print, wantsColor } from "./terminal.ts";
+
+/** Options of the command. */
+export interface CheckCommandOptions {
+  /** Path of config.toml. */
+  readonly config: string;
+  /** Also write one point to InfluxDB. */
+  readonly writeTestPoint: boolean;
+}
+
+/**
+ * Prints a line for each thing it looks at.
+ *
+ * @returns the exit code: 0, or 1 if anything failed
+ * @throws {ConfigError} if the configuration is wrong
+ */
+export async function check(options: CheckCommandOptions): Promise<number> {
+  const config = await loadConfigFile(options.config);
+  const counts = { ok: 0, warning: 0, failed: 0 };
+  const show = (finding: Finding) => {
+    counts[finding.level]++;
+    print(formatFinding(finding, wantsColor(Deno.stdout)));
+  };
+  show({
+    level: "ok",
+    subject: "Configuration",
+    detail: `${options.config} is valid`,
+  });
+  const findings = checkInstallation({
+    config,
+    env: childEnvironment((name) => Deno.env.get(name)),
+    signal: AbortSignal.timeout(CHECK_WITHIN_MS),
+    writeTestPoint: options.writeTestPoint,
+  });
+  for await (const finding of findings) show(finding);
+  print(
+    `\n${counts.ok} ok, ${counts.warning} warnings, ${counts.failed} failed`,
+  );
+  return counts.failed > 0 ? 1 : 0;
+}
+
+/** The longest that all of it may take. */
+const CHECK_WITHIN_MS = 60_000;
+
+const COLORS = { ok: 32, warning: 33, failed: 31 };
+
+/** A finding as one line: level, what was looked at, what is so, what to do. */
+export function formatFinding(
+  { level, subject, detail, hint }: Finding,
+  color: boolean,
+): string {
+  const word = level.padEnd(7);
+  const mark = color ? `\x1b[${COLORS[level]}m${word}\x1b[0m` : word;
+  const advice = hint === undefined ? "" : `. To do: ${hint}`;
+  return `${mark}  ${subject.padEnd(14)} ${detail}${advice}`;
+}

@@ -1,0 +1,209 @@
+/**
+ * The command line: which command, with which options, and what its end means to the caller.
+ *
+ * Each command is a file of its own, loaded when it is asked for, so that `version`, `help` and the
+ * simulated board start without the libraries of the gateway.
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { describeError } from "../error_text.ts";
+import { wholeNumber } from "./numbers.ts";
+import { complain } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+const CONFIG = [
+  "-c, --config <file>",
+  "the configuration",
+  "config.toml",
+] as const;
+
+const TOP_HELP = `
+Without a command it runs: "iiot-gateway --config FILE" is "iiot-gateway run --config FILE".
+
+Examples:
+  iiot-gateway --config config.toml             run the gateway
+  iiot-gateway run --simulate --embedded-broker try it without a board and without a broker
+  iiot-gateway check                            see what is wrong with this installation
+  iiot-gateway status                           see what waits and what was delivered
+
+Exit codes:
+  0  stopped as asked, or all is well
+  1  failed
+  2  wrong usage or configuration
+
+IIOT_DEBUG=1 in the environment shows where an error comes from.`;
+
+const RUN_HELP = `
+SIGINT (Ctrl-C) and SIGTERM end it in order; a second one ends it at once, and loses nothing.
+
+Examples:
+  iiot-gateway run --config /etc/iiot-gateway/config.toml
+  iiot-gateway run --simulate --embedded-broker`;
+
+const SIMULATE_HELP = `
+Examples:
+  iiot-gateway simulate                                   a packet every second until Ctrl-C
+  iiot-gateway simulate --count 3 --seed 1 --interval 0   the same three packets every time`;
+
+const CHECK_HELP = `
+Looks at the configuration, the journal, the broker, the database and the probe, a line each. Nothing
+is written to the servers, except by --write-test-point. Exit code 1 if anything failed.
+
+Examples:
+  iiot-gateway check
+  iiot-gateway check --config /etc/iiot-gateway/config.toml --write-test-point`;
+
+const STATUS_HELP = `
+Reads the journal, whether a gateway runs or not.
+
+Examples:
+  iiot-gateway status
+  iiot-gateway status --json | jq .`;
+
+/**
+ * Runs the command that `args` name.
+ *
+ * @returns the exit code: 0 stopped as asked, 1 failed, 2 wrong usage or configuration
+ */
+export async function cli(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram((code) => exitCode = code);
+  try {
+    await program.parseAsync(inFull(args, program), { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function createProgram(end: (exitCode: number) => void) {
+  const program = new Command("iiot-gateway")
+    .description(
+      "Takes the telemetry of a board from probe-rs to MQTT and InfluxDB, and loses nothing in between.",
+    )
+    .version(VERSION, "-V, --version", "show the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .showHelpAfterError('Try "iiot-gateway help"')
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "Error: ")),
+    })
+    .exitOverride()
+    .addHelpText("after", TOP_HELP);
+
+  program.command("run")
+    .description("Runs the gateway; this is what no command means")
+    .option(...CONFIG)
+    .option("--simulate", "a simulated board instead of the real one")
+    .option("--embedded-broker", "an MQTT broker of its own, see [broker]")
+    .option("--force", "let simulated values leave this machine")
+    .addHelpText("after", RUN_HELP)
+    .action(async ({ config, simulate, embeddedBroker, force }) => {
+      const { run } = await import("./run.ts");
+      end(
+        await run({
+          config,
+          simulate: simulate === true,
+          embeddedBroker: embeddedBroker === true,
+          force: force === true,
+        }),
+      );
+    });
+
+  program.command("simulate")
+    .description("Prints what probe-rs prints of a board, for tests and trials")
+    .option(
+      "--interval <ms>",
+      "from one packet to the next, 0: as fast as it is read",
+      wholeNumber(0, 86_400_000),
+      1000,
+    )
+    .option("--count <n>", "end after so many", wholeNumber(1, 1_000_000_000))
+    .option(
+      "--seed <n>",
+      "the same seed, the same values",
+      wholeNumber(0, 4_294_967_295),
+    )
+    .addHelpText("after", SIMULATE_HELP)
+    .action(async (options) => {
+      const { simulate } = await import("./simulate.ts");
+      end(await simulate(options));
+    });
+
+  program.command("check")
+    .description("Says what is wrong with this installation")
+    .option(...CONFIG)
+    .option("--write-test-point", "also write one point to InfluxDB")
+    .addHelpText("after", CHECK_HELP)
+    .action(async ({ config, writeTestPoint }) => {
+      const { check } = await import("./check.ts");
+      end(await check({ config, writeTestPoint: writeTestPoint === true }));
+    });
+
+  program.command("status")
+    .description("Says how things stand: newest packet, waiting, delivered")
+    .option(...CONFIG)
+    .option("--json", "for programs")
+    .addHelpText("after", STATUS_HELP)
+    .action(async ({ config, json }) => {
+      const { status } = await import("./status.ts");
+      end(await status({ config, json: json === true }));
+    });
+
+  program.command("version")
+    .description("Shows the version, and that of Deno")
+    .action(async () => {
+      const { version } = await import("./version.ts");
+      end(version());
+    });
+
+  return program;
+}
+
+/** Flags that the program itself takes; any other one in front belongs to `run`. */
+const OWN_FLAGS = ["-h", "--help", "-V", "--version"];
+
+/**
+ * `args` with the command that they leave out. commander's own default command would take a mistyped
+ * one for an argument, and its `help` does not know the nearest.
+ */
+function inFull(
+  args: readonly string[],
+  { commands }: { readonly commands: readonly { name(): string }[] },
+): readonly string[] {
+  const [first, second] = args;
+  if (first === "help" && second !== undefined && second !== "help") {
+    const isKnown = commands.some((one) => one.name() === second);
+    return isKnown ? [second, "--help"] : [second];
+  }
+  const isRun = first === undefined ||
+    (first.startsWith("-") && !OWN_FLAGS.includes(first));
+  return isRun ? ["run", ...args] : args;
+}
+
+/** Says on stderr why a command ended, if that has not been said; returns the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? 0 : WRONG_USAGE;
+  }
+  // By its name: the class would bring the whole configuration with it.
+  if (error instanceof Error && error.name === "ConfigError") {
+    complain(error.message);
+    return WRONG_USAGE;
+  }
+  complain(`Error: ${describeError(error, { stack: wantsStack() })}`);
+  return FAILED;
+}
+
+function wantsStack(): boolean {
+  const { state } = Deno.permissions.querySync({
+    name: "env",
+    variable: "IIOT_DEBUG",
+  });
+  return state === "granted" && Deno.env.get("IIOT_DEBUG") === "1";
+}

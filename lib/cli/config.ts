@@ -1,0 +1,20 @@
+/**
+ * The configuration as the commands load it.
+ *
+ * @module
+ */
+
+import { loadConfig } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
+
+/** Loads config.toml with this process's environment. @throws {ConfigError} with every fault */
+export function loadConfigFile(
+  path: string,
+  options: { readonly simulate?: boolean } = {},
+): Promise<Config> {
+  return loadConfig(path, {
+    env: (name) => Deno.env.get(name),
+    hostname: () => Deno.hostname(),
+    ...options,
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * What a person sees who starts the gateway at a terminal: the values, as they come.
+ *
+ * @module
+ */
+
+import type { Catalogue, Metric } from "../catalogue.ts";
+import type { Reading, Row } from "../model.ts";
+
+/** What is shown of a packet; a row of the journal is one. */
+export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;
+
+/** Options for {@linkcode LiveValues}. */
+export interface LiveValuesOptions {
+  /** Marks every line as `SIMULATED`. */
+  readonly simulated: boolean;
+  /** Takes one line, without its end. */
+  readonly write: (line: string) => void;
+  /** Width of the terminal in characters; longer lines are cut. */
+  readonly columns: () => number;
+  /** Dims the time and stresses the mark. */
+  readonly color: boolean;
+  /** Milliseconds of a clock that never steps, as `performance.now()`. */
+  readonly now: () => number;
+}
+
+/** From one line to the next of the same board, in milliseconds: more cannot be read. */
+const LINE_INTERVAL_MS = 1000;
+
+/** Signs for the catalogue's words; other units are shown as they are. */
+const UNIT_SIGNS: ReadonlyMap<string, string> = new Map([
+  ["celsius", "°C"],
+  ["percent", "%"],
+  ["ohms", "Ω"],
+  ["hpa", "hPa"],
+  ["dbm", "dBm"],
+  ["db", "dB"],
+]);
+
+/**
+ * A line per packet, at most one a second per board:
+ *
+ *     10:00:00 SIMULATED node1 27.6 °C 54.1 % 84190 Ω │ node2 26.8 °C │ signal −39 dBm 9 dB
+ */
+export class LiveValues {
+  readonly #catalogue: Catalogue;
+  readonly #options: LiveValuesOptions;
+  /** Per board: when its last line was written, and how many packets were passed over since. */
+  readonly #boards = new Map<string, { at: number; passedOver: number }>();
+
+  constructor(catalogue: Catalogue, options: LiveValuesOptions) {
+    this.#catalogue = catalogue;
+    this.#options = options;
+  }
+
+  /** Writes `packet`, unless its board had a line less than a second ago. */
+  show(packet: LivePacket): void {
+    const now = this.#options.now();
+    const last = this.#boards.get(packet.board);
+    if (last !== undefined && now - last.at < LINE_INTERVAL_MS) {
+      last.passedOver++;
+      return;
+    }
+    this.#boards.set(packet.board, { at: now, passedOver: 0 });
+    this.#options.write(this.#line(packet, last?.passedOver ?? 0));
+  }
+
+  #line(
+    { board, timeUs, readings }: LivePacket,
+    passedOver: number,
+  ): string {
+    const { simulated, columns, color } = this.#options;
+    const time = new Date(timeUs / 1000).toTimeString().slice(0, 8);
+    const mark = simulated ? " SIMULATED" : "";
+    const more = passedOver > 0 ? ` (and ${passedOver} more)` : "";
+    const values = `${board === "" ? "" : ` ${board}:`} ${
+      this.#values(readings)
+    }`;
+
+    const room = Math.max(0, columns() - time.length - mark.length);
+    const rest = values.length + more.length <= room
+      ? values + more
+      : cut(values, room);
+    return color
+      ? `\x1b[2m${time}\x1b[0m\x1b[33m${mark}\x1b[0m${rest}`
+      : time + mark + rest;
+  }
+
+  #values(readings: readonly Reading[]): string {
+    const nodes = new Map<string, string[]>();
+    for (const { path, value } of readings) {
+      const metric = this.#catalogue.get(path);
+      if (metric === undefined) continue;
+      const values = nodes.get(metric.node) ?? [];
+      nodes.set(metric.node, values);
+      values.push(format(value, metric));
+    }
+    return [...nodes].map(([node, values]) => [node, ...values].join(" "))
+      .join(" │ ");
+  }
+}
+
+/** `27.6 °C`, or `packets_received 42` where there is no unit to tell the numbers apart. */
+function format(value: number, { name, unit }: Metric): string {
+  const number = String(value).replace("-", "−");
+  return unit === null
+    ? `${name} ${number}`
+    : `${number} ${UNIT_SIGNS.get(unit) ?? unit}`;
+}
+
+function cut(text: string, room: number): string {
+  return text.length <= room
+    ? text
+    : text.slice(0, Math.max(0, room - 1)) + "…";
+}

@@ -1,0 +1,43 @@
+/**
+ * `--embedded-broker`: a broker on this machine, whichever answers.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { answersMqtt, startBroker } from "../broker.ts";
+import type { Config } from "../config/schema.ts";
+
+/**
+ * `config` with the broker of `[broker]`: the one that answers there already, or else the embedded
+ * one, which lives as long as `stack`.
+ *
+ * @throws {Error} if another program has the port, naming the key that moves it
+ */
+export async function useLocalBroker(
+  config: Config,
+  stack: AsyncDisposableStack,
+): Promise<Config> {
+  if (config.mqtt === undefined) {
+    throw new Error(
+      "--embedded-broker needs the table [mqtt] in the configuration",
+    );
+  }
+  const { host, port } = config.broker;
+  const log = getLogger(["gateway", "broker"]);
+  const at = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  if (await answersMqtt(at, port) === "mqtt") {
+    log.info(
+      "An MQTT broker answers on {at}:{port} already: it is used, not the embedded one",
+      { at, port },
+    );
+  } else {
+    stack.use(await startBroker({ host, port }));
+    log.info("The embedded MQTT broker listens on {host}:{port}", {
+      host,
+      port,
+    });
+  }
+  const url = `mqtt://${at.includes(":") ? `[${at}]` : at}:${port}`;
+  return { ...config, mqtt: { ...config.mqtt, broker_url: [url] } };
+}

@@ -1,0 +1,136 @@
+/**
+ * `iiot-gateway run`
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { createCatalogue } from "../catalogue.ts";
+import { secretsOf } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
+import { runGateway } from "../gateway.ts";
+import { configureLog } from "../log.ts";
+import { probeRsCommand } from "../source/probe_rs.ts";
+import { childEnvironment } from "../source/program.ts";
+import { loadConfigFile } from "./config.ts";
+import { useLocalBroker } from "./local_broker.ts";
+import { LiveValues } from "./live_values.ts";
+import { SELF_ENVIRONMENT, selfCommand } from "./self.ts";
+import { simulatedConfig } from "./simulation.ts";
+import { stopSignal } from "./stop_signal.ts";
+import { print, wantsColor } from "./terminal.ts";
+
+/** Options of the command. */
+export interface RunOptions {
+  /** Path of config.toml. */
+  readonly config: string;
+  readonly simulate: boolean;
+  readonly embeddedBroker: boolean;
+  /** Simulated values may leave this machine. */
+  readonly force: boolean;
+}
+
+/**
+ * Runs the gateway until it is told to stop.
+ *
+ * @returns the exit code, 0
+ * @throws {ConfigError} if the configuration is wrong
+ * @throws {Error} if the gateway cannot start
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const loaded = await loadConfigFile(options.config, options);
+  await using stack = new AsyncDisposableStack();
+  stack.use(
+    await configureLog({ ...loaded.log, secrets: secretsOf(loaded) }),
+  );
+  const stop = stack.use(stopSignal());
+
+  let config = options.embeddedBroker
+    ? await useLocalBroker(loaded, stack)
+    : loaded;
+  if (options.simulate) {
+    const simulated = simulatedConfig(config, options.config, options);
+    const log = getLogger(["gateway"]);
+    for (const sentence of simulated.leftOut) log.warn(sentence);
+    config = simulated.config;
+    print(welcome(config, options.config));
+  }
+  await runGateway({
+    config,
+    ...child(config, options.simulate),
+    signal: stop.signal,
+    ...(options.simulate ? { hints: DATABASE_HINT } : {}),
+    ...(options.simulate || Deno.stdout.isTerminal()
+      ? showValues(config, options.simulate)
+      : {}),
+  });
+  return 0;
+}
+
+const DATABASE_HINT = {
+  influxdb: '"docker compose up -d influxdb" starts one',
+};
+
+/** The program that prints the board's lines, and what it may know. */
+function child(config: Config, simulate: boolean) {
+  const get = (name: string) => Deno.env.get(name);
+  const env = childEnvironment(get);
+  const { command, probe_id = "", chip = "", firmware_path = "" } =
+    config.gateway;
+  if (!simulate) {
+    return {
+      command: command ?? probeRsCommand({ probe_id, chip, firmware_path }),
+      env,
+    };
+  }
+  for (const name of SELF_ENVIRONMENT) {
+    const value = get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return { command: selfCommand(["simulate"]), env };
+}
+
+function showValues(config: Config, simulated: boolean) {
+  const live = new LiveValues(createCatalogue(config.metrics), {
+    simulated,
+    write: print,
+    columns: () =>
+      Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity,
+    color: wantsColor(Deno.stdout),
+    now: () => performance.now(),
+  });
+  return { onPacket: live.show.bind(live) };
+}
+
+/** What to do with a simulated board. */
+function welcome({ mqtt, influxdb }: Config, configPath: string): string {
+  const lines = [
+    "A SIMULATED board speaks; nothing of it mixes with a real board's values.",
+    "",
+  ];
+  if (mqtt !== undefined) {
+    const { hostname, port } = new URL(mqtt.broker_url[0] ?? "");
+    const where = `-h ${hostname} -p ${
+      port || 1883
+    } -t '${mqtt.topic_prefix}/#' -v`;
+    lines.push(
+      "See its values arrive, in another terminal:",
+      `  mosquitto_sub ${where}`,
+      `  npx -y mqtt subscribe ${where}`,
+    );
+  }
+  if (influxdb !== undefined) {
+    lines.push(
+      `InfluxDB at ${influxdb.url} gets every point; while none answers, the journal keeps them.`,
+    );
+  }
+  lines.push(
+    "Try next:",
+    "  stop the broker or the database for a while: nothing is missing afterwards",
+    `  connect your board: set probe_id, chip and firmware_path in ${configPath}, then`,
+    `  deno task check --config ${configPath} and deno task start --config ${configPath}`,
+    "Ctrl-C ends it.",
+    "",
+  );
+  return lines.join("\n");
+}

@@ -1,0 +1,56 @@
+/**
+ * What a simulated board changes in a configuration: its values never mix with a real board's.
+ *
+ * - They go into a journal of their own, `.dev/journal` beside config.toml.
+ * - They go to loopback addresses only; a sink with another one is left out, unless that is forced.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import type { Config } from "../config/schema.ts";
+
+/** A configuration for simulated values. */
+export interface SimulatedConfig {
+  readonly config: Config;
+  /** What was left out, and how to have it: a sentence each. */
+  readonly leftOut: readonly string[];
+}
+
+/** `config`, loaded from the file `path`, for simulated values. */
+export function simulatedConfig(
+  config: Config,
+  path: string,
+  { force }: { readonly force: boolean },
+): SimulatedConfig {
+  const leftOut: string[] = [];
+  const keep = (key: string, urls: readonly string[] | undefined): boolean => {
+    const away = urls?.find((url) => !isLoopback(new URL(url).hostname));
+    if (away === undefined || force) return true;
+    const { protocol, host } = new URL(away);
+    leftOut.push(
+      `${key} is ${protocol}//${host}, not this machine: no simulated values go there; --force sends them`,
+    );
+    return false;
+  };
+  const { mqtt, influxdb, ...rest } = config;
+  return {
+    config: {
+      ...rest,
+      mqtt: keep("mqtt.broker_url", mqtt?.broker_url) ? mqtt : undefined,
+      influxdb: keep("influxdb.url", influxdb && [influxdb.url])
+        ? influxdb
+        : undefined,
+      journal: {
+        ...config.journal,
+        folder: join(dirname(path), ".dev", "journal"),
+      },
+    },
+    leftOut,
+  };
+}
+
+/** Whether `host` means this machine; brackets of an IPv6 address are allowed. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
+}

@@ -1,0 +1,103 @@
+/**
+ * Bytes to lines, with a bound on a line's length: `TextLineStream` for input that nobody promises
+ * anything about.
+ *
+ * - The lines are the same however the bytes were cut into chunks.
+ * - Memory is one line of `maxBytes` and the lines of the chunk at hand, whatever comes.
+ *
+ * @module
+ */
+
+/** One line, without its end. */
+export interface Line {
+  /** UTF-8 decoded; what is not UTF-8 stands as U+FFFD. */
+  readonly text: string;
+  /** The line was longer than the limit: `text` is its beginning, the rest is gone. */
+  readonly truncated: boolean;
+}
+
+/** Options for {@linkcode LineStream}. */
+export interface LineStreamOptions {
+  /**
+   * Bytes of a line that are kept, its end not counted.
+   *
+   * @default {8192}
+   */
+  readonly maxBytes?: number;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/**
+ * Splits bytes into lines at LF, CRLF and lone CR. A chunk out is the lines that a chunk in ended,
+ * because a chunk per line costs twice the time.
+ *
+ * An empty line is `""`. A line longer than the limit comes at once, cut, and the rest of it is
+ * skipped. What stands behind the last line end comes when the stream closes.
+ */
+export class LineStream extends TransformStream<Uint8Array, Line[]> {
+  /** The line begun in earlier chunks: the first `#length` bytes. */
+  readonly #begun: Uint8Array;
+  #length = 0;
+  /** Within a line that was already emitted, cut. */
+  #skipping = false;
+  /** The last byte was a CR: an LF that comes next belongs to it. */
+  #afterCr = false;
+  /** Keeps a byte order mark, so that the first line is like any other. */
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  constructor({ maxBytes = 8192 }: LineStreamOptions = {}) {
+    super({
+      transform: (chunk, controller) => {
+        const lines = this.#split(chunk);
+        if (lines.length > 0) controller.enqueue(lines);
+      },
+      flush: (controller) => {
+        if (this.#length > 0) controller.enqueue([this.#finish()]);
+      },
+    });
+    this.#begun = new Uint8Array(maxBytes);
+  }
+
+  #split(chunk: Uint8Array): Line[] {
+    const lines: Line[] = [];
+    let start = this.#afterCr && chunk[0] === LF ? 1 : 0;
+    if (chunk.length > 0) this.#afterCr = chunk[chunk.length - 1] === CR;
+    // Each is looked for again only once it is behind us, so every byte is scanned at most twice.
+    let lf = chunk.indexOf(LF, start);
+    let cr = chunk.indexOf(CR, start);
+    while (lf >= 0 || cr >= 0) {
+      const end = cr < 0 || (lf >= 0 && lf < cr) ? lf : cr;
+      this.#take(chunk.subarray(start, end), lines);
+      if (this.#skipping) this.#skipping = false;
+      else lines.push(this.#finish());
+      start = end === cr && lf === cr + 1 ? end + 2 : end + 1;
+      if (lf >= 0 && lf < start) lf = chunk.indexOf(LF, start);
+      if (cr >= 0 && cr < start) cr = chunk.indexOf(CR, start);
+    }
+    this.#take(chunk.subarray(start), lines);
+    return lines;
+  }
+
+  /** Adds `bytes` to the line begun; past the limit the line is emitted and the rest skipped. */
+  #take(bytes: Uint8Array, lines: Line[]): void {
+    if (this.#skipping) return;
+    const room = this.#begun.length - this.#length;
+    this.#begun.set(
+      bytes.length > room ? bytes.subarray(0, room) : bytes,
+      this.#length,
+    );
+    this.#length += Math.min(bytes.length, room);
+    if (bytes.length > room) {
+      lines.push(this.#finish(true));
+      this.#skipping = true;
+    }
+  }
+
+  #finish(truncated = false): Line {
+    const text = this.#decoder.decode(this.#begun.subarray(0, this.#length));
+    this.#length = 0;
+    return { text, truncated };
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * One board: its child supervised, and packets out of what the child prints.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { Catalogue } from "../catalogue.ts";
+import type { DroppedReading } from "../model.ts";
+import type { EventClock } from "./event_clock.ts";
+import { verbatim } from "./firmware_text.ts";
+import { LineStream } from "./line_stream.ts";
+import {
+  Supervisor,
+  type SupervisorOptions,
+  type SupervisorState,
+} from "./supervisor.ts";
+import {
+  type SourceCounters,
+  type SourcedPacket,
+  TelemetryStream,
+} from "./telemetry_stream.ts";
+
+/** Options for {@linkcode Source}. */
+export interface SourceOptions extends Omit<SupervisorOptions, "onStdout"> {
+  /** What stands before the JSON (`gateway.marker`). */
+  readonly marker: string;
+  /** `gateway.max_line_bytes` */
+  readonly maxLineBytes: number;
+  readonly catalogue: Catalogue;
+  readonly clock: EventClock;
+  /**
+   * Takes packets in order, at least one. The child's stdout waits for what it returns, and probe-rs
+   * throws data away after a second of that. Should it reject, the child is started anew.
+   */
+  write(packets: SourcedPacket[]): Promise<void> | void;
+  /** Takes what looks like telemetry and is broken. */
+  onReject(line: string, reason: string): void;
+  /** Takes readings that ended in the parser; their packet is written all the same. */
+  onDropped?(dropped: readonly DroppedReading[], line: string): void;
+}
+
+const firmware = getLogger(["gateway", "firmware"]);
+
+/** Runs a board's program from `run` to `stop`; the firmware's other log lines go to the log. */
+export class Source implements AsyncDisposable {
+  readonly #options: SourceOptions;
+  readonly #supervisor: Supervisor;
+  readonly #counters: SourceCounters = {
+    lines: 0,
+    packets: 0,
+    rejects: 0,
+    other: 0,
+  };
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+    this.#supervisor = new Supervisor({
+      ...options,
+      onStdout: (stdout) => this.#read(stdout),
+    });
+  }
+
+  /** What became of the lines of all children so far. */
+  get counters(): Readonly<SourceCounters> {
+    return this.#counters;
+  }
+
+  /** How the child is now. */
+  get state(): SupervisorState {
+    return this.#supervisor.state;
+  }
+
+  /**
+   * Runs until `signal` is aborted or `stop` is called. When it comes back the child is gone and
+   * every packet it printed has been written.
+   */
+  run(signal?: AbortSignal): Promise<void> {
+    return this.#supervisor.run(signal);
+  }
+
+  /** Stops the child; comes back when `run` does. */
+  stop(): Promise<void> {
+    return this.#supervisor.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
+    const { maxLineBytes, write } = this.#options;
+    return stdout
+      .pipeThrough(new LineStream({ maxBytes: maxLineBytes }))
+      .pipeThrough(
+        new TelemetryStream({
+          ...this.#options,
+          counters: this.#counters,
+          onText: (text, level) => firmware[level](verbatim(text)),
+        }),
+      )
+      .pipeTo(new WritableStream({ write: (packets) => write(packets) }));
+  }
+}
