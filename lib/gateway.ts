@@ -89,6 +89,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const source = stack.use(createSource(options, catalogue, journal));
 
   log.info("Starting telemetry processor");
+  signal.addEventListener("abort", () => log.info("Stopping"));
   await Promise.race([source.run(signal), forwarding]);
 
   await source.stop();

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { lockFolder } from "../../lib/journal/lock.ts";
+import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
+import {
+  delivered,
+  makeFolder,
+  openJournal,
+  START_US,
+  Writer,
+} from "../journal/world.ts";
+
+const LATER_US = START_US + 3600e6;
+
+Deno.test("Status of a folder without a journal says that no packet has ever come", async () => {
+  await using folder = await makeFolder();
+  const status = await readStatus(folder.path, LATER_US);
+  assert.equal(
+    status.summary,
+    "No gateway runs, and no packet has ever come",
+  );
+  assert.match(formatStatus(status), /^No gateway runs/);
+});
+
+Deno.test("Status says what waits, for whom and since when, while a gateway runs", async () => {
+  await using folder = await makeFolder();
+  using _lock = await lockFolder(folder.path);
+  await using journal = await openJournal(folder.path);
+  const writer = new Writer(journal);
+  await writer.append({ a: 1, b: 2 }, { a: 3 }, { a: 4 });
+  const mqtt = journal.cursor("mqtt");
+  mqtt.settle(await mqtt.next(100), delivered(3));
+  const influxdb = journal.cursor("influxdb");
+  const rows = await influxdb.next(2);
+  const [row] = rows;
+  assert.ok(row?.readings[0]);
+  influxdb.settle(rows, {
+    done: 1,
+    rejected: [{ row, reading: row.readings[0], reason: "no" }],
+    parked: [],
+  });
+  await journal.flush();
+
+  const status = await readStatus(folder.path, LATER_US);
+  assert.equal(status.gateway, Deno.pid);
+  assert.equal(
+    status.summary,
+    `A gateway runs (process ${Deno.pid}), the newest packet is 60 min old, ` +
+      "2 readings wait for influxdb, the oldest for 60 min",
+  );
+  assert.deepEqual(status.newest_packet, {
+    seq: 3,
+    time: "2023-11-14T22:13:23.000Z",
+    age_s: 3597,
+  });
+  assert.deepEqual(status.boards, [
+    { name: "", lines: 3, packets: 3, rejects: 0, other: 0 },
+  ]);
+  assert.deepEqual(status.sinks[1], {
+    name: "influxdb",
+    target: "server/bucket",
+    received: 4,
+    requeued: 0,
+    delivered: 1,
+    waiting: 2,
+    dropped: { rejected: 1 },
+    balanced: true,
+    cursor: { seq: 1, age_s: 3598 },
+  });
+  assert.deepEqual(formatStatus(status).split("\n").slice(1), [
+    "",
+    "Newest packet  3, 2023-11-14T22:13:23.000Z (60 min ago)",
+    "Lines          3 = 3 packets + 0 rejects + 0 other",
+    `Journal        ${folder.path}/journal.db, 0.0 MB used`,
+    "",
+    "mqtt → broker/iiot, delivered up to packet 3",
+    "  received  4",
+    "  delivered 4",
+    "  waiting   0",
+    "  dropped   0",
+    "",
+    "influxdb → server/bucket, delivered up to packet 1",
+    "  received  4",
+    "  delivered 1",
+    "  waiting   2  the oldest for 60 min",
+    "  dropped   1  rejected 1",
+  ]);
+});
+
+Deno.test("Status of a stopped gateway that has delivered all says so", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append({ a: 1 });
+    for (const name of ["mqtt", "influxdb"]) {
+      const cursor = journal.cursor(name);
+      cursor.settle(await cursor.next(1), delivered(1));
+    }
+  }
+  const status = await readStatus(folder.path, START_US + 3e6);
+  assert.equal(
+    status.summary,
+    "No gateway runs, the newest packet is 2 s old, everything is delivered",
+  );
+});
