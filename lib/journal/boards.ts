@@ -13,6 +13,8 @@ export interface LineCounts {
   readonly packets: number;
   readonly rejects: number;
   readonly other: number;
+  /** How many of the lines were too long, and cut. */
+  readonly truncated: number;
 }
 
 /** One board. */
@@ -32,7 +34,13 @@ export interface LatestReading extends Readonly<LatestValue> {
   readonly path: string;
 }
 
-const NO_LINES: LineCounts = { lines: 0, packets: 0, rejects: 0, other: 0 };
+const NO_LINES: LineCounts = {
+  lines: 0,
+  packets: 0,
+  rejects: 0,
+  other: 0,
+  truncated: 0,
+};
 
 /** All boards of a journal. */
 export class Boards {
@@ -117,5 +125,6 @@ function sum({ before, counts }: Board): LineCounts {
     packets: before.packets + counts.packets,
     rejects: before.rejects + counts.rejects,
     other: before.other + counts.other,
+    truncated: before.truncated + counts.truncated,
   };
 }

@@ -55,6 +55,7 @@ export interface BoardState {
   readonly packets: number;
   readonly rejects: number;
   readonly other: number;
+  readonly truncated: number;
   readonly latest: Latest;
 }
 

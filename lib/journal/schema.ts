@@ -37,13 +37,14 @@ export const MIGRATIONS: readonly string[] = [
     frozen    INTEGER NOT NULL DEFAULT 0
   );
   CREATE TABLE boards (
-    id      INTEGER PRIMARY KEY,
-    name    TEXT    NOT NULL UNIQUE,
-    lines   INTEGER NOT NULL DEFAULT 0,
-    packets INTEGER NOT NULL DEFAULT 0,
-    rejects INTEGER NOT NULL DEFAULT 0,
-    other   INTEGER NOT NULL DEFAULT 0,
-    latest  TEXT    NOT NULL DEFAULT '{}'
+    id        INTEGER PRIMARY KEY,
+    name      TEXT    NOT NULL UNIQUE,
+    lines     INTEGER NOT NULL,
+    packets   INTEGER NOT NULL,
+    rejects   INTEGER NOT NULL,
+    other     INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    latest    TEXT    NOT NULL
   );
   CREATE TABLE sinks (
     id         INTEGER PRIMARY KEY,

@@ -209,13 +209,14 @@ export class Store implements Disk {
     }
     for (const board of boards) {
       this.#run(
-        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         board.id,
         board.name,
         board.lines,
         board.packets,
         board.rejects,
         board.other,
+        board.truncated,
         JSON.stringify(board.latest),
       );
     }

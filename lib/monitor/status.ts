@@ -28,6 +28,8 @@ export interface Status {
     readonly packets: number;
     readonly rejects: number;
     readonly other: number;
+    /** How many of the lines were longer than `gateway.max_line_bytes`, and cut. */
+    readonly truncated: number;
   }[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: { readonly path: string; readonly used_bytes: number };
@@ -76,12 +78,20 @@ export async function readStatus(folder: string, now: number): Promise<Status> {
     summary: summarize(gateway, newest, sinks),
     gateway,
     newest_packet: newest,
-    boards: report.boards.map(({ name, lines, packets, rejects, other }) => ({
+    boards: report.boards.map(({
       name,
       lines,
       packets,
       rejects,
       other,
+      truncated,
+    }) => ({
+      name,
+      lines,
+      packets,
+      rejects,
+      other,
+      truncated,
     })),
     sinks,
     journal: { path, used_bytes: report.usedBytes },
@@ -151,10 +161,10 @@ export function formatStatus(status: Status): string {
         ? "none"
         : `${newest.seq}, ${newest.time} (${age(newest.age_s)} ago)`,
     ],
-    ...status.boards.map(({ name, lines, packets, rejects, other }) =>
+    ...status.boards.map((board) =>
       [
-        name === "" ? "Lines" : `Lines of ${name}`,
-        `${lines} = ${packets} packets + ${rejects} rejects + ${other} other`,
+        board.name === "" ? "Lines" : `Lines of ${board.name}`,
+        formatLines(board),
       ] as [string, string]
     ),
     [
@@ -168,6 +178,13 @@ export function formatStatus(status: Status): string {
   }
   for (const sink of status.sinks) lines.push("", ...formatSink(sink));
   return lines.join("\n");
+}
+
+function formatLines(
+  { lines, packets, rejects, other, truncated }: Status["boards"][number],
+): string {
+  const cut = truncated > 0 ? `; ${truncated} were too long and cut` : "";
+  return `${lines} = ${packets} packets + ${rejects} rejects + ${other} other${cut}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {

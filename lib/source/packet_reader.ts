@@ -8,19 +8,13 @@
  * @module
  */
 
-import type { Catalogue, Metric } from "../catalogue.ts";
 import type { DroppedReading, Reading, TelemetryPacket } from "../model.ts";
 import { escapeTricks } from "./firmware_text.ts";
+import type { PathNode } from "./path_tree.ts";
 
 /** Why a packet is not one; the message goes to the rejects. */
 export class PacketError extends Error {
   override name = "PacketError";
-}
-
-/** What the catalogue knows at one key: a metric, keys below, or both. */
-export interface PathNode {
-  readonly metric: Metric | undefined;
-  readonly children: ReadonlyMap<string, PathNode>;
 }
 
 /** The most objects and arrays within each other; a board sends two. */
@@ -35,29 +29,6 @@ const WORD = /true|false|(?:null|-?(?:NaN|nan|inf|Infinity))/y;
 /** What JSON allows in a string: U+0020 and above, but for quote and backslash. */
 const STRING =
   /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*"/y;
-
-/** The catalogue as a tree of keys. */
-export function pathTree(catalogue: Catalogue): PathNode {
-  const root: { metric: undefined; children: Map<string, PathNode> } = {
-    metric: undefined,
-    children: new Map(),
-  };
-  for (const metric of catalogue.values()) {
-    const keys = metric.path.split(".");
-    let children = root.children;
-    keys.forEach((key, i) => {
-      const known = children.get(key);
-      const below = new Map(known?.children);
-      const last = i === keys.length - 1;
-      children.set(key, {
-        metric: last ? metric : known?.metric,
-        children: below,
-      });
-      children = below;
-    });
-  }
-  return root;
-}
 
 /** Reads one object out of a line; used once. */
 export class PacketReader {

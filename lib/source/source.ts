@@ -51,6 +51,7 @@ export class Source implements AsyncDisposable {
     packets: 0,
     rejects: 0,
     other: 0,
+    truncated: 0,
   };
 
   constructor(options: SourceOptions) {

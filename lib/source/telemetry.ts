@@ -8,12 +8,8 @@ import type { Catalogue } from "../catalogue.ts";
 import type { TelemetryPacket } from "../model.ts";
 import { type Level, readFirmwareText, stripColours } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
-import {
-  PacketError,
-  PacketReader,
-  type PathNode,
-  pathTree,
-} from "./packet_reader.ts";
+import { PacketError, PacketReader } from "./packet_reader.ts";
+import { type PathNode, pathTree } from "./path_tree.ts";
 
 /** What a line turned out to be. */
 export type ParsedLine =

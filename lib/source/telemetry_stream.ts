@@ -23,6 +23,8 @@ export interface SourceCounters {
   packets: number;
   rejects: number;
   other: number;
+  /** How many of the lines were longer than `max_line_bytes`, and cut. */
+  truncated: number;
 }
 
 /** Options for {@linkcode TelemetryStream}. */
@@ -70,6 +72,7 @@ function take(
   const { counters } = options;
   const parsed = parseLine(line, options);
   counters.lines++;
+  if (line.truncated) counters.truncated++;
   switch (parsed.kind) {
     case "packet":
       counters.packets++;

@@ -72,7 +72,13 @@ export class Writer {
   readonly #journal: Journal;
   readonly #board;
   readonly #epoch: number;
-  readonly counts = { lines: 0, packets: 0, rejects: 0, other: 0 };
+  readonly counts = {
+    lines: 0,
+    packets: 0,
+    rejects: 0,
+    other: 0,
+    truncated: 0,
+  };
   #monoUs = 0;
 
   constructor(journal: Journal, board = "", offsetUs = START_US) {

@@ -53,7 +53,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
     age_s: 3597,
   });
   assert.deepEqual(status.boards, [
-    { name: "", lines: 3, packets: 3, rejects: 0, other: 0 },
+    { name: "", lines: 3, packets: 3, rejects: 0, other: 0, truncated: 0 },
   ]);
   assert.deepEqual(status.sinks[1], {
     name: "influxdb",

@@ -1,0 +1,28 @@
+/**
+ * What rooms log, for tests.
+ *
+ * @module
+ */
+
+import { configure, reset } from "@logtape/logtape";
+
+/** Takes all that is logged under `gateway` until it is disposed. */
+export async function captureLog(): Promise<
+  AsyncDisposable & { readonly lines: string[] }
+> {
+  const lines: string[] = [];
+  await configure({
+    reset: true,
+    sinks: {
+      memory: ({ category, level, message }) =>
+        void lines.push(
+          `${category.slice(1).join(".")} ${level}: ${message.join("")}`,
+        ),
+    },
+    loggers: [
+      { category: "gateway", sinks: ["memory"], lowestLevel: "debug" },
+      { category: ["logtape", "meta"], lowestLevel: "warning" },
+    ],
+  });
+  return { lines, [Symbol.asyncDispose]: reset };
+}

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Finding } from "../../lib/model.ts";
+import {
+  checkProbeRs,
+  type ProbeRsCheckOptions,
+  probeRsCommand,
+} from "../../lib/source/probe_rs.ts";
+
+/** A folder with a probe-rs that is `script`, removed afterwards. */
+async function withProbeRs(
+  script: string | undefined,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    if (script !== undefined) {
+      await Deno.writeTextFile(
+        join(folder, "probe-rs"),
+        `#!/bin/sh\n${script}\n`,
+        { mode: 0o755 },
+      );
+    }
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function check(
+  options: Partial<ProbeRsCheckOptions>,
+  path: string,
+): Promise<Finding[]> {
+  const signal = new AbortController().signal;
+  return await Array.fromAsync(
+    checkProbeRs({ env: { PATH: path }, signal, ...options }),
+  );
+}
+
+const REAL_0_32 = `case "$*" in
+--version) echo 'probe-rs 0.32.0 (git commit: crates.io)' ;;
+"chip info STM32F446RETx") echo STM32F446RETx; echo 'Cores (1):' ;;
+"chip info "*) printf '\\033[31mError\\033[0m: The requested chip was not found in the list of known targets.\\n' >&2; exit 1 ;;
+*) exit 2 ;;
+esac`;
+
+Deno.test("probeRsCommand flashes, starts and prints", () => {
+  assert.deepEqual(
+    probeRsCommand({
+      probe_id: "0483:374b:0671",
+      chip: "STM32F446RETx",
+      firmware_path: "fw.elf",
+    }),
+    [
+      "probe-rs",
+      "run",
+      "--chip",
+      "STM32F446RETx",
+      "--probe",
+      "0483:374b:0671",
+      "fw.elf",
+    ],
+  );
+});
+
+Deno.test("checkProbeRs finds an installation that is whole", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    const firmware = join(folder, "fw.elf");
+    await Deno.writeFile(
+      firmware,
+      Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1),
+    );
+    assert.deepEqual(
+      await check({ chip: "STM32F446RETx", firmware_path: firmware }, folder),
+      [
+        {
+          level: "ok",
+          subject: "probe-rs",
+          detail: `version 0.32.0 (${join(folder, "probe-rs")})`,
+        },
+        {
+          level: "ok",
+          subject: "chip",
+          detail: '"STM32F446RETx" is known to probe-rs',
+        },
+        { level: "ok", subject: "firmware", detail: firmware },
+      ],
+    );
+  });
+});
+
+Deno.test("checkProbeRs says how to install what is missing and goes on", async () => {
+  await withProbeRs(undefined, async (folder) => {
+    const firmware = join(folder, "fw.elf");
+    await Deno.writeTextFile(firmware, "MZ");
+    const findings = await check({
+      chip: "STM32F446RETx",
+      firmware_path: firmware,
+    }, folder);
+    assert.deepEqual(findings.map(({ level }) => level), ["failed", "failed"]);
+    assert.ok(
+      findings[0]?.detail.includes(`in no folder of PATH, "${folder}"`),
+    );
+    assert.equal(
+      findings[0]?.hint,
+      'install it with "cargo install probe-rs-tools --locked"',
+    );
+    assert.match(
+      findings[1]?.detail ?? "",
+      /must name an ELF file: ".*fw\.elf" is none/,
+    );
+  });
+});
+
+Deno.test("checkProbeRs names a chip that probe-rs does not know, and a file that is not there", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    const findings = await check({
+      chip: "NOPE",
+      firmware_path: join(folder, "no.elf"),
+    }, folder);
+    assert.deepEqual(findings.map(({ level }) => level), [
+      "ok",
+      "failed",
+      "failed",
+    ]);
+    assert.equal(
+      findings[1]?.detail,
+      '"gateway.chip" must be a chip that probe-rs knows: it is "NOPE" ' +
+        "(Error: The requested chip was not found in the list of known targets.)",
+    );
+    assert.match(
+      findings[2]?.detail ?? "",
+      /^Cannot read ".*no\.elf": No such file/,
+    );
+  });
+});
+
+Deno.test("checkProbeRs warns of a version that may freeze the firmware", async () => {
+  await withProbeRs("echo probe-rs 0.29.1", async (folder) => {
+    const [finding] = await check({}, folder);
+    assert.equal(finding?.level, "warning");
+    assert.match(finding?.hint ?? "", /freeze the firmware before 0\.30/);
+  });
+});
+
+Deno.test("checkProbeRs fails a program that is no probe-rs", async () => {
+  await withProbeRs("echo hello", async (folder) => {
+    const [finding] = await check({}, folder);
+    assert.equal(finding?.level, "failed");
+    assert.match(finding?.detail ?? "", /does not tell its version: hello/);
+  });
+});
+
+Deno.test("checkProbeRs does not wait for an answer longer than its signal", async () => {
+  await withProbeRs("/bin/sleep 1000 & wait", async (folder) => {
+    const stop = new AbortController();
+    stop.abort();
+    const [finding] = await check({ signal: stop.signal }, folder);
+    assert.equal(finding?.level, "failed");
+  });
+});
+
+Deno.test("checkProbeRs looks for gateway.command instead, where there is one", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    const own = join(folder, "probe-rs");
+    assert.deepEqual(await check({ command: [own, "x"], chip: "NOPE" }, ""), [
+      { level: "ok", subject: "gateway.command", detail: own },
+    ]);
+    const [finding] = await check({ command: ["printer"] }, folder);
+    assert.equal(finding?.level, "failed");
+    assert.equal(finding?.hint, 'install it or correct "gateway.command"');
+  });
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import {
+  childEnvironment,
+  findProgram,
+  withoutOrphans,
+} from "../../lib/source/program.ts";
+
+Deno.test("findProgram takes the first executable file of the name on the PATH", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const name of ["a", "b", "c"]) await Deno.mkdir(join(folder, name));
+    await Deno.writeTextFile(join(folder, "a", "tool"), "", { mode: 0o644 });
+    await Deno.writeTextFile(join(folder, "b", "tool"), "", { mode: 0o755 });
+    await Deno.writeTextFile(join(folder, "c", "tool"), "", { mode: 0o755 });
+    const path = [
+      "",
+      join(folder, "none"),
+      ..."abc".split("").map((one) => join(folder, one)),
+    ];
+    assert.equal(
+      await findProgram("tool", path.join(":")),
+      join(folder, "b", "tool"),
+    );
+    assert.equal(await findProgram("b", folder), undefined);
+    assert.equal(await findProgram("other", path.join(":")), undefined);
+    assert.equal(
+      await findProgram(join(folder, "c", "tool"), ""),
+      join(folder, "c", "tool"),
+    );
+    assert.equal(await findProgram(join(folder, "a", "tool"), ""), undefined);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("childEnvironment hands on no secret", () => {
+  const ours: Record<string, string> = {
+    PATH: "/bin",
+    HOME: "/home/gateway",
+    INFLUXDB_TOKEN: "secret",
+    CLICOLOR_FORCE: "1",
+    RUST_BACKTRACE: "1",
+    RUST_LOG: "debug",
+  };
+  assert.deepEqual(childEnvironment((name) => ours[name]), {
+    PATH: "/bin",
+    HOME: "/home/gateway",
+    NO_COLOR: "1",
+    PROBE_RS_COLOR: "false",
+    PROBE_RS_DISABLE_SETUP_HINTS: "1",
+    RUST_LOG: "error",
+  });
+});
+
+Deno.test("withoutOrphans leaves a command as it is where setpriv is missing", async () => {
+  assert.deepEqual(await withoutOrphans(["/bin/echo", "a b"], "/nowhere"), [
+    "/bin/echo",
+    "a b",
+  ]);
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { EventClock } from "../../lib/source/event_clock.ts";
+import { Source, type SourceOptions } from "../../lib/source/source.ts";
+import type { SourcedPacket } from "../../lib/source/telemetry_stream.ts";
+import { wait } from "../../lib/source/wait.ts";
+import { captureLog } from "./log_capture.ts";
+
+/** A source of a shell script that is run `runs` times without pause. */
+function sourceOf(
+  script: string,
+  runs: number,
+  options: Partial<SourceOptions> = {},
+) {
+  const packets: SourcedPacket[] = [];
+  const rejects: string[] = [];
+  const stop = new AbortController();
+  const source = new Source({
+    command: ["sh", "-c", script],
+    env: { PATH: Deno.env.get("PATH") ?? "" },
+    marker: "JSON sent via VCP: ",
+    maxLineBytes: 200,
+    catalogue: createCatalogue(),
+    clock: new EventClock({
+      monotonic: () => performance.now(),
+      wall: Date.now,
+      nextEpoch: () => 1,
+    }),
+    backoff: {
+      next: () => {
+        if (--runs === 0) stop.abort();
+        return 0;
+      },
+      reset() {},
+    },
+    stopTimeoutMs: 1000,
+    wait,
+    write: (some) => void packets.push(...some),
+    onReject: (line, reason) => void rejects.push(`${line} | ${reason}`),
+    ...options,
+  });
+  return { source, packets, rejects, stop };
+}
+
+const SCRIPT = String.raw`cat <<'END'
+[INFO] JSON sent via VCP: {"ts":1,"n1":{"t":27.6}}\n (app src/main.rs:573)
+[WARN ] low {battery}
+JSON sent via VCP: {"n1":
+END
+printf 'JSON sent via VCP: {"n1":{"t":1}}'`;
+
+Deno.test("Source writes the packets of every child and counts all their lines", async () => {
+  await using log = await captureLog();
+  const { source, packets, rejects, stop } = sourceOf(SCRIPT, 3);
+  await source.run(stop.signal);
+  assert.deepEqual(packets.map(({ packet }) => packet.readings[0]?.value), [
+    27.6,
+    1,
+    27.6,
+    1,
+    27.6,
+    1,
+  ]);
+  assert.deepEqual(source.counters, {
+    lines: 12,
+    packets: 6,
+    rejects: 3,
+    other: 3,
+    truncated: 0,
+  });
+  assert.equal(rejects.length, 3);
+  assert.equal(source.state.restarts, 2);
+  assert.equal(
+    log.lines.filter((line) => line === "firmware warning: low {battery}")
+      .length,
+    3,
+  );
+  const stamps = packets.map(({ at }) => at.monoUs);
+  assert.deepEqual(stamps, [...new Set(stamps)].sort((a, b) => a - b));
+});
+
+Deno.test("Source goes on with a new child when packets could not be written", async () => {
+  await using _log = await captureLog();
+  let calls = 0;
+  const { source, stop } = sourceOf(SCRIPT, 2, {
+    write() {
+      if (calls++ === 0) throw new Error("no journal");
+    },
+  });
+  await source.run(stop.signal);
+  assert.equal(source.state.restarts, 1);
+  assert.ok(calls > 1);
+});
+
+Deno.test("Source has written all that its child printed when stop comes back", async () => {
+  const ready = Promise.withResolvers<void>();
+  const script = `line='JSON sent via VCP: {"n1":{"t":1}}'
+    trap 'yes "$line" | head -n 20000; exit 0' TERM
+    echo "$line"; while :; do sleep 0.01; done`;
+  let written = 0;
+  await using source = sourceOf(script, 1, {
+    async write(packets) {
+      ready.resolve();
+      await Promise.resolve();
+      written += packets.length;
+    },
+  }).source;
+  source.run();
+  await ready.promise;
+  await source.stop();
+  assert.equal(written, 20_001);
+  assert.equal(source.state.phase, "stopped");
+});

@@ -1,0 +1,340 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { findProgram } from "../../lib/source/program.ts";
+import {
+  Supervisor,
+  type SupervisorOptions,
+} from "../../lib/source/supervisor.ts";
+import { wait } from "../../lib/source/wait.ts";
+import { captureLog } from "./log_capture.ts";
+
+const PATH = Deno.env.get("PATH") ?? "";
+/** A pause that the fake timer skips; all other waiting is real. */
+const PAUSE_MS = 7_777_000;
+
+/** A supervisor of a shell script that keeps what is printed, and whose pauses take no time. */
+function supervise(script: string, options: Partial<SupervisorOptions> = {}) {
+  const printed: string[] = [];
+  const pauses: number[] = [];
+  const stop = new AbortController();
+  const supervisor: Supervisor = new Supervisor({
+    command: ["sh", "-c", script],
+    env: { PATH },
+    backoff: { next: () => PAUSE_MS, reset() {} },
+    stopTimeoutMs: 10_000,
+    onStdout: async (stdout) => {
+      for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+        printed.push(text);
+      }
+    },
+    wait: (ms, signal) => {
+      if (ms !== PAUSE_MS) return wait(ms, signal);
+      pauses.push(ms);
+      if (pauses.length === 3) stop.abort();
+      return Promise.resolve();
+    },
+    ...options,
+  });
+  return { supervisor, printed, pauses, stop };
+}
+
+/** Reads until `text` was printed, calls `then`, and reads on to the end. */
+function whenPrinted(text: string, printed: string[], then: () => void) {
+  return async (stdout: ReadableStream<Uint8Array>) => {
+    let met = false;
+    for await (const chunk of stdout.pipeThrough(new TextDecoderStream())) {
+      printed.push(chunk);
+      if (met || !printed.join("").includes(text)) continue;
+      met = true;
+      then();
+    }
+  };
+}
+
+Deno.test("Supervisor starts its child again after each backoff until it is stopped", async () => {
+  await using log = await captureLog();
+  const { supervisor, printed, pauses, stop } = supervise("echo hello; exit 3");
+  assert.deepEqual(supervisor.state, { phase: "stopped", restarts: 0 });
+  await supervisor.run(stop.signal);
+  assert.deepEqual(printed.join(""), "hello\n".repeat(3));
+  assert.equal(pauses.length, 3);
+  const { lastExit, ...state } = supervisor.state;
+  assert.deepEqual(state, { phase: "stopped", restarts: 2 });
+  assert.equal(lastExit?.code, 3);
+  const told = log.lines.filter((line) => !line.includes(" debug: "));
+  assert.match(told[0] ?? "", /^source info: Started "sh" as process \d+$/);
+  assert.equal(
+    told[1],
+    'source warning: "sh" ended with exit code 3 after 0 s; it is started again in 7777 s',
+  );
+  assert.equal(told.length, 2, "the same failure is said once");
+});
+
+Deno.test("Supervisor says the child's error and what caused it with its exit", async () => {
+  await using log = await captureLog();
+  const script = `cat >&2 <<'END'
+ WARN probe_rs: a {warning}
+\x1b[31mError\x1b[0m: Failed to open probe
+
+Caused by:
+    0: The USB device
+    1: Access denied
+
+Stack backtrace:
+   0: <unknown>
+END
+exit 1`;
+  const { supervisor, stop } = supervise(script);
+  await supervisor.run(stop.signal);
+  assert.equal(
+    supervisor.state.lastExit?.error,
+    "Error: Failed to open probe (caused by: The USB device; Access denied)",
+  );
+  assert.ok(
+    log.lines.includes("probe-rs warning:  WARN probe_rs: a {warning}"),
+  );
+  assert.ok(
+    log.lines.some((line) =>
+      line.startsWith(
+        'source warning: "sh" ended with exit code 1 after 0 s: Error: Failed to open',
+      )
+    ),
+  );
+});
+
+Deno.test("Supervisor forgets the failures before a child that ran for a minute", async () => {
+  let now = 0;
+  let resets = 0;
+  const { supervisor, stop } = supervise("exit 0", {
+    now: () => now += 59_999 + supervisor.state.restarts,
+    backoff: { next: () => PAUSE_MS, reset: () => resets++ },
+  });
+  await supervisor.run(stop.signal);
+  assert.equal(resets, 2);
+});
+
+Deno.test("Supervisor says when a child runs again that could not", async () => {
+  await using log = await captureLog();
+  const folder = await Deno.makeTempDir();
+  try {
+    let now = 0;
+    const { supervisor, stop } = supervise(
+      `cd "${folder}"; test -e 2 && { echo well; exit 0; }; test -e 1 && touch 2; touch 1; exit 1`,
+      { now: () => now += 3000 },
+    );
+    await supervisor.run(stop.signal);
+    assert.ok(
+      log.lines.includes('source info: "sh" runs again (restarts: 2)'),
+      `${log.lines}`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Supervisor stops with SIGTERM and reads what the child still prints", async () => {
+  const { printed, stop, supervisor } = supervise(
+    "trap 'yes bye | head -c 1000000; echo end; exit 0' TERM; echo ready; while :; do sleep 0.01; done",
+    {
+      onStdout: (stdout) =>
+        whenPrinted("ready", printed, () => stop.abort())(stdout),
+    },
+  );
+  await supervisor.run(stop.signal);
+  assert.equal(
+    printed.join("").length,
+    "ready\n".length + 1_000_000 + "end\n".length,
+  );
+  assert.equal(supervisor.state.lastExit?.code, 0);
+});
+
+Deno.test("Supervisor kills a child that ignores SIGTERM, and says what that may mean", async () => {
+  await using log = await captureLog();
+  const { printed, stop, supervisor } = supervise(
+    "trap '' TERM; echo ready; while :; do sleep 0.01; done",
+    {
+      stopTimeoutMs: 50,
+      onStdout: (stdout) =>
+        whenPrinted("ready", printed, () => stop.abort())(stdout),
+    },
+  );
+  await supervisor.run(stop.signal);
+  assert.equal(supervisor.state.lastExit?.code, 137);
+  assert.ok(
+    log.lines.some((line) =>
+      line.includes("the firmware may be frozen until reset")
+    ),
+  );
+});
+
+Deno.test("Supervisor reads a child's stdout to its end when nobody wants it any more", async () => {
+  await using log = await captureLog();
+  const folder = await Deno.makeTempDir();
+  try {
+    const { supervisor, stop } = supervise(
+      `trap 'yes | head -c 1000000; echo whole > "${folder}/end"; exit 0' TERM
+       echo ready; while :; do sleep 0.01; done`,
+      {
+        onStdout: async (stdout) => {
+          for await (const _ of stdout) {
+            stop.abort();
+            throw new Error("journal is gone");
+          }
+        },
+      },
+    );
+    await supervisor.run(stop.signal);
+    assert.equal(await Deno.readTextFile(join(folder, "end")), "whole\n");
+    assert.ok(log.lines.some((line) => line.includes("journal is gone")));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Supervisor stops and restarts a child whose output cannot be taken", async () => {
+  const { supervisor, stop } = supervise("exec yes", {
+    onStdout: async (stdout) => {
+      const reader = stdout.getReader();
+      await reader.read();
+      throw new Error("journal is gone");
+    },
+  });
+  await supervisor.run(stop.signal);
+  assert.equal(supervisor.state.restarts, 2);
+  assert.equal(supervisor.state.lastExit?.code, 143);
+});
+
+Deno.test("Supervisor does not wait for what a child left behind", async () => {
+  const { supervisor, printed, stop } = supervise(
+    "(trap '' TERM; exec sleep 1000) & echo $!; exit 0",
+    { backoff: { next: () => (stop.abort(), PAUSE_MS), reset() {} } },
+  );
+  await supervisor.run(stop.signal);
+  assert.equal(supervisor.state.lastExit?.code, 0);
+  const stat = await Deno.readTextFile(`/proc/${Number(printed.join(""))}/stat`)
+    .catch(() => ") Z");
+  assert.match(
+    stat,
+    /\) Z/,
+    "the process is gone, or dead and not yet collected",
+  );
+});
+
+Deno.test("Supervisor names a missing program and the PATH once, and takes it when it comes", async () => {
+  await using log = await captureLog();
+  const folder = await Deno.makeTempDir();
+  try {
+    const tries: number[] = [];
+    const stop = new AbortController();
+    const printed: string[] = [];
+    const supervisor: Supervisor = new Supervisor({
+      command: ["probe-rs", "run"],
+      env: { PATH: folder },
+      backoff: { next: () => PAUSE_MS, reset() {} },
+      stopTimeoutMs: 1000,
+      onStdout: (stdout) =>
+        whenPrinted("run", printed, () => stop.abort())(stdout),
+      wait: async (ms, signal) => {
+        if (ms !== 15_000) return await wait(ms, signal);
+        assert.equal(supervisor.state.phase, "waiting");
+        tries.push(ms);
+        if (tries.length < 3) return;
+        await Deno.writeTextFile(
+          join(folder, "probe-rs"),
+          "#!/bin/sh\necho $1\n",
+          { mode: 0o755 },
+        );
+      },
+    });
+    await supervisor.run(stop.signal);
+    assert.deepEqual(tries, [15_000, 15_000, 15_000]);
+    const errors = log.lines.filter((line) => line.includes(" error: "));
+    assert.equal(errors.length, 1);
+    assert.ok(errors[0]?.includes(`in no folder of PATH, "${folder}"`));
+    assert.ok(errors[0]?.includes("cargo install probe-rs-tools --locked"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Supervisor gives its child the environment it was told, a session of its own, no stdin", async () => {
+  const { supervisor, printed, stop } = supervise(
+    'env; cat; read -r stat < /proc/$$/stat; echo "$$ $stat"',
+    {
+      env: { PATH, ONLY: "this" },
+      backoff: { next: () => (stop.abort(), 0), reset() {} },
+    },
+  );
+  await supervisor.run(stop.signal);
+  const lines = printed.join("").trim().split("\n");
+  const stat = lines.pop()?.split(" ") ?? [];
+  const names = lines.map((line) => line.split("=")[0]);
+  // The shell adds some of its own.
+  assert.deepEqual(
+    names.filter((name) => !/^(PWD|SHLVL|_|OLDPWD)$/.test(name ?? "")).sort(),
+    [
+      "ONLY",
+      "PATH",
+    ],
+  );
+  const [own, , , , parent, group, session] = stat;
+  assert.deepEqual([parent, group, session], [`${Deno.pid}`, own, own]);
+});
+
+Deno.test("Supervisor that is disposed has stopped its child", async () => {
+  const ready = Promise.withResolvers<void>();
+  const printed: string[] = [];
+  let pid = 0;
+  {
+    await using supervisor = supervise("echo ready; exec sleep 1000", {
+      onStdout: (stdout) =>
+        whenPrinted("ready", printed, ready.resolve)(stdout),
+    }).supervisor;
+    supervisor.run();
+    await ready.promise;
+    assert.equal(supervisor.state.phase, "running");
+    pid = supervisor.state.pid ?? 0;
+  }
+  assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+});
+
+Deno.test({
+  name: "Supervisor's child ends when the gateway is killed",
+  ignore: Deno.build.os !== "linux" || !await findProgram("setpriv", PATH),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      // As long as the child lives it holds this open.
+      const fifo = join(folder, "alive");
+      assert.ok(
+        (await new Deno.Command("mkfifo", { args: [fifo] }).output()).success,
+      );
+      await using gateway = new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          "-q",
+          new URL("supervised.ts", import.meta.url).pathname,
+          fifo,
+        ],
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+      using alive = await Deno.open(fifo);
+      const reader = gateway.stdout.getReader();
+      const pid = Number(new TextDecoder().decode((await reader.read()).value));
+      let survived = false;
+      const deadline = setTimeout(() => {
+        survived = true;
+        Deno.kill(pid, "SIGKILL");
+      }, 10_000);
+      gateway.kill("SIGKILL");
+      assert.equal(await alive.read(new Uint8Array(1)), null);
+      clearTimeout(deadline);
+      assert.equal(survived, false);
+      await reader.cancel();
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { EventClock } from "../../lib/source/event_clock.ts";
+import { LineStream } from "../../lib/source/line_stream.ts";
+import {
+  type SourcedPacket,
+  TelemetryStream,
+} from "../../lib/source/telemetry_stream.ts";
+import cases from "../testdata/source/lines.json" with { type: "json" };
+import { cut } from "./cut.ts";
+
+/** All that becomes of some bytes. */
+async function read(chunks: Iterable<Uint8Array>) {
+  const counters = { lines: 0, packets: 0, rejects: 0, other: 0, truncated: 0 };
+  const packets: SourcedPacket[] = [];
+  const rejects: string[] = [];
+  const texts: string[] = [];
+  const dropped: string[] = [];
+  let ms = 0;
+  const stream = ReadableStream.from(chunks)
+    .pipeThrough(new LineStream({ maxBytes: 200 }))
+    .pipeThrough(
+      new TelemetryStream({
+        marker: "JSON sent via VCP: ",
+        catalogue: createCatalogue(),
+        clock: new EventClock({
+          monotonic: () => ms++,
+          wall: () => ms,
+          nextEpoch: () => 1,
+        }),
+        counters,
+        onReject: (line, reason) => rejects.push(`${line} | ${reason}`),
+        onDropped: (some, line) =>
+          dropped.push(...some.map(({ path }) => `${path} | ${line}`)),
+        onText: (text, level) => texts.push(`${level} ${text}`),
+      }),
+    );
+  for await (const some of stream) {
+    assert.notEqual(some.length, 0);
+    packets.push(...some);
+    assert.equal(
+      counters.lines,
+      counters.packets + counters.rejects + counters.other,
+    );
+  }
+  assert.deepEqual(
+    [counters.packets, counters.rejects, counters.other],
+    [packets.length, rejects.length, texts.length],
+  );
+  assert.equal(counters.lines, packets.length + rejects.length + texts.length);
+  return { counters, packets, rejects, texts, dropped };
+}
+
+Deno.test("TelemetryStream gives each packet its time and line, the rest to whom it belongs", async () => {
+  const good = '[INFO ] JSON sent via VCP: {"ts":7,"n1":{"t":27.6,"h":NaN}}\\n';
+  const bad = 'JSON sent via VCP: {"n1":';
+  const long = "x".repeat(300);
+  const text = `boot\n${good}\n${bad}\n[WARN ] low\n${good}\n[DEBUG] ${long}\n`;
+  const { packets, rejects, texts, dropped, counters } = await read([
+    new TextEncoder().encode(text),
+  ]);
+  assert.deepEqual(counters, {
+    lines: 6,
+    packets: 2,
+    rejects: 1,
+    other: 3,
+    truncated: 1,
+  });
+  assert.deepEqual(packets.map(({ at, line }) => [at.monoUs, line]), [
+    [0, good],
+    [1000, good],
+  ]);
+  assert.deepEqual(packets[0]?.packet, {
+    boardTs: 7,
+    readings: [{ path: "n1.t", value: 27.6 }],
+    dropped: [{ path: "n1.h", value: "NaN", reason: "not_a_number" }],
+  });
+  assert.deepEqual(rejects, [
+    `${bad} | The line ends where a value should stand`,
+  ]);
+  assert.deepEqual(texts.slice(0, 2), ["info boot", "warning low"]);
+  assert.deepEqual(dropped, [`n1.h | ${good}`, `n1.h | ${good}`]);
+});
+
+Deno.test("TelemetryStream gives any bytes in any chunks as those of the whole", async () => {
+  const encoder = new TextEncoder();
+  const part = fc.oneof(
+    fc.constantFrom(...cases.map(({ line }) => encoder.encode(line))),
+    fc.constantFrom(
+      "\n",
+      "\r\n",
+      "\r",
+      "JSON sent via VCP: ",
+      "{",
+      "}",
+      '"',
+      "\u001b[0m",
+      "€",
+    )
+      .map((text) => encoder.encode(text)),
+    fc.uint8Array({ maxLength: 12 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(part, { maxLength: 30 }).map((parts) =>
+        Uint8Array.from(parts.flatMap((p) => [...p]))
+      ),
+      fc.array(fc.nat(200), { minLength: 1, maxLength: 5 }),
+      async (bytes, sizes) => {
+        assert.deepEqual(await read(cut(bytes, sizes)), await read([bytes]));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
