@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatDuration, Forwarder } from "../lib/forwarder.ts";
+import { Forwarder } from "../lib/forwarder.ts";
 import type { Journal } from "../lib/journal/journal.ts";
 import type { Row } from "../lib/model.ts";
 import {

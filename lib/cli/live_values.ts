@@ -26,6 +26,8 @@ export interface LiveValuesOptions {
 
 /** From one line to the next of the same board, in milliseconds: more cannot be read. */
 const LINE_INTERVAL_MS = 1000;
+/** So much early a line may be: a board that sends every second never does so to the millisecond. */
+const EARLY_MS = 100;
 
 /** Signs for the catalogue's words; other units are shown as they are. */
 const UNIT_SIGNS: ReadonlyMap<string, string> = new Map([
@@ -45,23 +47,24 @@ const UNIT_SIGNS: ReadonlyMap<string, string> = new Map([
 export class LiveValues {
   readonly #catalogue: Catalogue;
   readonly #options: LiveValuesOptions;
-  /** Per board: when its last line was written, and how many packets were passed over since. */
-  readonly #boards = new Map<string, { at: number; passedOver: number }>();
+  /** Per board: when its next line is due, and how many packets were passed over since the last. */
+  readonly #boards = new Map<string, { due: number; passedOver: number }>();
 
   constructor(catalogue: Catalogue, options: LiveValuesOptions) {
     this.#catalogue = catalogue;
     this.#options = options;
   }
 
-  /** Writes `packet`, unless its board had a line less than a second ago. */
+  /** Writes `packet`, unless the board's next line is not due yet. */
   show(packet: LivePacket): void {
     const now = this.#options.now();
     const last = this.#boards.get(packet.board);
-    if (last !== undefined && now - last.at < LINE_INTERVAL_MS) {
+    if (last !== undefined && now < last.due - EARLY_MS) {
       last.passedOver++;
       return;
     }
-    this.#boards.set(packet.board, { at: now, passedOver: 0 });
+    const due = Math.max(now, last?.due ?? now) + LINE_INTERVAL_MS;
+    this.#boards.set(packet.board, { due, passedOver: 0 });
     this.#options.write(this.#line(packet, last?.passedOver ?? 0));
   }
 

@@ -4,6 +4,12 @@
  * @module
  */
 
+/**
+ * A second signal counts only so long after the first, in milliseconds: `deno task` hands Ctrl-C on to
+ * a program that the terminal has sent it to already.
+ */
+const ONE_WISH_MS = 300;
+
 /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
@@ -16,8 +22,10 @@ export interface StopSignal extends Disposable {
  */
 export function stopSignal(): StopSignal {
   const controller = new AbortController();
+  let firstAt: number | undefined;
   const onSignal = () => {
-    if (controller.signal.aborted) Deno.exit(0);
+    firstAt ??= performance.now();
+    if (performance.now() - firstAt > ONE_WISH_MS) Deno.exit(0);
     controller.abort();
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows"

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Reading, Row } from "../model.ts";
+import type { Row } from "../model.ts";
 import type { BoardState, Latest, LatestValue } from "./disk.ts";
 
 /** A board's line counts of one run; whoever counts goes on changing them. */
@@ -78,11 +78,7 @@ export class Boards {
   }
 
   /** Remembers the readings of a row as the newest. */
-  note(
-    board: Board,
-    { seq, timeUs }: Pick<Row, "seq" | "timeUs">,
-    readings: readonly Reading[],
-  ): void {
+  note(board: Board, { seq, timeUs, readings }: Row): void {
     for (const { path, value } of readings) {
       board.latest[path] = { seq, value, timeUs };
     }

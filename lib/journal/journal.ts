@@ -317,10 +317,17 @@ export class Journal implements AsyncDisposable {
       this.#sayOverrun();
       return;
     }
-    const seq = this.#end.seq + 1;
-    const total = this.#end.total + readings;
+    const row: Row = {
+      seq: this.#end.seq + 1,
+      board: board.name,
+      timeUs: this.#timeUs(at.epoch, at.monoUs),
+      boardTs: packet.boardTs,
+      readings: packet.readings,
+      total: this.#end.total + readings,
+    };
+    const { seq, total } = row;
     this.#end = { seq, total };
-    this.#newestTimeUs = this.#timeUs(at.epoch, at.monoUs);
+    this.#newestTimeUs = row.timeUs;
     this.#pending.add({
       seq,
       board: board.id,
@@ -330,13 +337,9 @@ export class Journal implements AsyncDisposable {
       readings,
       total,
       body,
-    });
+    }, row);
     this.#accounts.receive(readings);
-    this.#boards.note(
-      board,
-      { seq, timeUs: this.#newestTimeUs },
-      packet.readings,
-    );
+    this.#boards.note(board, row);
   }
 
   #sayOverrun(): void {
@@ -393,9 +396,8 @@ export class Journal implements AsyncDisposable {
 
   #committed({ rows, deleted }: Commit, { usedBytes }: CommitResult): void {
     this.#usedBytes = usedBytes;
-    this.#pending.release(rows);
-    for (const row of rows) {
-      this.#recent.push(toRow(row, this.#rowContext));
+    for (const row of this.#pending.release(rows)) {
+      this.#recent.push(row);
       this.#committedSeq = row.seq;
     }
     if (deleted !== null) this.#deleting = null;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Row } from "../model.ts";
 import type {
   BoardState,
   Commit,
@@ -30,6 +31,8 @@ export class Pending {
   readonly unparked: number[] = [];
   deleted: readonly [first: number, last: number] | null = null;
   #rows: StoredRow[] = [];
+  /** The rows that wait, those of the commit under way included, as the sinks will get them. */
+  #fresh: Row[] = [];
   #bytes = 0;
   #rejects: Reject[] = [];
   #rejectBytes = 0;
@@ -49,10 +52,11 @@ export class Pending {
     return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= MAX_PENDING_BYTES;
   }
 
-  /** Adds a row that fits. */
-  add(row: StoredRow): void {
-    this.#rows.push(row);
-    this.#bytes += row.body.length + ROW_OVERHEAD_BYTES;
+  /** Adds a row that fits, in both its forms. */
+  add(stored: StoredRow, row: Row): void {
+    this.#rows.push(stored);
+    this.#fresh.push(row);
+    this.#bytes += stored.body.length + ROW_OVERHEAD_BYTES;
   }
 
   /** Adds a reject; the oldest that wait are given up for it where need be. */
@@ -90,10 +94,11 @@ export class Pending {
     return commit;
   }
 
-  /** The disk has these rows. */
-  release(rows: readonly StoredRow[]): void {
+  /** The disk has these rows, the oldest that waited; gives them as the sinks get them. */
+  release(rows: readonly StoredRow[]): Row[] {
     for (const { body } of rows) {
       this.#bytes -= body.length + ROW_OVERHEAD_BYTES;
     }
+    return this.#fresh.splice(0, rows.length);
   }
 }

@@ -15,14 +15,21 @@ let next = Number(await Deno.readTextFile(state).catch(() => "0"));
 const last = Math.min(Number(total), next + Number(perRun));
 const encoder = new TextEncoder();
 
+// A packet that was printed is also counted, whenever the end is asked for.
+let asked = false;
+Deno.addSignalListener("SIGTERM", () => {
+  if (next >= last) Deno.exit(0);
+  asked = true;
+});
 await write("[INFO] Gateway firmware started (app src/main.rs:1)\n");
-while (next < last) {
+while (next < last && !asked) {
   await write(line(next));
   await Deno.writeTextFile(state, String(++next));
   if (next % 5 === 0) await delay(5);
 }
 // The last run stays, as a board does that has nothing more to say.
-if (next === Number(total)) await delay(2 ** 31 - 1);
+if (next === Number(total) && !asked) await delay(2 ** 31 - 1);
+Deno.exit(0);
 
 function line(index: number): string {
   const v = values(index);

@@ -1,0 +1,184 @@
+/**
+ * The InfluxDB sink: each reading a point, written through the v2 API.
+ *
+ * @module
+ */
+
+import { HttpError } from "@influxdata/influxdb-client";
+import type { Catalogue } from "../catalogue.ts";
+import type { InfluxdbConfig } from "../config/schema.ts";
+import type { Finding, Row } from "../model.ts";
+import { judgeAnswer, otherServer } from "./influxdb_answers.ts";
+import { InfluxdbBatch } from "./influxdb_batch.ts";
+import { checkInfluxdb, type Health } from "./influxdb_check.ts";
+import { InfluxdbClient } from "./influxdb_client.ts";
+import { LineProtocol } from "./line_protocol.ts";
+import {
+  type Failure,
+  type Outcome,
+  type Sink,
+  type SinkCheckOptions,
+  SinkError,
+  type SinkOpenOptions,
+  type SinkSession,
+} from "./sink.ts";
+
+/** What the sink needs from the rest of the gateway. */
+export interface InfluxdbSinkOptions {
+  readonly catalogue: Catalogue;
+  /** Microseconds since 1970. */
+  readonly now: () => number;
+}
+
+const SAID = {
+  passed: "InfluxDB health check passed",
+  unsaid: "InfluxDB answers, without a word on its health",
+} as const;
+
+/** Writes rows to one bucket. */
+export class InfluxdbSink implements Sink {
+  readonly name = "influxdb";
+  /** `HOST:PORT/ORG/BUCKET`: where the points are. */
+  readonly target: string;
+  readonly #config: InfluxdbConfig;
+  readonly #options: InfluxdbSinkOptions;
+  readonly #client: InfluxdbClient;
+  readonly #lines: LineProtocol;
+
+  constructor(config: InfluxdbConfig, options: InfluxdbSinkOptions) {
+    const { host, pathname } = new URL(config.url);
+    this.target = `${host}${
+      pathname === "/" ? "" : pathname
+    }/${config.org}/${config.bucket}`;
+    this.#config = config;
+    this.#options = options;
+    this.#client = new InfluxdbClient(config);
+    this.#lines = new LineProtocol(options.catalogue, config.tags);
+  }
+
+  /** Asks for the server's health; whether it takes our writes is for the first one to show. */
+  async open({ signal }: SinkOpenOptions): Promise<SinkSession> {
+    const health = await this.#health(signal);
+    if (typeof health === "object") throw new SinkError(health);
+    const { url, bucket, max_lines } = this.#config;
+    return new InfluxdbSession({
+      description: `${SAID[health]}: ${url}, bucket "${bucket}"`,
+      maxReadings: max_lines,
+      url,
+      client: this.#client,
+      lines: this.#lines,
+      now: this.#options.now,
+    });
+  }
+
+  async #health(signal: AbortSignal): Promise<Health> {
+    const { url } = this.#config;
+    try {
+      return judgeHealth(await this.#client.health(signal), url);
+    } catch (error) {
+      // InfluxDB 3 asks for rights here, and what only takes the write API has no such page.
+      if (error instanceof HttpError && [401, 404].includes(error.statusCode)) {
+        return "unsaid";
+      }
+      if (error instanceof SyntaxError) return otherServer(url);
+      return failureOf(error, url, this.#options.now);
+    }
+  }
+
+  check(options: SinkCheckOptions): AsyncIterable<Finding> {
+    const { url, tags } = this.#config;
+    const { now } = this.#options;
+    const { signal } = options;
+    return checkInfluxdb({
+      config: this.#config,
+      testLine: () => LineProtocol.testLine(tags, now()),
+      writeTestPoint: options.writeTestPoint ?? false,
+      health: () => this.#health(signal),
+      write: async (line) => {
+        try {
+          await this.#client.write([line], signal);
+          return undefined;
+        } catch (error) {
+          return failureOf(error, url, now);
+        }
+      },
+    });
+  }
+}
+
+/** Passed for `{"status":"pass"}`, and for the plain OK of VictoriaMetrics. */
+function judgeHealth(answer: unknown, url: string): Health {
+  if (typeof answer === "string" && answer.trim() === "OK") return "passed";
+  if (typeof answer === "object" && answer !== null && "status" in answer) {
+    const { status, message } = answer as {
+      status: unknown;
+      message?: unknown;
+    };
+    if (status === "pass") return "passed";
+    const words = `${status}${message === undefined ? "" : `, ${message}`}`
+      .slice(0, 500);
+    return {
+      kind: "retry",
+      message: `InfluxDB at ${url} is not healthy: "${words}"`,
+    };
+  }
+  return otherServer(url);
+}
+
+/** The failure that an error of the client is, for requests that hold no lines to blame. */
+function failureOf(error: unknown, url: string, now: () => number): Failure {
+  const answer = judgeAnswer(error, url, now);
+  if (answer.kind === "failure") return answer.failure;
+  return {
+    kind: "blocked",
+    message: `InfluxDB at ${url} refuses: ${answer.message.slice(0, 500)}`,
+    hint: 'Correct "influxdb.url"',
+  };
+}
+
+interface InfluxdbSessionOptions {
+  readonly description: string;
+  readonly maxReadings: number;
+  readonly url: string;
+  readonly client: InfluxdbClient;
+  readonly lines: LineProtocol;
+  readonly now: () => number;
+}
+
+class InfluxdbSession implements SinkSession {
+  readonly maxReadings: number;
+  readonly maxBatches = 1;
+  readonly description: string;
+  /** HTTP has no link that could go. */
+  readonly closed = new Promise<Failure>(() => {});
+  readonly #options: InfluxdbSessionOptions;
+  readonly #controller = new AbortController();
+  #delivery: Promise<Outcome> | undefined;
+
+  constructor(options: InfluxdbSessionOptions) {
+    this.#options = options;
+    this.maxReadings = options.maxReadings;
+    this.description = options.description;
+  }
+
+  deliver(rows: readonly Row[]): Promise<Outcome> {
+    const { client, lines, now, url } = this.#options;
+    this.#delivery = new InfluxdbBatch(rows, lines, now).deliver(
+      async (texts) => {
+        try {
+          await client.write(texts, this.#controller.signal);
+          return undefined;
+        } catch (error) {
+          return judgeAnswer(error, url, now);
+        }
+      },
+    );
+    return this.#delivery;
+  }
+
+  /** Stops the request that is under way; its lines stay. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await this.#delivery;
+  }
+}

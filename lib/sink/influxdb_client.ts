@@ -1,0 +1,142 @@
+/**
+ * Requests to InfluxDB through its client library, each with a deadline and without the library's own
+ * retries, buffer and redirects.
+ *
+ * @module
+ */
+
+import { InfluxDB, setLogger } from "@influxdata/influxdb-client";
+import { gzipSync } from "node:zlib";
+import type { InfluxdbConfig } from "../config/schema.ts";
+
+/** Bodies below this gain nothing by being compressed, in characters. */
+const GZIP_FROM = 1_000;
+
+// Every fault comes back as an error; the library would print it as well.
+setLogger({ error() {}, warn() {} });
+
+/** The server answered with success, but not with the 204 that InfluxDB gives: it is not InfluxDB. */
+export class UnexpectedSuccess extends Error {
+  /** The HTTP status, 200 to 299. */
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`The server answers ${status} where InfluxDB answers 204`);
+    this.name = "UnexpectedSuccess";
+    this.status = status;
+  }
+}
+
+interface DecoratedTransport {
+  requestDecorator(
+    request: RequestInit,
+    options: { gzipThreshold?: number },
+  ): void;
+}
+
+/** Requests to the server, organization and bucket of the configuration. */
+export class InfluxdbClient {
+  readonly #config: InfluxdbConfig;
+
+  constructor(config: InfluxdbConfig) {
+    this.#config = config;
+  }
+
+  /**
+   * Writes lines with times in microseconds; the one line `""` is an empty write, which proves token,
+   * organization, bucket and the right to write, and writes nothing.
+   *
+   * @throws {HttpError} if the server answers with anything but success
+   * @throws {UnexpectedSuccess} if it answers with another success than 204
+   * @throws {Error} if there is no answer within `influxdb.timeout_s`, or `signal` is aborted
+   */
+  write(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#request(signal, async (influxdb) => {
+      const { transport } = influxdb;
+      const send = transport.send.bind(transport);
+      let status = 0;
+      // The library takes a 201 for success too.
+      transport.send = (path, body, options, callbacks) =>
+        send(path, body, options, {
+          ...callbacks,
+          responseStarted(headers, statusCode = 0) {
+            status = statusCode;
+            callbacks?.responseStarted?.(headers, statusCode);
+          },
+        });
+      const { org, bucket } = this.#config;
+      const api = influxdb.getWriteApi(org, bucket, "us", {
+        batchSize: lines.length + 1,
+        maxBatchBytes: Infinity,
+        flushInterval: 0,
+        maxRetries: 0,
+        gzipThreshold: GZIP_FROM,
+        writeFailed: (error) => Promise.reject(error),
+      });
+      try {
+        api.writeRecords(lines as string[]);
+        await api.flush();
+      } catch (error) {
+        throw status >= 200 && status < 300 && status !== 204
+          ? new UnexpectedSuccess(status)
+          : error;
+      } finally {
+        api.dispose();
+      }
+      if (status !== 204) throw new UnexpectedSuccess(status);
+    });
+  }
+
+  /**
+   * The answer to `GET /health`: parsed where it is JSON, else its text.
+   *
+   * @throws {HttpError} if the server answers with anything but success
+   * @throws {Error} if there is no answer within `influxdb.timeout_s`, or `signal` is aborted
+   */
+  health(signal: AbortSignal): Promise<unknown> {
+    return this.#request(
+      signal,
+      ({ transport }) =>
+        transport.request("/health", "", {
+          method: "GET",
+          headers: { "content-type": "text/plain" },
+        }),
+    );
+  }
+
+  async #request<T>(
+    signal: AbortSignal,
+    run: (influxdb: InfluxDB) => Promise<T>,
+  ): Promise<T> {
+    const { url, token, timeout_s } = this.#config;
+    const controller = new AbortController();
+    const stop = () => controller.abort(new Error("The request was stopped"));
+    const timer = setTimeout(
+      () => controller.abort(new Error(`No answer within ${timeout_s} s`)),
+      timeout_s * 1_000,
+    );
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    const influxdb = new InfluxDB({ url, token });
+    const transport = influxdb.transport as unknown as DecoratedTransport;
+    transport.requestDecorator = (request, { gzipThreshold = Infinity }) => {
+      request.signal = controller.signal;
+      request.redirect = "error";
+      if (
+        typeof request.body === "string" && request.body.length >= gzipThreshold
+      ) {
+        request.headers = {
+          ...request.headers as object,
+          "content-encoding": "gzip",
+        };
+        request.body = gzipSync(request.body);
+      }
+    };
+    try {
+      return await run(influxdb);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+}

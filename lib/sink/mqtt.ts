@@ -1,0 +1,164 @@
+/**
+ * The MQTT sink: each reading to its topic, retained where later subscribers shall see it at once.
+ *
+ * @module
+ */
+
+import type { Catalogue } from "../catalogue.ts";
+import type { MqttConfig } from "../config/schema.ts";
+import type { Finding, Row } from "../model.ts";
+import { refusesVersion } from "./mqtt_answers.ts";
+import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
+import { checkBroker } from "./mqtt_check.ts";
+import {
+  connectMqtt,
+  type MqttConnection,
+  MqttRefusal,
+  type MqttVersion,
+} from "./mqtt_connection.ts";
+import { MqttSession } from "./mqtt_session.ts";
+import { MqttTopics } from "./mqtt_topics.ts";
+import {
+  type Failure,
+  type Sink,
+  type SinkCheckOptions,
+  SinkError,
+  type SinkOpenOptions,
+  type SinkSession,
+} from "./sink.ts";
+
+/** The newest value of one reading. */
+export interface LatestReading {
+  /** The row that it stands in. */
+  readonly seq: number;
+  readonly board: string;
+  readonly path: string;
+  readonly value: number;
+  /** Microseconds since 1970. */
+  readonly timeUs: number;
+}
+
+/** What the sink needs from the rest of the gateway. */
+export interface MqttSinkOptions {
+  readonly catalogue: Catalogue;
+  /** Whether no newer value of `path` on the row's board is in the journal. */
+  readonly isNewest: (row: Row, path: string) => boolean;
+  /** The newest value of every reading in the journal. */
+  readonly latest: () => Iterable<LatestReading>;
+  /** Microseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Publishes rows to the first broker of `mqtt.broker_url` that answers. */
+export class MqttSink implements Sink {
+  readonly name = "mqtt";
+  /**
+   * `HOST:PORT/PREFIX` of the first broker: who subscribes there has had what the cursor has passed.
+   * The further URLs lead to the same data by other ways, and user, QoS and client id change nothing
+   * about it, so they do not count.
+   */
+  readonly target: string;
+  readonly #config: MqttConfig;
+  readonly #options: MqttSinkOptions;
+  readonly #brokers: readonly MqttBroker[];
+  /** Brokers that answered to MQTT 3.1.1 after they had refused MQTT 5. */
+  readonly #older = new Set<MqttBroker>();
+
+  constructor(config: MqttConfig, options: MqttSinkOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
+    this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
+  }
+
+  /** Tries the brokers in turn, the first one first. */
+  async open({ signal, deliveredTo }: SinkOpenOptions): Promise<SinkSession> {
+    const failures: Failure[] = [];
+    for (const broker of this.#brokers) {
+      try {
+        return this.#start(await this.#connect(broker, signal), deliveredTo);
+      } catch (error) {
+        if (!(error instanceof SinkError)) throw error;
+        failures.push(error.failure);
+        if (signal.aborted) break;
+      }
+    }
+    throw new SinkError(joinFailures(failures));
+  }
+
+  /** Connects with MQTT 5, or with 3.1.1 where the broker does not speak it. */
+  async #connect(
+    broker: MqttBroker,
+    signal: AbortSignal,
+    clientId = this.#config.client_id,
+  ): Promise<MqttConnection> {
+    const connect = (version: MqttVersion) =>
+      connectMqtt(broker, this.#config, { version, clientId, signal });
+    try {
+      return await connect(this.#older.has(broker) ? 4 : 5);
+    } catch (error) {
+      const asksForOther = error instanceof MqttRefusal && !signal.aborted &&
+        (error.code === undefined || refusesVersion(error.code));
+      if (!asksForOther) throw error;
+      // Remembered only when it works: a port that a proxy opens too early closes on both.
+      if (this.#older.delete(broker)) throw error;
+      const connection = await connect(4);
+      this.#older.add(broker);
+      return connection;
+    }
+  }
+
+  #start(connection: MqttConnection, deliveredTo: number): MqttSession {
+    const { catalogue, isNewest, now } = this.#options;
+    const { retain, topic_prefix } = this.#config;
+    const topics = new MqttTopics(
+      topic_prefix,
+      retain && connection.limits.retain,
+      catalogue,
+    );
+    const session = new MqttSession(connection, {
+      config: this.#config,
+      topics,
+      isNewest,
+      now,
+    });
+    session.restate([...this.#retainedRows(topics, deliveredTo)]);
+    return session;
+  }
+
+  /** The retained topics' newest values, as far as they are delivered, each as a row of its own. */
+  *#retainedRows(topics: MqttTopics, deliveredTo: number): Iterable<Row> {
+    for (const { seq, board, path, value, timeUs } of this.#options.latest()) {
+      if (seq > deliveredTo || !topics.of(board, path)?.retain) continue;
+      yield {
+        seq,
+        board,
+        timeUs,
+        boardTs: null,
+        readings: [{ path, value }],
+        total: 0,
+      };
+    }
+  }
+
+  async *check({ signal }: SinkCheckOptions): AsyncIterable<Finding> {
+    const clientId = `${this.#config.client_id}-check`;
+    for (const broker of this.#brokers) {
+      yield* checkBroker(
+        this.#config,
+        () => this.#connect(broker, signal, clientId),
+      );
+    }
+  }
+}
+
+/** One failure for all brokers of the list; it passes by itself if that of one of them does. */
+function joinFailures(failures: readonly Failure[]): Failure {
+  const [first] = failures;
+  if (failures.length === 1) return first!;
+  const message = failures.map((failure) => failure.message).join("; ");
+  return {
+    ...failures.find(({ kind }) => kind === "retry") ?? first!,
+    message,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * What a broker says about our configuration.
+ *
+ * @module
+ */
+
+import type { MqttConfig } from "../config/schema.ts";
+import type { Finding } from "../model.ts";
+import { describeReason, PUBLISH_HINT } from "./mqtt_answers.ts";
+import type { MqttConnection } from "./mqtt_connection.ts";
+import { SinkError } from "./sink.ts";
+
+const SUBJECT = "MQTT broker";
+
+/**
+ * Connects, publishes one empty message that no broker keeps to `PREFIX/check`, and leaves.
+ *
+ * @param connect makes the connection, with a client id that takes nobody's place
+ */
+export async function* checkBroker(
+  config: MqttConfig,
+  connect: () => Promise<MqttConnection>,
+): AsyncIterable<Finding> {
+  let connection: MqttConnection;
+  try {
+    connection = await connect();
+  } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
+    const { failure } = error;
+    const hint = failure.kind === "blocked"
+      ? failure.hint
+      : 'Start the broker, or correct "mqtt.broker_url"';
+    yield { level: "failed", subject: SUBJECT, detail: failure.message, hint };
+    return;
+  }
+  try {
+    const { broker, version } = connection;
+    const spoken = version === 5 ? "MQTT 5" : "MQTT 3.1.1";
+    yield {
+      level: "ok",
+      subject: SUBJECT,
+      detail: `Connected to ${broker.name} with ${spoken}`,
+    };
+    yield await mayPublish(config, connection);
+  } finally {
+    await leave(connection);
+  }
+}
+
+async function mayPublish(
+  config: MqttConfig,
+  connection: MqttConnection,
+): Promise<Finding> {
+  const { broker, client, limits, version } = connection;
+  const topic = `${config.topic_prefix}/check`;
+  const { promise, resolve } = Promise.withResolvers<Finding>();
+  const failed = (why: string, hint = PUBLISH_HINT) =>
+    resolve({
+      level: "failed",
+      subject: SUBJECT,
+      detail: `Cannot publish to "${topic}" at ${broker.name}: ${why}`,
+      hint,
+    });
+  const timer = setTimeout(
+    () =>
+      failed(
+        `no answer within ${config.ack_timeout_s} s`,
+        "Look at the broker's log",
+      ),
+    config.ack_timeout_s * 1_000,
+  );
+  client.on("close", () => failed("the broker closes the connection"));
+  client.publish(topic, "", {
+    qos: Math.min(1, limits.qos) as 0 | 1,
+    retain: false,
+  }, (error) => {
+    const code = (error as { code?: unknown } | null | undefined)?.code;
+    if (typeof code === "number") {
+      failed(`the broker refuses it: ${describeReason(code)}`);
+    } else if (error) failed(error.message);
+    else {
+      resolve({
+        level: "ok",
+        subject: SUBJECT,
+        detail: version === 5
+          ? `May publish to "${topic}"`
+          : `Published to "${topic}"; MQTT 3.1.1 brokers acknowledge even what they forbid, so look for values at the broker`,
+      });
+    }
+  });
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function leave({ client }: MqttConnection): Promise<void> {
+  if (!client.connected) return;
+  const gone = new Promise<void>((resolve) =>
+    client.once("close", () => resolve())
+  );
+  const timer = setTimeout(() => client.stream.destroy(), 500);
+  for (const id of Object.keys(client.outgoing)) {
+    client.removeOutgoingMessage(Number(id));
+  }
+  client.end(false);
+  await gone;
+  clearTimeout(timer);
+}

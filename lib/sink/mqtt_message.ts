@@ -1,0 +1,113 @@
+/**
+ * What one reading looks like on the wire.
+ *
+ * @module
+ */
+
+import type { IClientPublishOptions } from "mqtt";
+import type { MqttConfig } from "../config/schema.ts";
+import type { Reading, Row } from "../model.ts";
+import type { MqttConnection } from "./mqtt_connection.ts";
+import type { MqttTopics, Topic } from "./mqtt_topics.ts";
+
+/** A message, ready to be published. */
+export interface MqttMessage {
+  readonly topic: string;
+  /** The number in its shortest exact form. */
+  readonly payload: string;
+  readonly options: IClientPublishOptions;
+}
+
+/** What the messages of a session depend on beside its connection. */
+export interface MqttMessagesOptions {
+  readonly config: MqttConfig;
+  readonly topics: MqttTopics;
+  /** Whether no newer value of this reading is in the journal. */
+  readonly isNewest: (row: Row, path: string) => boolean;
+  /** Microseconds since 1970. */
+  readonly now: () => number;
+}
+
+type Properties = IClientPublishOptions["properties"];
+
+/** Makes the messages of one session, within the limits of its broker. */
+export class MqttMessages {
+  readonly qos: 0 | 1 | 2;
+  readonly #connection: MqttConnection;
+  readonly #options: MqttMessagesOptions;
+  readonly #plain: IClientPublishOptions;
+  readonly #retained: IClientPublishOptions;
+  /** The last row, and the marks that all of its messages carry. */
+  #row: Row | undefined;
+  #marks: Properties;
+
+  constructor(connection: MqttConnection, options: MqttMessagesOptions) {
+    this.qos = Math.min(options.config.qos, connection.limits.qos) as 0 | 1 | 2;
+    this.#connection = connection;
+    this.#options = options;
+    this.#plain = { qos: this.qos, retain: false };
+    this.#retained = { qos: this.qos, retain: true };
+  }
+
+  /**
+   * The message of `reading`, or why there is none.
+   *
+   * @param restates it is told again to a broker that may have forgotten it, to be retained
+   */
+  of(row: Row, reading: Reading, restates: boolean): MqttMessage | string {
+    const { isNewest, topics } = this.#options;
+    const topic = topics.of(row.board, reading.path);
+    if (topic === undefined) return `No metric for path "${reading.path}"`;
+    const payload = String(reading.value);
+    const marks = this.#marksOf(row);
+    const { maximumPacketSize } = this.#connection.limits;
+    if (maximumPacketSize < Infinity) {
+      const bytes = packetBytes(topic, payload, marks !== undefined);
+      if (bytes > maximumPacketSize) {
+        return `The message takes ${bytes} bytes, and the broker at most ${maximumPacketSize}`;
+      }
+    }
+    const retain = topic.retain && (restates || isNewest(row, reading.path));
+    const options = retain ? this.#retained : this.#plain;
+    return {
+      topic: topic.name,
+      payload,
+      options: marks === undefined
+        ? options
+        : { ...options, properties: marks },
+    };
+  }
+
+  /** `historical` and the time for a row that is no longer live; MQTT 3.1.1 has no place for them. */
+  #marksOf(row: Row): Properties {
+    if (this.#connection.version !== 5) return undefined;
+    if (row === this.#row) return this.#marks;
+    const { config, now } = this.#options;
+    const isLive = row.timeUs >= now() - config.live_within_s * 1e6;
+    this.#row = row;
+    this.#marks = isLive ? undefined : {
+      userProperties: { historical: "true", time: formatTime(row.timeUs) },
+    };
+    return this.#marks;
+  }
+}
+
+/** RFC 3339 in UTC with microseconds; `timeUs` counts from 1970. */
+function formatTime(timeUs: number): string {
+  const ms = Math.floor(timeUs / 1_000);
+  const us = String(timeUs - ms * 1_000).padStart(3, "0");
+  return new Date(ms).toISOString().replace("Z", `${us}Z`);
+}
+
+/** The most bytes that a message can take on the wire (MQTT 5, section 3.3). */
+function packetBytes(
+  topic: Topic,
+  payload: string,
+  historical: boolean,
+): number {
+  // Type, remaining length, length of the topic, message id, length of the properties.
+  const header = 1 + 4 + 2 + 2 + 1;
+  // Each user property: identifier, two lengths, "historical" "true", and "time" with its value.
+  const marks = historical ? (5 + 10 + 4) + (5 + 4 + 27) : 0;
+  return header + topic.bytes + marks + payload.length;
+}

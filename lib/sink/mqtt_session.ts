@@ -1,0 +1,292 @@
+/**
+ * A connection to a broker that takes rows: a sliding window of unacknowledged messages over all
+ * batches under way.
+ *
+ * Before and after every call:
+ * - `#outstanding` messages are published and not settled; it never exceeds the window;
+ * - batches are sent and finished in order; once one has to stay, nothing more is sent until all
+ *   that was out is settled, and then every batch behind it stays too;
+ * - timers run only while something is outstanding, or while the rate limit holds messages back;
+ * - after the link is gone, or `dispose`, every batch has its outcome.
+ *
+ * @module
+ */
+
+import type { IDisconnectPacket, MqttClient } from "mqtt";
+import type { Reading, Row } from "../model.ts";
+import { AckDeadline } from "./ack_deadline.ts";
+import { failureOfLoss } from "./mqtt_answers.ts";
+import { MqttBatch } from "./mqtt_batch.ts";
+import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
+import type { MqttConnection } from "./mqtt_connection.ts";
+import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
+import type { Failure, Outcome, SinkSession } from "./sink.ts";
+import { TokenBucket } from "./token_bucket.ts";
+
+/** Message ids wrap at 65,535: all that batches may hold stays far below. */
+const LARGEST_WINDOW = 20_000;
+/** MQTT.js hangs a listener on the socket for each QoS 0 message that waits, and warns at 1,000. */
+const LARGEST_WINDOW_QOS_0 = 500;
+/** How long `dispose` waits for acknowledgements that are under way, in milliseconds. */
+const LAST_ACKS_MS = 400;
+/** How long `dispose` waits for the broker to close, in milliseconds. */
+const CLOSE_MS = 400;
+
+/** A published message that is not settled; the same few objects serve the whole session. */
+interface Slot {
+  batch: MqttBatch;
+  index: number;
+  reading: Reading;
+  readonly settled: (error?: Error | null) => void;
+}
+
+/** See the module's text. */
+export class MqttSession implements SinkSession {
+  readonly maxReadings: number;
+  readonly maxBatches: number;
+  readonly description: string;
+  readonly closed: Promise<Failure>;
+
+  readonly #client: MqttClient;
+  readonly #messages: MqttMessages;
+  readonly #window: number;
+  readonly #deadline: AckDeadline;
+  readonly #rate: TokenBucket | undefined;
+  #rateTimer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly #batches = new MqttBatchQueue();
+  #outstanding = 0;
+  readonly #freeSlots: Slot[] = [];
+  #pumping = false;
+  /** Why a batch has to stay, until everything behind it has come back too. */
+  #halted: Failure | undefined;
+  /** Why nothing is delivered any more: the link is gone, or `dispose` was called. */
+  #over: Failure | undefined;
+  /** A publish failed without an answer: "close" is about to come. */
+  #broken = false;
+  #drained = () => {};
+  readonly #closed = Promise.withResolvers<Failure>();
+  readonly #gone = Promise.withResolvers<void>();
+
+  constructor(connection: MqttConnection, options: MqttMessagesOptions) {
+    const { broker, client, limits, version } = connection;
+    const { config } = options;
+    this.#client = client;
+    this.#messages = new MqttMessages(connection, options);
+    this.#window = this.#messages.qos === 0
+      ? Math.min(config.max_inflight, LARGEST_WINDOW_QOS_0)
+      : Math.min(config.max_inflight, limits.receiveMaximum, LARGEST_WINDOW);
+    this.#rate = config.max_messages_per_s === undefined
+      ? undefined
+      : new TokenBucket(config.max_messages_per_s);
+    this.#deadline = new AckDeadline({
+      timeoutS: config.ack_timeout_s,
+      tickS: client.keepalive / 2,
+      waiting: () => this.#outstanding > 0,
+      onProgress: () => client.reschedulePing(true), // Answers come: no ping has to prove the link.
+      onSilence: () => {
+        const message =
+          `The MQTT broker at ${broker.name} has acknowledged nothing for ${config.ack_timeout_s} s`;
+        this.#lose({ kind: "retry", message });
+        client.end(true);
+      },
+    });
+    this.maxReadings = Math.min(Math.max(this.#window, 900), 2_000);
+    // Twice the window is always there to be sent while the oldest batch waits for its last answer.
+    this.maxBatches = Math.max(
+      4,
+      Math.ceil(2 * this.#window / this.maxReadings),
+    );
+    const spoken = version === 5 ? "MQTT 5" : "MQTT 3.1.1";
+    this.description =
+      `MQTT client connected successfully: ${broker.name}, ${spoken}`;
+    this.closed = this.#closed.promise;
+    this.#listen(broker.name);
+  }
+
+  #listen(name: string): void {
+    const client = this.#client;
+    let disconnect: IDisconnectPacket | undefined;
+    let fault: Error | undefined;
+    const onClose = () => {
+      this.#gone.resolve();
+      this.#lose(failureOfLoss(name, disconnect, fault));
+    };
+    client.on("disconnect", (packet) => {
+      disconnect = packet;
+      client.end(true); // The broker has to close, but not every one does.
+    });
+    client.on("error", (error) => {
+      fault ??= error;
+      client.end(true);
+    });
+    client.on("close", onClose);
+    if (!client.connected) onClose(); // It went between CONNACK and here.
+  }
+
+  deliver(batch: readonly Row[]): Promise<Outcome> {
+    return this.#add(new MqttBatch(batch));
+  }
+
+  /** Tells the broker newest values that it may have forgotten; later rows follow behind them. */
+  restate(rows: readonly Row[]): void {
+    if (rows.length > 0) this.#add(new MqttBatch(rows, { restates: true }));
+  }
+
+  #add(batch: MqttBatch): Promise<Outcome> {
+    if (this.#over !== undefined) batch.abandon(this.#over);
+    else {
+      this.#batches.add(batch);
+      this.#advance();
+    }
+    return batch.outcome;
+  }
+
+  #advance(): void {
+    if (this.#pumping) return; // A QoS 0 message is settled while it is being published.
+    this.#pumping = true;
+    try {
+      this.#publishRows();
+    } finally {
+      this.#pumping = false;
+    }
+    this.#finishBatches();
+    if (this.#outstanding > 0) this.#deadline.watch();
+    else this.#drained();
+  }
+
+  /** Publishes what window, rate and batches allow. */
+  #publishRows(): void {
+    for (let batch; (batch = this.#batches.unsent) !== undefined;) {
+      if (!this.#mayPublish()) return;
+      this.#publishNext(batch);
+    }
+  }
+
+  #publishNext(batch: MqttBatch): void {
+    const index = batch.nextRow();
+    const reading = batch.takeReading();
+    const message = this.#messages.of(
+      batch.rows[index]!,
+      reading,
+      batch.restates,
+    );
+    if (typeof message === "string") {
+      return batch.reject(index, reading, message);
+    }
+    this.#outstanding++;
+    this.#rate?.take();
+    const { settled } = this.#takeSlot(batch, index, reading);
+    const { topic, payload, options } = message;
+    this.#client.publish(topic, payload, options, settled);
+  }
+
+  #mayPublish(): boolean {
+    if (
+      this.#over !== undefined || this.#halted !== undefined || this.#broken
+    ) return false;
+    if (this.#outstanding >= this.#window) return false;
+    const waitMs = this.#rate?.waitMs() ?? 0;
+    if (waitMs === 0) return true;
+    this.#rateTimer ??= setTimeout(() => {
+      this.#rateTimer = undefined;
+      this.#advance();
+    }, waitMs);
+    return false;
+  }
+
+  #takeSlot(batch: MqttBatch, index: number, reading: Reading): Slot {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) {
+      const made: Slot = {
+        batch,
+        index,
+        reading,
+        settled: (error) => this.#settle(made, error),
+      };
+      return made;
+    }
+    slot.batch = batch;
+    slot.index = index;
+    slot.reading = reading;
+    return slot;
+  }
+
+  #settle(slot: Slot, error?: Error & { code?: unknown } | null): void {
+    if (this.#over !== undefined) return; // The batches have their outcomes.
+    const { batch, index, reading } = slot;
+    this.#freeSlots.push(slot);
+    this.#outstanding--;
+    if (this.#batches.isOldest(batch)) this.#deadline.progress();
+    if (!error) batch.accept(index);
+    else if (typeof error.code === "number") {
+      batch.refuse(index, reading, error.code);
+    } else this.#breakOff();
+    this.#halted ??= batch.failure;
+    this.#advance();
+  }
+
+  /** MQTT.js gave a message up: it stays unsettled, and "close" has to follow. */
+  #breakOff(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    // Not from within MQTT.js's own walk over its messages: it would stumble over the gaps.
+    queueMicrotask(() => this.#client.end(true));
+  }
+
+  /** Gives outcomes to the batches that can have them, in order. */
+  #finishBatches(): void {
+    if (this.#broken) return;
+    this.#halted ??= this.#batches.finishSettled();
+    if (this.#halted === undefined || this.#outstanding > 0) return;
+    const failure = this.#halted;
+    this.#halted = undefined;
+    this.#batches.finishAll(failure);
+  }
+
+  /** The link is gone. */
+  #lose(failure: Failure): void {
+    if (this.#over !== undefined) return;
+    this.#end(failure);
+    this.#closed.resolve(failure);
+  }
+
+  #end(failure: Failure): void {
+    this.#over = failure;
+    this.#deadline.stop();
+    clearTimeout(this.#rateTimer);
+    this.#batches.finishAll(failure);
+    this.#drained();
+  }
+
+  /** Says goodbye within a second; what is not acknowledged by then stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = this.#client;
+    if (this.#over === undefined && this.#outstanding > 0) {
+      this.#halted ??= { kind: "retry", message: "The session ends" };
+      await within(
+        LAST_ACKS_MS,
+        new Promise<void>((resolve) => this.#drained = resolve),
+      );
+    }
+    if (this.#over === undefined) {
+      this.#end({ kind: "retry", message: "The session has ended" });
+      // MQTT.js sends no DISCONNECT while it waits for acknowledgements.
+      for (const id of Object.keys(client.outgoing)) {
+        client.removeOutgoingMessage(Number(id));
+      }
+      await within(CLOSE_MS, client.endAsync(false));
+    }
+    client.stream.destroy();
+    await this.#gone.promise;
+  }
+}
+
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<void>((resolve) =>
+    timer = setTimeout(resolve, ms)
+  );
+  await Promise.race([promise, deadline]);
+  clearTimeout(timer);
+}

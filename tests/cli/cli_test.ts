@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { PROGRAMS, runToEnd } from "./program.ts";
+
+const COMMANDS = ["run", "simulate", "check", "status", "version"];
+
+for (const { form, command } of PROGRAMS) {
+  const start = (...args: string[]) => runToEnd([...command, ...args]);
+
+  Deno.test(`iiot-gateway shows its help and what its exit codes mean (${form})`, async () => {
+    const expected = await start("--help");
+    assert.equal(expected.code, 0);
+    for (const name of COMMANDS) assert.match(expected.stdout, RegExp(name));
+    assert.match(
+      expected.stdout,
+      /0 {2}stopped as asked.*\n +1 {2}failed\n +2 {2}wrong usage/,
+    );
+    assert.equal(expected.stderr, "");
+    assert.deepEqual(await start("help"), expected);
+    assert.deepEqual(await start("-h"), expected);
+  });
+
+  Deno.test(`iiot-gateway shows the help of each command (${form})`, async () => {
+    for (const name of COMMANDS) {
+      const asked = await start(name, "--help");
+      assert.equal(asked.code, 0, name);
+      assert.match(asked.stdout, RegExp(`^Usage: iiot-gateway ${name}`));
+      if (name !== "version") assert.match(asked.stdout, /\nExamples:\n/);
+      assert.deepEqual(await start("help", name), asked);
+    }
+  });
+
+  Deno.test(`iiot-gateway shows its version (${form})`, async () => {
+    const { code, stdout } = await start("version");
+    assert.equal(code, 0);
+    assert.ok(stdout.startsWith(`iiot-gateway ${project.version} (Deno `));
+    const flag = await start("--version");
+    assert.deepEqual(flag, {
+      code: 0,
+      stdout: `${project.version}\n`,
+      stderr: "",
+    });
+  });
+
+  Deno.test(`iiot-gateway names the nearest of a mistyped command or flag and ends with 2 (${form})`, async () => {
+    const cases: [args: string[], message: RegExp][] = [
+      [["statsu"], /unknown command 'statsu'\n\(Did you mean status\?\)/],
+      [["help", "chekc"], /unknown command 'chekc'\n\(Did you mean check\?\)/],
+      [["--simulat"], /unknown option '--simulat'\n\(Did you mean --simulat/],
+      [["run", "--confg", "x"], /'--confg'\n\(Did you mean --config\?\)/],
+      [["check", "--write-test-pont"], /\(Did you mean --write-test-point\?/],
+      [["status", "--jsno"], /\(Did you mean --json\?\)/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stdout, stderr } = await start(...args);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, message);
+      assert.match(stderr, /^Error: /);
+    }
+  });
+
+  Deno.test(`iiot-gateway refuses wrong values and ends with 2 (${form})`, async () => {
+    const cases: [args: string[], message: RegExp][] = [
+      [["simulate", "--interval", "1s"], /'1s' is invalid.*0 to 86400000/],
+      [["simulate", "--count", "0"], /'0' is invalid.*1 to 1000000000/],
+      [["simulate", "--seed", "-1"], /'-1' is invalid.*0 to 4294967295/],
+      [["--config"], /'-c, --config <file>' argument missing/],
+      [["status", "config.toml"], /too many arguments for 'status'/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stderr } = await start(...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    }
+  });
+
+  Deno.test(`iiot-gateway ends with 2 when the configuration is wrong (${form})`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const config = `${folder}/config.toml`;
+      await Deno.writeTextFile(config, '[mqtt]\nqos = 3\nbroker_ulr = "x"\n');
+      for (
+        const args of [[], ["run"], ["run", "--simulate"], ["status"]]
+      ) {
+        const { code, stderr } = await start(...args, "--config", config);
+        assert.equal(code, 2, `${args}: ${stderr}`);
+        assert.match(stderr, /config\.toml:2:\d+: /);
+        assert.match(stderr, /config\.toml:3:\d+: .*broker_ulr/);
+        assert.doesNotMatch(stderr, /\n {4}at /);
+      }
+      const missing = await start("--config", `${folder}/none.toml`);
+      assert.equal(missing.code, 2, missing.stderr);
+      assert.match(missing.stderr, /none\.toml/);
+      const left = (await Array.fromAsync(Deno.readDir(folder)))
+        .map(({ name }) => name);
+      assert.deepEqual(left, ["config.toml"]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}

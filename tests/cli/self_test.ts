@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { SELF_ENVIRONMENT, selfCommand } from "../../lib/cli/self.ts";
+import { PROJECT, runToEnd } from "./program.ts";
+
+const ARGS = "simulate --count 2 --seed 1 --interval 0".split(" ");
+
+/** What the simulated board prints, started by `command` with nothing but what it needs around it. */
+async function simulated(command: readonly string[]): Promise<string> {
+  const env: Record<string, string> = { PATH: Deno.env.get("PATH") ?? "" };
+  for (const name of SELF_ENVIRONMENT) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  const ended = await runToEnd(command, { cwd: "/", clearEnv: true, env });
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.equal(ended.stderr, "");
+  return ended.stdout;
+}
+
+Deno.test("selfCommand starts the simulated board from source, under a cleared environment", async () => {
+  const output = await simulated(selfCommand(ARGS));
+  assert.equal(output.match(/JSON sent via VCP/g)?.length, 2);
+});
+
+Deno.test("selfCommand starts the simulated board from a bundle, under a cleared environment", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    // A bundle that prints its own selfCommand, and otherwise is the whole program.
+    const entry = `${folder}/entry.js`;
+    await Deno.writeTextFile(
+      entry,
+      `import { selfCommand } from "${PROJECT}lib/cli/self.ts";
+      import { cli } from "${PROJECT}lib/cli/cli.ts";
+      if (Deno.args[0] !== "self") Deno.exit(await cli(Deno.args));
+      console.log(JSON.stringify(selfCommand(Deno.args.slice(1))));`,
+    );
+    const bundle = `${folder}/moved.js`;
+    const bundled = await runToEnd(
+      [Deno.execPath(), "bundle", "-q", "--minify", "-o", bundle, entry],
+      { cwd: PROJECT },
+    );
+    assert.equal(bundled.code, 0, bundled.stderr);
+    await Deno.remove(entry);
+    const asked = await runToEnd([
+      ...[Deno.execPath(), "run", "-q", "--no-config", "-A", bundle, "self"],
+      ...ARGS,
+    ]);
+    assert.equal(asked.code, 0, asked.stderr);
+    const command = JSON.parse(asked.stdout) as string[];
+    assert.ok(command.includes(`file://${bundle}`), asked.stdout);
+    assert.equal(await simulated(command), await simulated(selfCommand(ARGS)));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,71 @@
+/**
+ * `deno task test [FILES, FOLDERS, FLAGS OF deno test]`: runs the tests, says which parts did not run
+ * for want of a server, and ends with `N passed, N failed`.
+ *
+ * @module
+ */
+
+const folder = await Deno.makeTempDir({ prefix: "iiot-tests-" });
+const report = `${folder}/report.xml`;
+const skipped = `${folder}/skipped`;
+try {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...Deno.args],
+    env: { SKIPPED_SERVERS_FILE: skipped },
+  }).spawn().status;
+  const { ran, failures } = count(await readIfThere(report));
+  // A file that cannot be loaded fails, without a test that could.
+  const failed = failures === 0 && !success ? 1 : failures;
+  const missing = programsOf(await readIfThere(skipped));
+  if (ran === 0) say("No test ran");
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map(packageOf))].join(" ");
+    say(
+      `Not run for want of a server: ${
+        missing.join(", ")
+      } (apt install ${packages}; .ci/run does)`,
+    );
+  }
+  say(`${ran - failures} passed, ${failed} failed`);
+  Deno.exitCode = failed > 0 || ran === 0 ? 1 : 0;
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+
+/** Tests and steps that a JUnit report counts; `disabled` are those that were ignored. */
+function count(xml: string): { ran: number; failures: number } {
+  let [ran, failures] = [0, 0];
+  for (const [suite] of xml.matchAll(/<testsuite .*?>/g)) {
+    const value = (name: string) =>
+      Number(RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1]);
+    ran += value("tests") - value("disabled");
+    failures += value("failures") + value("errors");
+  }
+  return { ran, failures };
+}
+
+/** The programs in the notes of `requires` in `servers.ts`, each once. */
+function programsOf(notes: string): string[] {
+  const programs = notes.split("\n").map((line) => line.split("\t")[0]!);
+  return [...new Set(programs)].filter((one) => one !== "").sort();
+}
+
+/** Debian's package with a program in it. */
+function packageOf(program: string): string {
+  if (program === "mosquitto_passwd") return "mosquitto";
+  return program.startsWith("mosquitto_") ? "mosquitto-clients" : program;
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+function say(line: string): void {
+  // deno-lint-ignore no-console -- this is a program of its own
+  console.log(line);
+}

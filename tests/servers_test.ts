@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import mqtt from "mqtt";
+import {
+  requires,
+  startMosquitto,
+  startVictoriaMetrics,
+  subscribe,
+} from "./servers.ts";
+
+Deno.test({
+  name:
+    "startMosquitto gives a broker that keeps what it has through a stop and a start",
+  ...requires("mosquitto"),
+  async fn() {
+    await using broker = await startMosquitto();
+    const client = await mqtt.connectAsync(broker.url, {
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+    });
+    await client.publishAsync("a/b", "27.6", { qos: 1, retain: true });
+    await client.endAsync();
+    await broker.stop();
+    await broker.start();
+    await using heard = await subscribe(broker.url, "a/#");
+    const [message] = await heard.waitFor(1);
+    assert.deepEqual(message, {
+      topic: "a/b",
+      payload: "27.6",
+      retain: true,
+      qos: 1,
+      duplicate: false,
+      userProperties: {},
+    });
+  },
+});
+
+Deno.test({
+  name: "startVictoriaMetrics gives points back, also after a stop and a start",
+  ...requires("victoria-metrics"),
+  async fn() {
+    await using database = await startVictoriaMetrics();
+    const answer = await fetch(`${database.url}/api/v2/write?precision=us`, {
+      method: "POST",
+      body: "temperature,node=node1,unit=celsius value=27.6 1700000000000000",
+    });
+    await answer.body?.cancel();
+    assert.equal(answer.status, 204);
+    const wanted = [{
+      name: "temperature_value",
+      tags: { node: "node1", unit: "celsius" },
+      timeMs: 1_700_000_000_000,
+      value: 27.6,
+    }];
+    assert.deepEqual(await database.export(), wanted);
+    await database.stop();
+    await database.start();
+    assert.deepEqual(await database.export(), wanted);
+  },
+});
+
+Deno.test("requires notes the missing program with the room and ignores the test", async () => {
+  const notes = await Deno.makeTempFile();
+  const before = Deno.env.get("SKIPPED_SERVERS_FILE");
+  const real = Deno.env.get("REQUIRE_REAL");
+  try {
+    Deno.env.set("SKIPPED_SERVERS_FILE", notes);
+    Deno.env.delete("REQUIRE_REAL");
+    assert.deepEqual(requires("no-such-program"), { ignore: true });
+    assert.equal(
+      await Deno.readTextFile(notes),
+      "no-such-program\tservers_test.ts\n",
+    );
+    Deno.env.set("REQUIRE_REAL", "1");
+    assert.deepEqual(requires("no-such-program"), { ignore: false });
+  } finally {
+    if (before === undefined) Deno.env.delete("SKIPPED_SERVERS_FILE");
+    else Deno.env.set("SKIPPED_SERVERS_FILE", before);
+    if (real !== undefined) Deno.env.set("REQUIRE_REAL", real);
+    else Deno.env.delete("REQUIRE_REAL");
+    await Deno.remove(notes);
+  }
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { createCatalogue, type Metric } from "../../lib/catalogue.ts";
+import { LineProtocol } from "../../lib/sink/line_protocol.ts";
+import { retentionSeconds } from "../../lib/sink/retention_message.ts";
+import { row } from "./given.ts";
+
+const TIME = { timeUs: 1_700_000_000_000_000 };
+
+function line(
+  path: string,
+  value: number,
+  { board = "", tags = {}, own = [] }: {
+    board?: string;
+    tags?: Record<string, string>;
+    own?: Metric[];
+  } = {},
+): string | undefined {
+  const given = row(1, { [path]: value }, { ...TIME, board });
+  return new LineProtocol(createCatalogue(own), tags).line(
+    given,
+    given.readings[0]!,
+  );
+}
+
+Deno.test("LineProtocol writes the guide's line", () => {
+  assert.equal(
+    line("n1.t", 27.6),
+    "temperature,node=node1,unit=celsius value=27.6 1700000000000000",
+  );
+});
+
+Deno.test("LineProtocol leaves out the unit of a counter", () => {
+  assert.equal(
+    line("sts.rx", 42),
+    "packets_received,node=stats value=42 1700000000000000",
+  );
+});
+
+Deno.test("LineProtocol adds the tags of the configuration and the board's name", () => {
+  assert.equal(
+    line("n1.t", 1, { board: "press 3", tags: { site: "north, hall=2" } }),
+    "temperature,board=press\\ 3,node=node1,site=north\\,\\ hall\\=2,unit=celsius value=1 1700000000000000",
+  );
+});
+
+Deno.test("LineProtocol writes every value as a float that reads back the same", () => {
+  const values = [
+    0,
+    -0,
+    27,
+    -39,
+    0.1,
+    1e21,
+    1.5e-7,
+    4_294_967_295,
+    Number.MAX_VALUE,
+    5e-324,
+  ];
+  for (const value of values) {
+    const text = / value=(\S+) /.exec(line("n1.t", value)!)![1]!;
+    assert.doesNotMatch(text, /i$/);
+    assert.equal(Number(text), value === 0 ? 0 : value);
+  }
+});
+
+Deno.test("LineProtocol escapes what a [[metric]] table names", () => {
+  const own: Metric = {
+    path: "a.b",
+    node: "n",
+    name: "x",
+    measurement: "my, measure",
+    unit: "m/s",
+    retain: false,
+    range: null,
+  };
+  assert.equal(
+    line("a.b", 1, { own: [own] }),
+    "my\\,\\ measure,node=n,unit=m/s value=1 1700000000000000",
+  );
+});
+
+Deno.test("LineProtocol has no line for a path that the catalogue does not know", () => {
+  assert.equal(line("x.y", 1), undefined);
+});
+
+Deno.test("LineProtocol marks its test line as one", () => {
+  assert.equal(
+    LineProtocol.testLine({ site: "north" }, 5),
+    "iiot_gateway_check,check=true,site=north value=1 5",
+  );
+});
+
+Deno.test("retentionSeconds reads the duration that InfluxDB names", () => {
+  const message = (duration: string) =>
+    `failure writing points to database: partial write: dropped 1 points outside retention policy of duration ${duration} - oldest point …`;
+  assert.equal(retentionSeconds(message("1h0m0s")), 3_600);
+  assert.equal(retentionSeconds(message("168h0m0s")), 604_800);
+  assert.equal(retentionSeconds(message("1m30.5s")), 90.5);
+  assert.equal(
+    retentionSeconds("partial write: field type conflict"),
+    undefined,
+  );
+});

@@ -1,0 +1,425 @@
+import assert from "node:assert/strict";
+import { SinkError } from "../../lib/sink/sink.ts";
+import {
+  findProgram,
+  freePort,
+  requires,
+  startMosquitto,
+  subscribe,
+} from "../servers.ts";
+import { findings, fullRows, mqttSink, NOW_US, open, row } from "./given.ts";
+
+function test(
+  name: string,
+  fn: () => Promise<void>,
+  ...programs: string[]
+): void {
+  Deno.test({
+    name: `MqttSink ${name}`,
+    ...requires("mosquitto", ...programs),
+    fn,
+  });
+}
+
+Deno.test("MqttSink names the first broker and the prefix as its target, and no secret", () => {
+  const urls = ["mqtt://user:secret@broker.example:1883", "mqtts://other:8883"];
+  assert.equal(
+    mqttSink(urls, { topic_prefix: "plant/7" }).target,
+    "broker.example:1883/plant/7",
+  );
+  assert.equal(mqttSink("mqtt://[::1]:1883").target, "[::1]:1883/iiot");
+});
+
+test("publishes each reading to its topic in its shortest exact form", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  await using session = await open(mqttSink(broker.url));
+  assert.match(
+    session.description,
+    /^MQTT client connected successfully: 127\.0\.0\.1:\d+, MQTT 5$/,
+  );
+  await session.deliver([
+    row(1, {
+      "n1.t": 27.6,
+      "n1.h": 27,
+      "sig.rssi": -39,
+      "sts.rx": 4_294_967_295,
+      "sig.snr": -0,
+    }),
+  ]);
+  const messages = await heard.waitFor(5);
+  assert.deepEqual(messages.map(({ topic, payload }) => [topic, payload]), [
+    ["iiot/node1/temperature", "27.6"],
+    ["iiot/node1/humidity", "27"],
+    ["iiot/signal/rssi", "-39"],
+    ["iiot/stats/packets_received", "4294967295"],
+    ["iiot/signal/snr", "0"],
+  ]);
+  for (const { qos, retain, userProperties } of messages) {
+    assert.deepEqual({ qos, retain, userProperties }, {
+      qos: 1,
+      retain: false,
+      userProperties: {},
+    });
+  }
+});
+
+test("puts the board's name into the topic where there is one", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  await using session = await open(
+    mqttSink(broker.url, { topic_prefix: "plant/7" }),
+  );
+  await session.deliver([row(1, { "n1.t": 20 }, { board: "press" })]);
+  assert.equal(
+    (await heard.waitFor(1))[0]!.topic,
+    "plant/7/press/node1/temperature",
+  );
+});
+
+for (const qos of [0, 1, 2] as const) {
+  test(`delivers at QoS ${qos}`, async () => {
+    await using broker = await startMosquitto();
+    await using heard = await subscribe(
+      broker.url,
+      "iiot/stats/packets_received",
+    );
+    await using session = await open(mqttSink(broker.url, { qos }));
+    assert.deepEqual(await session.deliver(fullRows(1, 2_000)), {
+      done: 2_000,
+      rejected: [],
+      parked: [],
+    });
+    const messages = await heard.waitFor(2_000);
+    assert.deepEqual(
+      messages.map(({ payload }) => Number(payload)),
+      Array.from({ length: 2_000 }, (_, index) => index + 1),
+    );
+    assert.equal(messages[0]!.qos, Math.min(qos, 1));
+  });
+}
+
+test("retains the newest value of a sensor, and nothing else", async () => {
+  await using broker = await startMosquitto();
+  const newest = (seq: number) => seq === 3;
+  const sink = mqttSink(broker.url, {}, { isNewest: ({ seq }) => newest(seq) });
+  await using session = await open(sink);
+  await session.deliver(fullRows(1, 3));
+  await using heard = await subscribe(broker.url, "#");
+  const kept = await heard.waitFor(5);
+  assert.deepEqual(
+    kept.map(({ topic, payload }) => `${topic} ${payload}`).sort(),
+    [
+      "iiot/node1/gas_resistance 3",
+      "iiot/node1/humidity 0.3",
+      "iiot/node1/temperature 0.3",
+      "iiot/node2/pressure 0.3",
+      "iiot/node2/temperature 0.3",
+    ],
+  );
+});
+
+test("retains nothing with retain = false, nor where the broker forbids it", async () => {
+  for (const forbids of [true, false]) {
+    await using broker = await startMosquitto({
+      conf: forbids ? ["retain_available false"] : [],
+    });
+    const latest = [{ seq: 0, board: "", path: "n1.t", value: 19, timeUs: 0 }];
+    const options = { isNewest: () => true, latest: () => latest };
+    await using session = await open(
+      mqttSink(broker.url, { retain: forbids }, options),
+    );
+    assert.equal((await session.deliver(fullRows(1, 3))).done, 3);
+    await using heard = await subscribe(broker.url, "#");
+    // The next message is the first that a later subscriber hears.
+    await session.deliver([row(4, { "n1.t": 4 })]);
+    assert.equal((await heard.waitFor(1))[0]!.payload, "4");
+  }
+});
+
+test("restates the retained values that are delivered, before any row", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const timeUs = NOW_US - 3_600e6;
+  const latest = [
+    { seq: 7, board: "", path: "n1.t", value: 21.5, timeUs },
+    { seq: 8, board: "", path: "n1.h", value: 55, timeUs: NOW_US },
+    { seq: 8, board: "", path: "sts.rx", value: 8, timeUs },
+    { seq: 9, board: "", path: "n1.g", value: 9, timeUs },
+    { seq: 8, board: "", path: "x.y", value: 9, timeUs },
+  ];
+  const sink = mqttSink(broker.url, {}, { latest: () => latest });
+  await using session = await sink.open({
+    signal: new AbortController().signal,
+    deliveredTo: 8,
+  });
+  await session.deliver([row(9, { "n1.t": 22 }, { timeUs: NOW_US })]);
+  assert.deepEqual(
+    (await heard.waitFor(3)).map(({ topic, payload }) => [topic, payload]),
+    [
+      ["iiot/node1/temperature", "21.5"],
+      ["iiot/node1/humidity", "55"],
+      ["iiot/node1/temperature", "22"],
+    ],
+  );
+  assert.equal(heard.messages[0]!.userProperties.historical, "true");
+  assert.deepEqual(heard.messages[1]!.userProperties, {});
+  await using later = await subscribe(broker.url, "#");
+  const kept = await later.waitFor(2);
+  assert.deepEqual(kept.map(({ payload }) => payload).sort(), ["21.5", "55"]);
+});
+
+test("marks what is no longer live with its time, and nothing that is", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  await using session = await open(mqttSink(broker.url, { live_within_s: 60 }));
+  await session.deliver([
+    row(1, { "n1.t": 1 }, { timeUs: NOW_US - 60e6 - 7 }),
+    row(2, { "n1.t": 2 }, { timeUs: NOW_US - 60e6 }),
+  ]);
+  const [old, live] = await heard.waitFor(2);
+  assert.deepEqual(old!.userProperties, {
+    historical: "true",
+    time: "2023-11-14T22:12:19.999993Z",
+  });
+  assert.deepEqual(live!.userProperties, {});
+});
+
+test("sends no more than max_messages_per_s", async () => {
+  await using broker = await startMosquitto();
+  await using session = await open(
+    mqttSink(broker.url, { max_messages_per_s: 200 }),
+  );
+  const start = performance.now();
+  assert.equal((await session.deliver(fullRows(1, 10))).done, 10);
+  // 20 of the 90 may go at once.
+  const tookMs = performance.now() - start;
+  assert.ok(tookMs > 340 && tookMs < 2_000, `${tookMs} ms`);
+});
+
+test("parks what the broker's rules forbid and delivers the rest", async () => {
+  const rules = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(rules, "topic readwrite iiot/node1/#\n");
+    await using broker = await startMosquitto({ conf: [`acl_file ${rules}`] });
+    await using session = await open(mqttSink(broker.url));
+    const { done, rejected, parked, failure } = await session.deliver(
+      fullRows(1, 1),
+    );
+    assert.equal(done, 1);
+    assert.deepEqual(rejected, []);
+    assert.deepEqual(parked.map(({ reading }) => reading.path), [
+      "n2.t",
+      "n2.p",
+      "sig.rssi",
+      "sig.snr",
+      "sts.rx",
+      "sts.err",
+    ]);
+    assert.equal(failure, undefined);
+    const nothing = await session.deliver([row(2, { "sts.rx": 1 })]);
+    assert.equal(nothing.done, 0);
+    assert.equal(nothing.failure?.kind, "blocked");
+  } finally {
+    await Deno.remove(rules);
+  }
+});
+
+test("logs in by the keys, which win over the URL", async () => {
+  const passwords = await Deno.makeTempFile();
+  try {
+    const { success } = await new Deno.Command(
+      findProgram("mosquitto_passwd"),
+      {
+        args: ["-b", passwords, "gateway", "p@ss:word"],
+      },
+    ).output();
+    assert.ok(success);
+    await using broker = await startMosquitto({
+      conf: ["allow_anonymous false", `password_file ${passwords}`],
+    });
+    const at = (userInfo: string) => broker.url.replace("//", `//${userInfo}`);
+    for (
+      const sink of [
+        mqttSink(at("gateway:p%40ss%3Aword@")),
+        mqttSink(broker.url, { username: "gateway", password: "p@ss:word" }),
+        mqttSink(at("gateway:wrong@"), { password: "p@ss:word" }),
+      ]
+    ) {
+      await using session = await open(sink);
+      assert.equal((await session.deliver(fullRows(1, 1))).done, 1);
+    }
+    await assert.rejects(
+      open(mqttSink(at("gateway:wrong@"))),
+      (error: unknown) => {
+        assert.ok(error instanceof SinkError);
+        assert.ok(error.failure.kind === "blocked");
+        assert.match(error.failure.hint, /"mqtt\.password"/);
+        assert.doesNotMatch(JSON.stringify(error.failure), /wrong/);
+        return true;
+      },
+    );
+  } finally {
+    await Deno.remove(passwords);
+  }
+}, "mosquitto_passwd");
+
+test("goes to the next broker of the list when the first does not answer", async () => {
+  await using broker = await startMosquitto();
+  const dead = `mqtt://127.0.0.1:${freePort()}`;
+  await using session = await open(mqttSink([dead, broker.url]));
+  assert.match(session.description, new RegExp(`:${broker.port},`));
+});
+
+Deno.test("MqttSink names every broker of the list when none answers", async () => {
+  const ports = [freePort(), freePort()];
+  const sink = mqttSink(ports.map((port) => `mqtt://127.0.0.1:${port}`));
+  await assert.rejects(open(sink), (error: unknown) => {
+    assert.ok(error instanceof SinkError);
+    assert.equal(error.failure.kind, "retry");
+    for (const port of ports) {
+      assert.match(error.message, new RegExp(`:${port}: nothing listens`));
+    }
+    return true;
+  });
+});
+
+Deno.test("MqttSink says that a host name is not known", async () => {
+  await assert.rejects(
+    open(mqttSink("mqtt://no-such-host.invalid:1883")),
+    /no-such-host\.invalid:1883: (this host name is not known|the name server does not answer)$/,
+  );
+});
+
+Deno.test("MqttSink does not take a web server for a broker", async () => {
+  const web = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("hello"),
+  );
+  await assert.rejects(
+    open(mqttSink(`mqtt://127.0.0.1:${web.addr.port}`)),
+    SinkError,
+  );
+  await web.shutdown();
+});
+
+test("loses its session when another client takes its id, and no reading", async () => {
+  await using broker = await startMosquitto();
+  await using session = await open(mqttSink(broker.url));
+  await using _other = await open(mqttSink(broker.url));
+  assert.match(
+    (await session.closed).message,
+    /is lost|same client id|ended the session/,
+  );
+  const { done, failure } = await session.deliver(fullRows(1, 1));
+  assert.equal(done, 0);
+  assert.deepEqual(failure, await session.closed);
+});
+
+test(
+  "speaks TLS with a broker whose authority it is told, and with no other",
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await makeCertificates(folder);
+      await using broker = await startMosquitto({
+        conf: [`certfile ${folder}/server.crt`, `keyfile ${folder}/server.key`],
+      });
+      const url = `mqtts://localhost:${broker.port}`;
+      await using session = await open(
+        mqttSink(url, { ca_file: `${folder}/ca.crt` }),
+      );
+      assert.equal((await session.deliver(fullRows(1, 10))).done, 10);
+
+      await assert.rejects(open(mqttSink(url)), (error: unknown) => {
+        assert.ok(error instanceof SinkError);
+        assert.ok(error.failure.kind === "blocked");
+        assert.match(error.failure.hint, /"mqtt\.ca_file"/);
+        return true;
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+  "openssl",
+);
+
+Deno.test("MqttSink names the key of a certificate that it cannot read", async () => {
+  const sink = mqttSink("mqtts://127.0.0.1:8883", {
+    ca_file: "/no/such/file.pem",
+  });
+  await assert.rejects(open(sink), (error: unknown) => {
+    assert.ok(error instanceof SinkError);
+    assert.ok(error.failure.kind === "blocked");
+    assert.match(error.message, /"mqtt\.ca_file"/);
+    return true;
+  });
+});
+
+test("checks a broker without disturbing the gateway that runs", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  await using session = await open(mqttSink(broker.url));
+  assert.deepEqual(await findings(mqttSink(broker.url)), [
+    {
+      level: "ok",
+      subject: "MQTT broker",
+      detail: `Connected to 127.0.0.1:${broker.port} with MQTT 5`,
+    },
+    {
+      level: "ok",
+      subject: "MQTT broker",
+      detail: 'May publish to "iiot/check"',
+    },
+  ]);
+  assert.equal((await session.deliver(fullRows(1, 1))).done, 1);
+  const [check] = await heard.waitFor(1);
+  assert.deepEqual([check!.topic, check!.payload, check!.retain], [
+    "iiot/check",
+    "",
+    false,
+  ]);
+});
+
+/** An authority of its own and a certificate for `localhost`. */
+async function makeCertificates(folder: string): Promise<void> {
+  const run = async (...args: string[]) => {
+    const { success, stderr } = await new Deno.Command(findProgram("openssl"), {
+      args,
+      cwd: folder,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  };
+  const key = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-days",
+    "2",
+  ];
+  await run(
+    ...["req", "-x509", ...key, "-subj", "/CN=test authority"],
+    ...["-keyout", "ca.key", "-out", "ca.crt"],
+  );
+  await run(
+    ...["req", "-x509", ...key, "-subj", "/CN=localhost"],
+    ...[
+      "-addext",
+      "subjectAltName=DNS:localhost",
+      "-addext",
+      "basicConstraints=critical,CA:FALSE",
+    ],
+    ...[
+      "-CA",
+      "ca.crt",
+      "-CAkey",
+      "ca.key",
+      "-keyout",
+      "server.key",
+      "-out",
+      "server.crt",
+    ],
+  );
+}

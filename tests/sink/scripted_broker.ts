@@ -1,0 +1,169 @@
+/**
+ * A broker that answers what the test says, for answers that no real broker here can be made to give.
+ *
+ * @module
+ */
+
+/** What the broker answers; everything is optional. */
+export interface BrokerScript {
+  /** Reason code of its CONNACK; "close" hangs up instead. @default {0} */
+  readonly connack?: number | "close";
+  /** MQTT 5 properties of its CONNACK, as on the wire. @default {[]} */
+  readonly properties?: readonly number[];
+  /** Reason code of the PUBACK for the publish with this topic; "silence" gives none. */
+  readonly puback?: (topic: string) => number | "silence";
+  /** Reason code of a DISCONNECT that it sends at the first publish. */
+  readonly disconnect?: number;
+}
+
+/** A message as the broker got it. */
+export interface ScriptedPublish {
+  readonly topic: string;
+  readonly qos: number;
+  readonly retain: boolean;
+  /** Bytes of the whole packet. */
+  readonly bytes: number;
+}
+
+/** A running scripted broker. */
+export interface ScriptedBroker extends AsyncDisposable {
+  readonly url: string;
+  /** Protocol levels of the CONNECTs: 4 or 5. */
+  readonly levels: readonly number[];
+  readonly published: readonly ScriptedPublish[];
+  /** How many connections ended with a DISCONNECT. */
+  readonly goodbyes: number;
+  /** The most messages that were unanswered at once; only those to which it is silent count. */
+  readonly unanswered: number;
+}
+
+const CONNECT = 1, PUBLISH = 3, DISCONNECT = 14;
+
+/** Starts a broker on a free port of 127.0.0.1. */
+export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const state = {
+    levels: [] as number[],
+    published: [] as ScriptedPublish[],
+    goodbyes: 0,
+    unanswered: 0,
+  };
+  const connections = new Set<Deno.TcpConn>();
+  const serving = new Set<Promise<void>>();
+  const serve = async (connection: Deno.TcpConn) => {
+    connections.add(connection);
+    connection.setNoDelay(true);
+    try {
+      for await (const packet of packetsOf(connection)) {
+        const answer = answerTo(packet, script, state);
+        if (answer === "close") break;
+        if (answer.length > 0) await connection.write(Uint8Array.from(answer));
+      }
+    } catch {
+      // The client has gone.
+    } finally {
+      connections.delete(connection);
+      connection.close();
+    }
+  };
+  const accepting = (async () => {
+    try {
+      for await (const connection of listener) serving.add(serve(connection));
+    } catch {
+      // The listener was closed.
+    }
+  })();
+  return Object.assign(state, {
+    url: `mqtt://127.0.0.1:${listener.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const connection of connections) await connection.closeWrite();
+      await Promise.all(serving);
+    },
+  });
+}
+
+interface Packet {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: Uint8Array;
+  readonly bytes: number;
+}
+
+function answerTo(
+  { type, flags, body, bytes }: Packet,
+  script: BrokerScript,
+  state: {
+    levels: number[];
+    published: ScriptedPublish[];
+    goodbyes: number;
+    unanswered: number;
+  },
+): number[] | "close" {
+  if (type === CONNECT) {
+    const level = body[6]!;
+    state.levels.push(level);
+    const { connack = 0, properties = [] } = script;
+    if (connack === "close") return "close";
+    return level === 5
+      ? [
+        0x20,
+        3 + properties.length,
+        0,
+        connack,
+        properties.length,
+        ...properties,
+      ]
+      : [0x20, 2, 0, connack];
+  }
+  if (type === DISCONNECT) {
+    state.goodbyes++;
+    return "close";
+  }
+  if (type !== PUBLISH) return [];
+  const length = body[0]! * 256 + body[1]!;
+  const topic = new TextDecoder().decode(body.subarray(2, 2 + length));
+  const qos = flags >> 1 & 3;
+  state.published.push({ topic, qos, retain: (flags & 1) === 1, bytes });
+  if (script.disconnect !== undefined) return [0xe0, 2, script.disconnect, 0];
+  if (qos === 0) return [];
+  const code = script.puback?.(topic) ?? 0;
+  if (code === "silence") {
+    state.unanswered++;
+    return [];
+  }
+  return [0x40, 3, body[2 + length]!, body[3 + length]!, code];
+}
+
+async function* packetsOf(connection: Deno.TcpConn): AsyncIterable<Packet> {
+  let bytes = new Uint8Array(0);
+  const buffer = new Uint8Array(65_536);
+  for (let length; (length = await connection.read(buffer)) !== null;) {
+    const joined = new Uint8Array(bytes.length + length);
+    joined.set(bytes);
+    joined.set(buffer.subarray(0, length), bytes.length);
+    bytes = joined;
+    for (let packet; (packet = firstPacket(bytes)) !== undefined;) {
+      bytes = bytes.slice(packet.bytes);
+      yield packet;
+    }
+  }
+}
+
+function firstPacket(bytes: Uint8Array): Packet | undefined {
+  let length = 0;
+  for (let at = 1; at < bytes.length && at < 5; at++) {
+    length += (bytes[at]! & 0x7f) << 7 * (at - 1);
+    if (bytes[at]! >= 0x80) continue;
+    const end = at + 1 + length;
+    if (bytes.length < end) return undefined;
+    return {
+      type: bytes[0]! >> 4,
+      flags: bytes[0]! & 15,
+      body: bytes.subarray(at + 1, end),
+      bytes: end,
+    };
+  }
+  return undefined;
+}
