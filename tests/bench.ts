@@ -3,7 +3,8 @@
  *
  * A child floods packets through stdout; the gateway journals them (synced before anything is sent),
  * publishes nine messages each at QoS 1 to mosquitto and writes nine points each to VictoriaMetrics.
- * The clock runs from the gateway's first packet to the last acknowledgement.
+ * The clock runs from the gateway's first packet to the last acknowledgement. The firmware's other log
+ * lines are read as well, and not shown.
  *
  * @module
  */
@@ -66,6 +67,8 @@ command = ${
   }
 [journal]
 max_megabytes = 1000
+[log]
+level = "warning"
 `,
   env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "" },
 });

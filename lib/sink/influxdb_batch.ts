@@ -122,7 +122,7 @@ export class InfluxdbBatch {
     return part.filter((entry) => {
       if (entry.row.timeUs >= oldestUs) return true;
       entry.state = "refused";
-      entry.reason = message;
+      entry.reason = message.slice(0, REASON_LENGTH);
       return false;
     });
   }

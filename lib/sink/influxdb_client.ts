@@ -129,7 +129,8 @@ export class InfluxdbClient {
           ...request.headers as object,
           "content-encoding": "gzip",
         };
-        request.body = gzipSync(request.body);
+        // Level 2 takes a fifth of the default level's time for a fifth more bytes.
+        request.body = gzipSync(request.body, { level: 2 });
       }
     };
     try {

@@ -13,6 +13,7 @@
  */
 
 import type { IDisconnectPacket, MqttClient } from "mqtt";
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Reading, Row } from "../model.ts";
 import { AckDeadline } from "./ack_deadline.ts";
 import { failureOfLoss } from "./mqtt_answers.ts";
@@ -58,6 +59,7 @@ export class MqttSession implements SinkSession {
   #outstanding = 0;
   readonly #freeSlots: Slot[] = [];
   #pumping = false;
+  #advancing: ReturnType<typeof setImmediate> | undefined;
   /** Why a batch has to stay, until everything behind it has come back too. */
   #halted: Failure | undefined;
   /** Why nothing is delivered any more: the link is gone, or `dispose` was called. */
@@ -223,7 +225,15 @@ export class MqttSession implements SinkSession {
       batch.refuse(index, reading, error.code);
     } else this.#breakOff();
     this.#halted ??= batch.failure;
-    this.#advance();
+    this.#advanceSoon();
+  }
+
+  /** Goes on once for all answers that came together: each message alone would be a system call. */
+  #advanceSoon(): void {
+    this.#advancing ??= setImmediate(() => {
+      this.#advancing = undefined;
+      if (this.#over === undefined) this.#advance();
+    });
   }
 
   /** MQTT.js gave a message up: it stays unsettled, and "close" has to follow. */
@@ -255,6 +265,7 @@ export class MqttSession implements SinkSession {
     this.#over = failure;
     this.#deadline.stop();
     clearTimeout(this.#rateTimer);
+    clearImmediate(this.#advancing);
     this.#batches.finishAll(failure);
     this.#drained();
   }
