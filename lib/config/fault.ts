@@ -43,8 +43,16 @@ export function locate(
     const place = at === "key"
       ? document.placeOfKey(path)
       : document.placeOfValue(path);
-    return { file, ...place, message };
+    return { file, ...place, message: oneLine(message) };
   }).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** A fault is one line, whatever it quotes. */
+function oneLine(message: string): string {
+  return message.replace(
+    /\p{Cc}/gu,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function formatFault({ file, line, column, message }: Fault): string {
