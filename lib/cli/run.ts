@@ -95,7 +95,8 @@ function showValues(config: Config, simulated: boolean) {
     simulated,
     write: print,
     columns: () =>
-      Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity,
+      // A terminal that does not know its width says 0.
+      Deno.stdout.isTerminal() && Deno.consoleSize().columns || Infinity,
     color: wantsColor(Deno.stdout),
     now: () => performance.now(),
   });

@@ -90,7 +90,7 @@ export class SimulatedBoard {
     const { rssi, snr } = this.#signal;
     lines.push(
       logLine(
-        "INFO",
+        "DEBUG",
         `LoRa packet received: RSSI ${whole(rssi)} dBm, SNR ${whole(snr)} dB`,
         448,
       ),
@@ -116,7 +116,7 @@ export class SimulatedBoard {
   }
 }
 
-function logLine(level: "INFO" | "WARN", text: string, line: number): string {
+function logLine(level: "DEBUG" | "INFO" | "WARN", text: string, line: number): string {
   return `[${level}] ${text} (${SOURCE}:${line})`;
 }
 

@@ -115,6 +115,16 @@ function retryAfterMs(
 
 /** The error's words without the request's address, which the message already has. */
 function describe(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/ for url \([^)]*\)/, "").slice(0, MESSAGE_LENGTH);
+  // What is worth reading stands in the innermost cause, behind the layers it came through.
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause !== undefined) {
+    innermost = innermost.cause;
+  }
+  const text = innermost instanceof Error
+    ? innermost.message
+    : String(innermost);
+  return text
+    .replace(/ for url \([^)]*\)/, "")
+    .replace(/^error sending request: client error \(\w+\): /, "")
+    .slice(0, MESSAGE_LENGTH);
 }

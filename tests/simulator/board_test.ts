@@ -26,13 +26,13 @@ Deno.test("SimulatedBoard prints as probe-rs does, with other log lines in betwe
   );
   assert.ok(
     other.some((line) =>
-      line.startsWith("[INFO] LoRa packet received: RSSI -")
+      line.startsWith("[DEBUG] LoRa packet received: RSSI -")
     ),
   );
   for (const line of other) {
     assert.match(
       line,
-      /^\[(?:INFO|WARN)\] .+ \(wk5_gateway_firmware .+:\d+\)$/,
+      /^\[(?:DEBUG|INFO|WARN)\] .+ \(wk5_gateway_firmware .+:\d+\)$/,
     );
   }
 });
