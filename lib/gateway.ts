@@ -10,7 +10,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { Config } from "./config/schema.ts";
-import { Forwarder } from "./forwarder.ts";
+import { Forwarder } from "./forwarder/forwarder.ts";
 import { journalPath, makeJournalFolder } from "./journal/folder.ts";
 import { Journal } from "./journal/journal.ts";
 import { lockFolder } from "./journal/lock.ts";

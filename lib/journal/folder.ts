@@ -8,7 +8,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding } from "../model.ts";
 import { lockOwner } from "./lock.ts";
-import { openDatabase } from "./store.ts";
+import { openDatabase } from "./database.ts";
 
 /** The journal's file in `folder`. */
 export function journalPath(folder: string): string {

@@ -29,7 +29,7 @@ import { Cursor, type CursorHost } from "./cursor.ts";
 import type { AsyncDisk, Commit, CommitResult, DiskState } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
 import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
-import { chooseRows, LOOK_AT } from "./retention.ts";
+import { Pruner } from "./pruner.ts";
 import {
   encodeReadings,
   RecentRows,
@@ -105,10 +105,11 @@ export class Journal implements AsyncDisposable {
   readonly #recent = new RecentRows();
   readonly #pending = new Pending();
   readonly #committer: Committer;
+  readonly #pruner: Pruner;
   readonly #listeners = new Set<() => void>();
   readonly #rowContext: RowContext = {
     boardName: (id) => this.#boards.name(id),
-    timeUs: (epoch, monoUs) => this.#timeUs(epoch, monoUs),
+    timeUs: (at) => this.timeUs(at),
   };
 
   /** The newest row appended, committed or not. */
@@ -116,11 +117,6 @@ export class Journal implements AsyncDisposable {
   #newestTimeUs = 0;
   #committedSeq = 0;
   #usedBytes: number;
-  /** Chosen for deletion, and perhaps not yet deleted: nobody is given these rows any more. */
-  #deleting: readonly [first: number, last: number] | null = null;
-  #choosing: Promise<void> | undefined;
-  /** Delivered rows are being deleted by age, until none is too old. */
-  #expiring = true;
   #overrun = 0;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -135,7 +131,7 @@ export class Journal implements AsyncDisposable {
     if (newest !== null) {
       this.#end = { seq: newest.seq, total: newest.total };
       this.#committedSeq = newest.seq;
-      this.#newestTimeUs = this.#timeUs(newest.epoch, newest.monoUs);
+      this.#newestTimeUs = this.timeUs(newest);
     }
     const beginning = oldest === null ? this.#end : {
       seq: oldest.seq - 1,
@@ -154,6 +150,15 @@ export class Journal implements AsyncDisposable {
       take: (which) => this.#take(which),
       committed: (commit, result) => this.#committed(commit, result),
     });
+    this.#pruner = new Pruner({
+      ...options,
+      accounts: this.#accounts,
+      pending: this.#pending,
+      recent: this.#recent,
+      newest: () => this.#committedSeq,
+      timeUs: (at) => this.timeUs(at),
+      chosen: () => this.#committer.schedule(),
+    });
   }
 
   /**
@@ -167,10 +172,7 @@ export class Journal implements AsyncDisposable {
       const journal = new Journal(options, state);
       await journal.flush();
       journal.#ageTimer = setInterval(
-        () => {
-          journal.#expiring = true;
-          journal.#chooseDeleted();
-        },
+        () => journal.#pruner.expire(journal.#usedBytes),
         AGE_CHECK_MS,
       );
       return journal;
@@ -260,7 +262,11 @@ export class Journal implements AsyncDisposable {
 
   /** Time of day in microseconds. @throws {Error} if the epoch is not in the journal */
   timeUs({ epoch, monoUs }: EventTime): number {
-    return this.#timeUs(epoch, monoUs);
+    const offsetUs = this.#offsetsUs.get(epoch);
+    if (offsetUs === undefined) {
+      throw new Error(`The journal has no clock epoch ${epoch}`);
+    }
+    return offsetUs + monoUs;
   }
 
   /** How the configured sinks stand. */
@@ -284,7 +290,7 @@ export class Journal implements AsyncDisposable {
     clearInterval(this.#ageTimer);
     try {
       await this.#committer.close();
-      await this.#choosing;
+      await this.#pruner.idle();
     } finally {
       await this.#options.disk.close();
     }
@@ -320,7 +326,7 @@ export class Journal implements AsyncDisposable {
     const row: Row = {
       seq: this.#end.seq + 1,
       board: board.name,
-      timeUs: this.#timeUs(at.epoch, at.monoUs),
+      timeUs: this.timeUs(at),
       boardTs: packet.boardTs,
       readings: packet.readings,
       total: this.#end.total + readings,
@@ -363,25 +369,17 @@ export class Journal implements AsyncDisposable {
   }
 
   async #read(seq: number, maxReadings: number): Promise<Row[]> {
-    const [first, last] = this.#deleting ?? [0, 0];
+    const [first, last] = this.#pruner.deleting ?? [0, 0];
     const after = seq >= first - 1 && seq < last ? last : seq;
     if (after >= this.#committedSeq) return [];
     const recent = this.#recent.after(after, maxReadings);
     if (recent !== null) return recent;
     const stored = await this.#options.disk.read(after, PAGE_ROWS);
     // Rows may have been chosen for deletion while they were read.
-    const gone = this.#deleting?.[0] ?? Infinity;
+    const gone = this.#pruner.deleting?.[0] ?? Infinity;
     const kept = stored.filter((row) => row.seq < gone || after >= gone);
     return takeReadings(kept, 0, maxReadings)
       .map((row) => toRow(row, this.#rowContext));
-  }
-
-  #timeUs(epoch: number, monoUs: number): number {
-    const offsetUs = this.#offsetsUs.get(epoch);
-    if (offsetUs === undefined) {
-      throw new Error(`The journal has no clock epoch ${epoch}`);
-    }
-    return offsetUs + monoUs;
   }
 
   #take({ all, closing }: { all: boolean; closing: boolean }): Commit | null {
@@ -400,7 +398,6 @@ export class Journal implements AsyncDisposable {
       this.#recent.push(row);
       this.#committedSeq = row.seq;
     }
-    if (deleted !== null) this.#deleting = null;
     if (this.#overrun > 0 && this.#pending.relaxed) {
       this.#log.error("The disk keeps up again: {packets} packets were lost", {
         packets: this.#overrun,
@@ -408,46 +405,6 @@ export class Journal implements AsyncDisposable {
       this.#overrun = 0;
     }
     for (const listener of [...this.#listeners]) listener();
-    this.#chooseDeleted();
-  }
-
-  /** Chooses rows to give up; they go with the next commit, together with their booking. */
-  #chooseDeleted(): void {
-    const full = this.#usedBytes > this.#options.maxBytes;
-    if (this.#deleting !== null || !(full || this.#expiring)) return;
-    this.#choosing ??= this.#choose(full).catch((error) => {
-      this.#log.error("Cannot look for packets to delete: {error}", { error });
-    }).finally(() => this.#choosing = undefined);
-  }
-
-  async #choose(full: boolean): Promise<void> {
-    const oldest = await this.#options.disk.oldest(LOOK_AT);
-    const keptFromUs = this.#options.now() - this.#options.historyS * 1e6;
-    const chosen = chooseRows({
-      oldest,
-      newest: this.#committedSeq,
-      pins: this.#accounts.active.map(({ cursor }) => cursor.pin),
-      full,
-      expired: ({ epoch, monoUs }) => this.#timeUs(epoch, monoUs) < keptFromUs,
-    });
-    if (chosen.length === 0) this.#expiring = false;
-    const [first, last] = [chosen[0]?.seq, chosen.at(-1)?.seq];
-    if (first === undefined || last === undefined) return;
-    for (const { name, ledger } of this.#accounts.active) {
-      const lost = chosen.reduce(
-        (sum, { seq, readings }) =>
-          seq > ledger.cursor.seq ? sum + readings : sum,
-        0,
-      );
-      if (lost === 0) continue;
-      ledger.lose("evicted", lost);
-      this.#log.error(
-        "The journal is full: {lost} readings that {name} has not had are given up (packets {first} to {last})",
-        { lost, name, first, last },
-      );
-    }
-    this.#deleting = this.#pending.deleted = [first, last];
-    this.#recent.forget(last);
-    this.#committer.schedule();
+    this.#pruner.committed(usedBytes, { deleted: deleted !== null });
   }
 }

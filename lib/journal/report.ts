@@ -7,7 +7,7 @@
 
 import type { BoardState, DiskState, SinkState } from "./disk.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
-import { openDatabase, readState } from "./store.ts";
+import { openDatabase, readState } from "./database.ts";
 
 /** How a sink stands. */
 export interface SinkReport {

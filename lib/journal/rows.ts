@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Reading, Row } from "../model.ts";
+import type { EventTime, Reading, Row } from "../model.ts";
 import type { StoredRow } from "./disk.ts";
 
 const quoted = new Map<string, string>();
@@ -30,8 +30,8 @@ export function decodeReadings(body: string): Reading[] {
 export interface RowContext {
   /** The board's name by its id. */
   boardName(id: number): string;
-  /** Time of day in microseconds, by epoch and monotonic time. */
-  timeUs(epoch: number, monoUs: number): number;
+  /** Time of day in microseconds. */
+  timeUs(at: EventTime): number;
 }
 
 /** A stored row as the sinks get it. */
@@ -39,7 +39,7 @@ export function toRow(stored: StoredRow, context: RowContext): Row {
   return {
     seq: stored.seq,
     board: context.boardName(stored.board),
-    timeUs: context.timeUs(stored.epoch, stored.monoUs),
+    timeUs: context.timeUs(stored),
     boardTs: stored.boardTs,
     readings: decodeReadings(stored.body),
     total: stored.total,

@@ -10,21 +10,25 @@
  * @module
  */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import {
+  openDatabase,
+  PAGE_BYTES,
+  readState,
+  ROW_COLUMNS,
+  usedBytes,
+} from "./database.ts";
 import type {
-  BoardState,
   Commit,
   CommitResult,
   Disk,
   DiskState,
-  Epoch,
   OldestRow,
   ParkedReading,
-  SinkState,
   StoredRow,
 } from "./disk.ts";
-import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
+import { MIGRATIONS } from "./schema.ts";
 
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
@@ -33,10 +37,6 @@ export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
 const BUSY_CHECKPOINT_PAGES = 4000;
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
-const PAGE_BYTES = 4096;
-
-const ROW_COLUMNS =
-  `seq, board, epoch, mono_us AS monoUs, board_ts AS boardTs, readings, total, body`;
 
 /** The checksum that a row of `packets` carries. */
 export function rowChecksum(row: StoredRow): number {
@@ -44,64 +44,6 @@ export function rowChecksum(row: StoredRow): number {
   return crc32(
     `${seq}|${board}|${epoch}|${monoUs}|${boardTs}|${readings}|${total}|${body}`,
   );
-}
-
-/** Opens SQLite as the journal wants it; `readOnly` for looking at a file that may be in use. */
-export function openDatabase(
-  path: string,
-  options: { readOnly?: boolean } = {},
-): DatabaseSync {
-  const db = new DatabaseSync(path, {
-    readOnly: options.readOnly ?? false,
-    timeout: 1000,
-  });
-  try {
-    if (!options.readOnly) {
-      // WAL: one sync a commit. No auto_vacuum: freed pages stay ours when the disk is full.
-      // Checkpoints are ours too: an automatic one doubles the syncs of the commit that meets it.
-      db.exec(
-        "PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0",
-      );
-    }
-    const version = Number(
-      db.prepare("PRAGMA user_version").get()?.["user_version"],
-    );
-    if (version > SCHEMA_VERSION) {
-      throw new Error(
-        `The journal "${path}" was written by a newer version of this program: its schema is ` +
-          `${version}, this program knows up to ${SCHEMA_VERSION}. Use the newer program, or name ` +
-          `another folder in "journal.folder"`,
-      );
-    }
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-/** Reads all that a file holds besides its rows. */
-export function readState(db: DatabaseSync): DiskState {
-  const row = (order: "ASC" | "DESC") =>
-    (db.prepare(
-      `SELECT ${ROW_COLUMNS} FROM packets ORDER BY seq ${order} LIMIT 1`,
-    ).get() ??
-      null) as StoredRow | null;
-  return {
-    boards: db.prepare("SELECT * FROM boards ORDER BY id").all().map((
-      board,
-    ) => ({
-      ...board,
-      latest: JSON.parse(String(board["latest"])),
-    })) as unknown as BoardState[],
-    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState),
-    epochs: db.prepare(
-      "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
-    ).all() as unknown as Epoch[],
-    oldest: row("ASC"),
-    newest: row("DESC"),
-    usedBytes: usedBytes((sql) => db.prepare(sql)),
-  };
 }
 
 /** SQLite as a {@linkcode Disk}. */
@@ -344,30 +286,4 @@ export class Store implements Disk {
   ): Record<string, unknown>[] {
     return this.#prepare(sql).all(...values) as Record<string, unknown>[];
   }
-}
-
-function toSinkState(row: Record<string, unknown>): SinkState {
-  const number = (column: string) => Number(row[column]);
-  return {
-    id: number("id"),
-    name: String(row["name"]),
-    target: String(row["target"]),
-    active: row["active"] === 1,
-    seenTotal: number("seen_total"),
-    ledger: {
-      cursor: { seq: number("seq"), total: number("total") },
-      ahead: number("ahead"),
-      parked: number("parked"),
-      received: number("received"),
-      requeued: number("requeued"),
-      delivered: number("delivered"),
-      dropped: JSON.parse(String(row["dropped"])),
-    },
-  };
-}
-
-function usedBytes(prepare: (sql: string) => StatementSync): number {
-  const pragma = (name: string) =>
-    Number(prepare(`PRAGMA ${name}`).get()?.[name]);
-  return (pragma("page_count") - pragma("freelist_count")) * PAGE_BYTES;
 }

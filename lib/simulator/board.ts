@@ -116,7 +116,11 @@ export class SimulatedBoard {
   }
 }
 
-function logLine(level: "DEBUG" | "INFO" | "WARN", text: string, line: number): string {
+function logLine(
+  level: "DEBUG" | "INFO" | "WARN",
+  text: string,
+  line: number,
+): string {
   return `[${level}] ${text} (${SOURCE}:${line})`;
 }
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Journal } from "../../lib/journal/journal.ts";
-import { openDatabase, rowChecksum, Store } from "../../lib/journal/store.ts";
+import { openDatabase } from "../../lib/journal/database.ts";
+import { rowChecksum, Store } from "../../lib/journal/store.ts";
 import {
   delivered,
   directDisk,
+  gatedDisk,
   makeFolder,
   openJournal,
   START_US,
@@ -47,26 +49,13 @@ Deno.test("Journal gives each sink every row in order, on its own time", async (
 
 Deno.test("Journal gives nothing out before the disk has it", async () => {
   await using folder = await makeFolder();
-  const disk = directDisk();
-  const gate = Promise.withResolvers<void>();
-  let held = false;
-  await using journal = await openJournal(folder.path, {
-    disk: {
-      ...disk,
-      commit: async (commit) => {
-        if (commit.rows.length > 0 && !held) {
-          held = true;
-          await gate.promise;
-        }
-        return await disk.commit(commit);
-      },
-    },
-  });
-  const writer = new Writer(journal);
-  writer.enqueue({ "n1.t": 1 });
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  stand();
+  new Writer(journal).enqueue({ "n1.t": 1 });
   await Promise.resolve();
   assert.deepEqual(await journal.cursor("mqtt").next(100), []);
-  gate.resolve();
+  go();
   await journal.flush();
   assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
 });
@@ -158,24 +147,14 @@ Deno.test("Journal books readings that never got a row, for every sink", async (
 
 Deno.test("Journal drops what exceeds its memory while the disk stands, and books it as overrun", async () => {
   await using folder = await makeFolder();
-  const disk = directDisk();
-  const gate = Promise.withResolvers<void>();
-  let wait = false;
-  await using journal = await openJournal(folder.path, {
-    disk: {
-      ...disk,
-      commit: async (commit) => {
-        if (wait) await gate.promise;
-        return await disk.commit(commit);
-      },
-    },
-  });
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
   const writer = new Writer(journal);
-  wait = true;
+  stand();
   // 8 MiB at some 110 bytes each are some 76,000 packets.
   const packets = Array.from({ length: 100_000 }, () => ({ "n1.t": 27.6 }));
   writer.enqueue(...packets);
-  gate.resolve();
+  go();
   await journal.flush();
   const { ledger, waiting } = standing(journal, "mqtt");
   const overrun = ledger.dropped.overrun ?? 0;
@@ -187,26 +166,16 @@ Deno.test("Journal drops what exceeds its memory while the disk stands, and book
 
 Deno.test("Journal asks a writer to wait while more than its capacity waits, but not for ever", async () => {
   await using folder = await makeFolder();
-  const disk = directDisk();
-  const gate = Promise.withResolvers<void>();
-  let wait = false;
-  await using journal = await openJournal(folder.path, {
-    disk: {
-      ...disk,
-      commit: async (commit) => {
-        if (wait) await gate.promise;
-        return await disk.commit(commit);
-      },
-    },
-  });
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
   const writer = new Writer(journal);
-  wait = true;
+  stand();
   const packets = Array.from({ length: 20 }, () => writer.packet({ a: 1 }));
   await writer.board.append(packets.slice(0, 10), 10);
   const before = performance.now();
   await writer.board.append(packets.slice(10), 10);
   assert.ok(performance.now() - before < 1000);
-  gate.resolve();
+  go();
 });
 
 Deno.test("Journal tries a failed commit again and forgets nothing", async () => {

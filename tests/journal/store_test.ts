@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openDatabase, readState, Store } from "../../lib/journal/store.ts";
+import { openDatabase, readState } from "../../lib/journal/database.ts";
+import { Store } from "../../lib/journal/store.ts";
 import { makeFolder } from "./world.ts";
 
 const EMPTY = {

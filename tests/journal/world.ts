@@ -35,6 +35,27 @@ export function directDisk(store: Disk = new Store()): AsyncDisk {
   };
 }
 
+/** A disk that commits nothing between `stand` and `go`. */
+export function gatedDisk(): {
+  disk: AsyncDisk;
+  stand(): void;
+  go(): void;
+} {
+  const disk = directDisk();
+  let gate: PromiseWithResolvers<void> | undefined;
+  return {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        await gate?.promise;
+        return await disk.commit(commit);
+      },
+    },
+    stand: () => gate = Promise.withResolvers<void>(),
+    go: () => gate?.resolve(),
+  };
+}
+
 /** A folder that is gone when the test ends. */
 export async function makeFolder(): Promise<
   AsyncDisposable & { path: string }

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
-import { Forwarder } from "../lib/forwarder.ts";
-import type { Journal } from "../lib/journal/journal.ts";
-import type { Row } from "../lib/model.ts";
+import { Forwarder } from "../../lib/forwarder/forwarder.ts";
+import type { Journal } from "../../lib/journal/journal.ts";
+import type { Row } from "../../lib/model.ts";
 import {
   type Failure,
   type Outcome,
   type Sink,
   SinkError,
-} from "../lib/sink/sink.ts";
-import { delivered, makeFolder, openJournal, Writer } from "./journal/world.ts";
+} from "../../lib/sink/sink.ts";
+import {
+  delivered,
+  makeFolder,
+  openJournal,
+  Writer,
+} from "../journal/world.ts";
 
 const RETRY: Failure = { kind: "retry", message: "Connection refused" };
 

@@ -12,16 +12,17 @@
  */
 
 import { getLogger, type Logger } from "@logtape/logtape";
-import { formatDuration } from "./duration.ts";
-import type { Cursor } from "./journal/cursor.ts";
-import type { Row } from "./model.ts";
+import { Bell } from "./bell.ts";
+import type { Cursor } from "../journal/cursor.ts";
+import type { Row } from "../model.ts";
+import { Outage } from "./outage.ts";
 import {
   type Failure,
   type Outcome,
   type Sink,
   SinkError,
   type SinkSession,
-} from "./sink/sink.ts";
+} from "../sink/sink.ts";
 
 /** A session that lasted so long was a good one: the backoff begins anew. */
 const GOOD_SESSION_MS = 60_000;
@@ -67,29 +68,27 @@ interface Flight {
   outcome?: Outcome;
 }
 
-interface Outage {
-  readonly sinceMs: number;
-  /** Readings delivered before it began. */
-  readonly delivered: number;
-  /** The failure that the log named last. */
-  readonly said: string;
-}
-
 /** Takes rows to one sink. */
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #log: Logger;
+  readonly #outage: Outage;
   readonly #bell = new Bell();
   readonly #stop = new AbortController();
   #hurry = false;
   #connected = false;
   #everConnected = false;
   #failure: Failure | undefined;
-  #outage: Outage | undefined;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#log = getLogger(["gateway", options.sink.name]);
+    this.#outage = new Outage({
+      log: this.#log,
+      delivered: () => options.cursor.ledger.delivered,
+      now: () => this.#now(),
+      hint: options.hint,
+    });
   }
 
   /** How it stands now. */
@@ -105,7 +104,8 @@ export class Forwarder {
       while (!signal.aborted) {
         const failure = await this.#session();
         if (failure === undefined || signal.aborted) return;
-        this.#sayOutage(failure);
+        this.#failure = failure;
+        this.#outage.begin(failure);
         await this.#pause(this.#pauseMs(failure));
       }
     } finally {
@@ -176,7 +176,7 @@ export class Forwarder {
           continue;
         }
         if (flights.length === 0) {
-          this.#sayDelivered();
+          this.#outage.end();
           if (this.#stop.signal.aborted) return undefined;
         }
       }
@@ -250,42 +250,6 @@ export class Forwarder {
     this.#log[level]("{description}", { description });
   }
 
-  #sayOutage(failure: Failure): void {
-    this.#failure = failure;
-    // While it lasts, only what asks the operator for something else is worth a further line.
-    const known = this.#outage !== undefined &&
-      (failure.kind === "retry" || this.#outage.said === failure.message);
-    this.#outage = {
-      sinceMs: this.#outage?.sinceMs ?? this.#now(),
-      delivered: this.#outage?.delivered ??
-        this.#options.cursor.ledger.delivered,
-      said: failure.message,
-    };
-    if (known) return;
-    const hint = failure.kind === "blocked" ? failure.hint : this.#options.hint;
-    this.#log.warn(
-      "Cannot deliver: {message}. Readings are kept until it works{hint}",
-      {
-        message: failure.message,
-        hint: hint === undefined ? "" : `. ${hint}`,
-      },
-    );
-  }
-
-  /** Everything is delivered: an outage, if there was one, is over. */
-  #sayDelivered(): void {
-    const outage = this.#outage;
-    if (outage === undefined) return;
-    this.#outage = undefined;
-    this.#log.info(
-      "Delivers again after {duration}: {readings} readings kept, all delivered",
-      {
-        duration: formatDuration(this.#now() - outage.sinceMs),
-        readings: this.#options.cursor.ledger.delivered - outage.delivered,
-      },
-    );
-  }
-
   #now(): number {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
@@ -300,24 +264,4 @@ function toFailure(error: unknown): Failure {
 
 function toOutcome(error: unknown): Outcome {
   return { done: 0, rejected: [], parked: [], failure: toFailure(error) };
-}
-
-/** Wakes one waiter; a ring that nobody waits for is kept for the next. */
-class Bell {
-  #rung = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  async wait(): Promise<void> {
-    // No race of promises here: each would leave a reaction on one that lives for months.
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-    this.#rung = false;
-    this.#wake = undefined;
-  }
 }
