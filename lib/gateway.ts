@@ -57,8 +57,9 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     latest: () => journal.latest(),
     now: nowUs,
   });
+  const disk = new WorkerDisk();
   const journal: Journal = await Journal.open({
-    disk: new WorkerDisk(),
+    disk,
     path: journalPath(config.journal.folder),
     maxBytes: config.journal.max_megabytes * 1e6,
     historyS: config.journal.history_s,
@@ -88,14 +89,18 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   });
   const source = stack.use(createSource(options, catalogue, journal));
 
+  const broken = Promise.withResolvers<never>();
+  forwarding.catch(broken.reject);
+  disk.died.then(broken.reject);
+
   log.info("Starting telemetry processor");
   signal.addEventListener("abort", () => log.info("Stopping"));
-  await Promise.race([source.run(signal), forwarding]);
+  await Promise.race([source.run(signal), broken.promise]);
 
-  await source.stop();
-  await journal.flush();
-  // Half of the time was the child's, the other half is the sinks'.
+  // Half of the time was the child's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
+  await source.stop();
+  await Promise.race([journal.flush(), aborted(deadline)]);
   for (const one of forwarders) one.stop(deadline);
   await forwarding;
   log.info("Stopped: {waiting}", { waiting: sayWaiting(journal) });
@@ -158,6 +163,13 @@ function createSource(
   });
   const boardLog = journal.board(board, source.counters);
   return source;
+}
+
+/** Comes when `signal` is aborted. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
 }
 
 function hintFor(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
 /** Words and small tools that every room may use. */
-const COMMON = ["model", "catalogue", "error_text", "duration"];
+const COMMON = ["model", "catalogue", "error_text", "duration", "wait"];
 const ANY = ["*"];
 
 /**

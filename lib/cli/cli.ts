@@ -39,7 +39,8 @@ Exit codes:
 IIOT_DEBUG=1 in the environment shows where an error comes from.`;
 
 const RUN_HELP = `
-SIGINT (Ctrl-C) and SIGTERM end it in order; a second one ends it at once, and loses nothing.
+SIGINT (Ctrl-C) and SIGTERM end it in order; a second one ends it at once, with exit code 1: what is in
+the journal goes out at the next start.
 
 Examples:
   iiot-gateway run --config /etc/iiot-gateway/config.toml
@@ -51,8 +52,11 @@ Examples:
   iiot-gateway simulate --count 3 --seed 1 --interval 0   the same three packets every time`;
 
 const CHECK_HELP = `
-Looks at the configuration, the journal, the broker, the database and the probe, a line each. Nothing
-is written to the servers, except by --write-test-point. Exit code 1 if anything failed.
+Looks at the configuration, the journal, the broker, the database and the probe, a line each. Exit
+code 1 if anything failed.
+
+What it does: it makes the journal's folder where that is missing, publishes an empty message that
+is not retained to PREFIX/check, and writes nothing to InfluxDB, except by --write-test-point.
 
 Examples:
   iiot-gateway check

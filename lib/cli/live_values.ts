@@ -14,8 +14,8 @@ export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;
 export interface LiveValuesOptions {
   /** Marks every line as `SIMULATED`. */
   readonly simulated: boolean;
-  /** Takes one line, without its end. */
-  readonly write: (line: string) => void;
+  /** Takes one line, without its end; resolves when it can take the next. May reject. */
+  readonly write: (line: string) => Promise<void>;
   /** Width of the terminal in characters; longer lines are cut. */
   readonly columns: () => number;
   /** Dims the time and stresses the mark. */
@@ -40,7 +40,8 @@ const UNIT_SIGNS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * A line per packet, at most one a second per board:
+ * A line per packet, at most one a second per board, and none while the one before it is still being
+ * written: nothing ever waits for a terminal that stands still.
  *
  *     10:00:00 SIMULATED node1 27.6 °C 54.1 % 84190 Ω │ node2 26.8 °C │ signal −39 dBm 9 dB
  */
@@ -49,23 +50,38 @@ export class LiveValues {
   readonly #options: LiveValuesOptions;
   /** Per board: when its next line is due, and how many packets were passed over since the last. */
   readonly #boards = new Map<string, { due: number; passedOver: number }>();
+  #writing = false;
 
   constructor(catalogue: Catalogue, options: LiveValuesOptions) {
     this.#catalogue = catalogue;
     this.#options = options;
   }
 
-  /** Writes `packet`, unless the board's next line is not due yet. */
+  /** Begins to write `packet`, unless another line is under way or the board's next is not due yet. */
   show(packet: LivePacket): void {
     const now = this.#options.now();
-    const last = this.#boards.get(packet.board);
-    if (last !== undefined && now < last.due - EARLY_MS) {
-      last.passedOver++;
+    const { due, passedOver } = this.#boards.get(packet.board) ??
+      { due: now, passedOver: 0 };
+    if (this.#writing || now < due - EARLY_MS) {
+      this.#boards.set(packet.board, { due, passedOver: passedOver + 1 });
       return;
     }
-    const due = Math.max(now, last?.due ?? now) + LINE_INTERVAL_MS;
-    this.#boards.set(packet.board, { due, passedOver: 0 });
-    this.#options.write(this.#line(packet, last?.passedOver ?? 0));
+    this.#boards.set(packet.board, {
+      due: Math.max(now, due) + LINE_INTERVAL_MS,
+      passedOver: 0,
+    });
+    void this.#write(this.#line(packet, passedOver));
+  }
+
+  async #write(line: string): Promise<void> {
+    this.#writing = true;
+    try {
+      await this.#options.write(line);
+    } catch {
+      // The reader has gone: nobody misses the line.
+    } finally {
+      this.#writing = false;
+    }
   }
 
   #line(

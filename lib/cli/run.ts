@@ -18,7 +18,7 @@ import { LiveValues } from "./live_values.ts";
 import { SELF_ENVIRONMENT, selfCommand } from "./self.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { print, wantsColor } from "./terminal.ts";
+import { print, wantsColor, writeToStdout } from "./terminal.ts";
 
 /** Options of the command. */
 export interface RunOptions {
@@ -53,7 +53,7 @@ export async function run(options: RunOptions): Promise<number> {
     const log = getLogger(["gateway"]);
     for (const sentence of simulated.leftOut) log.warn(sentence);
     config = simulated.config;
-    print(welcome(config, options.config));
+    print(welcome(config, options));
   }
   await runGateway({
     config,
@@ -91,9 +91,10 @@ function child(config: Config, simulate: boolean) {
 }
 
 function showValues(config: Config, simulated: boolean) {
+  const encoder = new TextEncoder();
   const live = new LiveValues(createCatalogue(config.metrics), {
     simulated,
-    write: print,
+    write: (line) => writeToStdout(encoder.encode(`${line}\n`)),
     columns: () =>
       // A terminal that does not know its width says 0.
       Deno.stdout.isTerminal() && Deno.consoleSize().columns || Infinity,
@@ -104,9 +105,15 @@ function showValues(config: Config, simulated: boolean) {
 }
 
 /** What to do with a simulated board. */
-function welcome({ mqtt, influxdb }: Config, configPath: string): string {
+function welcome(
+  { mqtt, influxdb }: Config,
+  { config: configPath, force }: RunOptions,
+): string {
   const lines = [
-    "A SIMULATED board speaks; nothing of it mixes with a real board's values.",
+    "A SIMULATED board speaks: own journal, own client id, points tagged simulated=true;",
+    `the topics are the real ones${
+      force ? "" : ", on this machine's broker only"
+    }.`,
     "",
   ];
   if (mqtt !== undefined) {

@@ -6,6 +6,8 @@
  */
 
 import { simulate as simulateBoard } from "../simulator/simulate.ts";
+import { wait } from "../wait.ts";
+import { writeToStdout } from "./terminal.ts";
 
 /** Options for {@linkcode simulate}. */
 export interface SimulateCommandOptions {
@@ -44,25 +46,4 @@ export async function simulate(
 
 function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
-}
-
-async function writeToStdout(bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await Deno.stdout.write(bytes.subarray(written));
-  }
-}
-
-/** Resolves after `ms`, or as soon as `signal` is aborted. */
-async function wait(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  const end = () => resolve();
-  signal.addEventListener("abort", end);
-  if (signal.aborted) resolve();
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-  }
 }

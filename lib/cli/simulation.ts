@@ -1,7 +1,11 @@
 /**
- * What a simulated board changes in a configuration: its values never mix with a real board's.
+ * What a simulated board changes in a configuration, so that its values can be told from a real
+ * board's:
  *
  * - They go into a journal of their own, `.dev/journal` beside config.toml.
+ * - They are sent under a client id of their own, so a gateway at the same broker keeps its place.
+ * - Their points are tagged `simulated=true`. Topics are the real ones, or the guide's commands would
+ *   show nothing.
  * - They go to loopback addresses only; a sink with another one is left out, unless that is forced.
  *
  * @module
@@ -24,8 +28,8 @@ export function simulatedConfig(
   { force }: { readonly force: boolean },
 ): SimulatedConfig {
   const leftOut: string[] = [];
-  const keep = (key: string, urls: readonly string[] | undefined): boolean => {
-    const away = urls?.find((url) => !isLoopback(new URL(url).hostname));
+  const keep = (key: string, urls: readonly string[]): boolean => {
+    const away = urls.find((url) => !isLoopback(new URL(url).hostname));
     if (away === undefined || force) return true;
     const { protocol, host } = new URL(away);
     leftOut.push(
@@ -37,9 +41,11 @@ export function simulatedConfig(
   return {
     config: {
       ...rest,
-      mqtt: keep("mqtt.broker_url", mqtt?.broker_url) ? mqtt : undefined,
-      influxdb: keep("influxdb.url", influxdb && [influxdb.url])
-        ? influxdb
+      mqtt: mqtt && keep("mqtt.broker_url", mqtt.broker_url)
+        ? { ...mqtt, client_id: `${mqtt.client_id}-simulated` }
+        : undefined,
+      influxdb: influxdb && keep("influxdb.url", [influxdb.url])
+        ? { ...influxdb, tags: { ...influxdb.tags, simulated: "true" } }
         : undefined,
       journal: {
         ...config.journal,

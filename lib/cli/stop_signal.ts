@@ -17,15 +17,15 @@ export interface StopSignal extends Disposable {
 
 /**
  * Listens for the signals that end a program: Ctrl-C, `systemctl stop`, a closed terminal. The first
- * asks to stop in order; the second ends the process at once with exit code 0, which loses nothing,
- * because the journal has it.
+ * asks to stop in order; the second ends the process at once with exit code 1. What the journal has
+ * committed by then, which is all but the last moment, goes out at the next start.
  */
 export function stopSignal(): StopSignal {
   const controller = new AbortController();
   let firstAt: number | undefined;
   const onSignal = () => {
     firstAt ??= performance.now();
-    if (performance.now() - firstAt > ONE_WISH_MS) Deno.exit(0);
+    if (performance.now() - firstAt > ONE_WISH_MS) Deno.exit(1);
     controller.abort();
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows"

@@ -2,7 +2,8 @@
  * What the commands print: answers on stdout, complaints on stderr.
  *
  * The console is written to at once, so nothing is lost by an exit that follows, and a reader that
- * has gone (`| head`) is no error.
+ * has gone (`| head`) is no error. What must not hold the process up where nobody reads goes through
+ * {@linkcode writeToStdout}.
  *
  * @module
  */
@@ -17,6 +18,17 @@ export function print(line: string): void {
 export function complain(line: string): void {
   // deno-lint-ignore no-console -- the one place where commands write their complaints
   console.error("%s", line);
+}
+
+/**
+ * Writes all of `bytes` on stdout; until somebody reads them, only the promise waits.
+ *
+ * @throws {Deno.errors.BrokenPipe} if the reader has gone
+ */
+export async function writeToStdout(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await Deno.stdout.write(bytes.subarray(written));
+  }
 }
 
 /** Whether what is written to `stream` should be coloured: see https://no-color.org/. */

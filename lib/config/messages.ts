@@ -9,7 +9,7 @@ import type { z } from "zod";
 import type { Complaint } from "./fault.ts";
 import { KNOWN_KEYS } from "./schema.ts";
 import type { Path } from "./toml.ts";
-import { hideUserInfo } from "./url.ts";
+import { hideSecrets } from "./url.ts";
 
 /** Keys whose values are never shown, whatever stands there. */
 const SECRETS = ["mqtt.password", "influxdb.token"];
@@ -160,7 +160,7 @@ function show(value: unknown, path: Path): string {
   if (typeof value !== "string") return String(value);
   // A string in place of a whole table may be anything, a secret too.
   if (path.length === 1) return "a string";
-  const shown = hideUserInfo(value);
+  const shown = hideSecrets(value);
   return JSON.stringify(
     shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown,
   );

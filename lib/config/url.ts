@@ -64,9 +64,17 @@ export function parseHttpUrl(text: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-/** `text` with `***` in place of a user name and password, whether it is a correct URL or not. */
-export function hideUserInfo(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1***@");
+/**
+ * `text` with `***` in place of what can be a secret in a URL, correct or not: user name and password,
+ * query and fragment.
+ */
+export function hideSecrets(text: string): string {
+  return text
+    // A password with "?" or a query with "@": where it ends is not known.
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*[?#].*@.*/is, "$1***")
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1***@")
+    // "#" alone is no fragment: topics have it too.
+    .replace(/^([^?#]*\?|[^?#]*[:@][^?#]*#).*/s, "$1***");
 }
 
 function parseUrl(text: string): URL | undefined {

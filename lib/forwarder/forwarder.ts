@@ -12,6 +12,7 @@
  */
 
 import { getLogger, type Logger } from "@logtape/logtape";
+import { wait } from "../wait.ts";
 import { Bell } from "./bell.ts";
 import type { Cursor } from "../journal/cursor.ts";
 import type { Row } from "../model.ts";
@@ -28,6 +29,8 @@ import {
 const GOOD_SESSION_MS = 60_000;
 /** How often a failure that will not pass by itself is tried. */
 const SLOW_RETRY_MS = 60_000;
+/** The longest pause that a server may ask for: one with a wrong clock may ask for years. */
+const LONGEST_PAUSE_MS = 600_000;
 /** How often readings that were refused alone are tried again. */
 const PARKED_RETRY_MS = 300_000;
 
@@ -56,13 +59,6 @@ export interface ForwarderOptions {
   readonly parkedRetryMs?: number;
 }
 
-/** How a forwarder stands. */
-export interface ForwarderState {
-  readonly connected: boolean;
-  /** What went wrong last, while not connected. */
-  readonly failure: Failure | undefined;
-}
-
 interface Flight {
   readonly rows: readonly Row[];
   outcome?: Outcome;
@@ -76,9 +72,7 @@ export class Forwarder {
   readonly #bell = new Bell();
   readonly #stop = new AbortController();
   #hurry = false;
-  #connected = false;
   #everConnected = false;
-  #failure: Failure | undefined;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -91,11 +85,6 @@ export class Forwarder {
     });
   }
 
-  /** How it stands now. */
-  get state(): ForwarderState {
-    return { connected: this.#connected, failure: this.#failure };
-  }
-
   /** Forwards until {@linkcode stop} is called. */
   async run(): Promise<void> {
     const { signal } = this.#stop;
@@ -104,9 +93,8 @@ export class Forwarder {
       while (!signal.aborted) {
         const failure = await this.#session();
         if (failure === undefined || signal.aborted) return;
-        this.#failure = failure;
         this.#outage.begin(failure);
-        await this.#pause(this.#pauseMs(failure));
+        await wait(this.#pauseMs(failure), signal);
       }
     } finally {
       stopListening();
@@ -133,27 +121,34 @@ export class Forwarder {
   async #session(): Promise<Failure | undefined> {
     const { sink, cursor, backoff } = this.#options;
     const openedAt = this.#now();
+    const flights: Flight[] = [];
     let failure: Failure | undefined;
     try {
-      await using session = await sink.open({
-        signal: this.#stop.signal,
-        deliveredTo: cursor.seq,
-      });
-      this.#sayConnected(session.description);
-      failure = await this.#serve(session);
+      {
+        await using session = await sink.open({
+          signal: this.#stop.signal,
+          deliveredTo: cursor.seq,
+        });
+        this.#sayConnected(session.description);
+        failure = await this.#serve(session, flights);
+      }
+      // The session's end waits a moment for acknowledgements that are under way: they count.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#settle(flights);
     } catch (error) {
       failure = toFailure(error);
     } finally {
-      this.#connected = false;
       cursor.giveBack();
     }
     if (this.#now() - openedAt >= GOOD_SESSION_MS) backoff.reset();
     return failure;
   }
 
-  async #serve(session: SinkSession): Promise<Failure | undefined> {
+  async #serve(
+    session: SinkSession,
+    flights: Flight[],
+  ): Promise<Failure | undefined> {
     const { cursor } = this.#options;
-    const flights: Flight[] = [];
     let closed: Failure | undefined;
     session.closed.then((failure) => {
       closed = failure;
@@ -168,11 +163,12 @@ export class Forwarder {
         if (parkedFailure !== undefined) return parkedFailure;
         parkedDueMs = this.#now() +
           (this.#options.parkedRetryMs ?? PARKED_RETRY_MS);
+        if (this.#hurry) return undefined;
       }
       if (flights.length < session.maxBatches) {
         const rows = await cursor.next(session.maxReadings);
         if (rows.length > 0) {
-          this.#launch(session, rows, flights);
+          flights.push(this.#launch(session, rows));
           continue;
         }
         if (flights.length === 0) {
@@ -184,16 +180,19 @@ export class Forwarder {
     }
   }
 
-  #launch(session: SinkSession, rows: readonly Row[], flights: Flight[]): void {
+  #launch(session: SinkSession, rows: readonly Row[]): Flight {
     const flight: Flight = { rows };
-    flights.push(flight);
     session.deliver(rows).catch(toOutcome).then((outcome) => {
       flight.outcome = outcome;
       this.#bell.ring();
     });
+    return flight;
   }
 
-  /** Books the flights that have come back, in order; gives the failure that ended one. */
+  /**
+   * Books the flights that have come back, in order; gives the failure that ended one. The flights
+   * behind that one are dropped: the cursor cannot pass what stays.
+   */
   #settle(flights: Flight[]): Failure | undefined {
     for (let outcome; (outcome = flights[0]?.outcome) !== undefined;) {
       const rows = flights.shift()?.rows ?? [];
@@ -205,7 +204,9 @@ export class Forwarder {
           reason,
         });
       }
-      if (outcome.failure !== undefined) return outcome.failure;
+      if (outcome.failure === undefined) continue;
+      flights.length = 0;
+      return outcome.failure;
     }
     return undefined;
   }
@@ -214,7 +215,12 @@ export class Forwarder {
     for (;;) {
       const parked = await this.#options.cursor.parked();
       if (parked === null || parked.rows.length === 0) return undefined;
-      const outcome = await session.deliver(parked.rows).catch(toOutcome);
+      const flight = this.#launch(session, parked.rows);
+      while (flight.outcome === undefined) {
+        if (this.#hurry) return undefined;
+        await this.#bell.wait();
+      }
+      const { outcome } = flight;
       parked.settle(outcome);
       const ended = outcome.done - outcome.parked.length;
       if (outcome.failure?.kind === "blocked") return undefined;
@@ -227,24 +233,10 @@ export class Forwarder {
     const pauseMs = backoff.next();
     return failure.kind === "blocked"
       ? Math.max(pauseMs, slowRetryMs)
-      : Math.max(pauseMs, failure.afterMs ?? 0);
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stop;
-    if (signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    const wake = () => resolve();
-    signal.addEventListener("abort", wake);
-    await promise;
-    clearTimeout(timer);
-    signal.removeEventListener("abort", wake);
+      : Math.max(pauseMs, Math.min(failure.afterMs ?? 0, LONGEST_PAUSE_MS));
   }
 
   #sayConnected(description: string): void {
-    this.#connected = true;
-    this.#failure = undefined;
     const level = this.#everConnected ? "debug" : "info";
     this.#everConnected = true;
     this.#log[level]("{description}", { description });

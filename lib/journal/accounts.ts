@@ -3,7 +3,9 @@
  * those that were removed from it, which hold nothing back.
  *
  * An account belongs to a sink's name and target. One that comes back finds its cursor; what was
- * deleted meanwhile is booked as `evicted`. A new one begins where its configuration says.
+ * deleted meanwhile is booked as `evicted`. A new one begins where its configuration says, but where
+ * a sink of the same name has just been removed it takes over what still waited there: somebody has
+ * corrected an address.
  *
  * @module
  */
@@ -39,10 +41,20 @@ export interface Extent {
   readonly end: Position;
 }
 
+/** A sink that has another target than before. */
+export interface Move {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Readings that the new target gets of what the journal holds. */
+  readonly waiting: number;
+}
+
 /** All accounts of a journal. */
 export class Accounts {
   readonly #active: Account[] = [];
   readonly #removed: SinkState[] = [];
+  readonly #moved: Move[] = [];
 
   constructor(
     known: readonly SinkState[],
@@ -79,14 +91,32 @@ export class Accounts {
       open(state, state.id, ledger);
     }
     for (const registration of added) {
-      const start = registration.startAt === "oldest" ? beginning : end;
-      open(registration, ++lastId, Ledger.startingAt(start, end));
+      const { name, target, startAt } = registration;
+      const predecessor = known.find((state) =>
+        state.active && state.name === name && state.target !== target
+      );
+      const ledger = startAt === "now" && predecessor !== undefined
+        ? Ledger.takingOver(predecessor.ledger, end)
+        : Ledger.startingAt(startAt === "oldest" ? beginning : end, end);
+      open(registration, ++lastId, ledger);
+      if (predecessor === undefined) continue;
+      this.#moved.push({
+        name,
+        from: predecessor.target,
+        to: target,
+        waiting: ledger.waiting(end.total),
+      });
     }
   }
 
   /** The accounts of the sinks that the configuration has. */
   get active(): readonly Account[] {
     return this.#active;
+  }
+
+  /** The sinks whose target is another one than when the journal was opened before. */
+  get moved(): readonly Move[] {
+    return this.#moved;
   }
 
   /** A row with so many readings was appended. */

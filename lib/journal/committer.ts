@@ -30,56 +30,85 @@ export interface CommitterOptions {
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #log = getLogger(["gateway", "journal"]);
-  #running: Promise<void> | undefined;
+  #running = false;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
-  #all = false;
+  /** Those who wait for all that was known when they asked. */
+  #waiters: PromiseWithResolvers<void>[] = [];
+  /** A commit that fails is tried again, unless the journal is just being opened or closed. */
+  #patient = false;
   #closing = false;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
   }
 
+  /** Writes what there is at the start. @throws {Error} if the disk does not take it */
+  async open(): Promise<void> {
+    await this.flush();
+    this.#patient = true;
+  }
+
   /** There is something to write now. */
   schedule(): void {
-    this.#running ??= this.#run();
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
   }
 
   /** There is something to write within a second, or with the next row. */
   touch(): void {
     if (this.#flushTimer !== undefined || this.#closing) return;
-    this.#flushTimer = setTimeout(() => void this.flush(), FLUSH_MS);
+    this.#flushTimer = setTimeout(() => {
+      // Who closes meanwhile hears of a failure; here nobody does.
+      this.flush().catch(() => {});
+    }, FLUSH_MS);
   }
 
   /** Comes when everything that is known now is on the disk. */
   async flush(): Promise<void> {
-    this.#all = true;
+    const waiter = Promise.withResolvers<void>();
+    this.#waiters.push(waiter);
     this.schedule();
-    await this.#running;
+    await waiter.promise;
   }
 
-  /** Writes what is left. @throws {DiskError} if the disk does not take it */
+  /** Writes what is left. @throws {Error} if the disk does not take it */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.flush();
-    clearTimeout(this.#flushTimer);
+    this.#patient = false;
+    try {
+      await this.flush();
+    } finally {
+      clearTimeout(this.#flushTimer);
+    }
   }
 
   async #run(): Promise<void> {
     // What gathers in the same turn of the event loop belongs into one transaction.
     await Promise.resolve();
-    try {
-      for (;;) {
-        const all = this.#all;
-        this.#all = false;
-        const commit = this.#options.take({ all, closing: this.#closing });
-        if (commit === null) return;
-        clearTimeout(this.#flushTimer);
-        this.#flushTimer = undefined;
-        this.#options.committed(commit, await this.#write(commit));
+    for (;;) {
+      const waiters = this.#waiters.splice(0);
+      const commit = this.#options.take({
+        all: waiters.length > 0,
+        closing: this.#closing,
+      });
+      if (commit === null) {
+        // In the same step as the look at what is due: nothing can come in between unseen.
+        this.#running = false;
+        return;
       }
-    } finally {
-      // In the same step as the last look at what is due: nothing can come in between unseen.
-      this.#running = undefined;
+      clearTimeout(this.#flushTimer);
+      this.#flushTimer = undefined;
+      try {
+        this.#options.committed(commit, await this.#write(commit));
+        for (const { resolve } of waiters) resolve();
+      } catch (error) {
+        for (const { reject } of [...waiters, ...this.#waiters.splice(0)]) {
+          reject(error);
+        }
+        this.#running = false;
+        return;
+      }
     }
   }
 
@@ -90,7 +119,7 @@ export class Committer {
         if (failures > 0) this.#log.info("The journal can be written again");
         return result;
       } catch (error) {
-        if (this.#closing) throw error;
+        if (!this.#patient) throw error;
         if (failures === 0) {
           this.#log.error(
             'Cannot write the journal "{path}": {error}. Packets are kept in memory and it is tried again',

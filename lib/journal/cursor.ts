@@ -73,6 +73,10 @@ export class Cursor {
   readonly #ledger: Ledger;
   readonly #host: CursorHost;
   #position: number;
+  #reading = false;
+  /** Parked readings are being tried: their ids are taken. */
+  #trying = false;
+  #trimming: Promise<void> | undefined;
 
   constructor({ id, name, ledger, host }: CursorOptions) {
     this.#id = id;
@@ -87,9 +91,10 @@ export class Cursor {
     return this.#ledger.cursor.seq;
   }
 
-  /** The rows in the sink's hands. */
+  /** The rows in the sink's hands; all of them while it is just being decided which. */
   get pin(): Pin {
-    return { from: this.#ledger.cursor.seq, to: this.#position };
+    const to = this.#reading ? Infinity : this.#position;
+    return { from: this.#ledger.cursor.seq, to };
   }
 
   /** Readings that are not done. */
@@ -104,14 +109,20 @@ export class Cursor {
 
   /** Gives out the next committed rows with together at most `maxReadings`; none when all are out. */
   async next(maxReadings: number): Promise<Row[]> {
-    const rows = await this.#host.read(this.#position, maxReadings);
-    this.#position = rows.at(-1)?.seq ?? this.#position;
-    return rows;
+    this.#reading = true;
+    try {
+      const rows = await this.#host.read(this.#position, maxReadings);
+      this.#position = rows.at(-1)?.seq ?? this.#position;
+      return rows;
+    } finally {
+      this.#reading = false;
+    }
   }
 
   /** Takes back what was given out and is not done. */
   giveBack(): void {
     this.#position = this.#ledger.cursor.seq;
+    this.#trying = false;
   }
 
   /** Books what became of `rows`, the next ones in order that were given out. */
@@ -133,6 +144,8 @@ export class Cursor {
   /** The oldest parked readings of each topic; null when none are parked. */
   async parked(): Promise<ParkedRows | null> {
     if (this.#ledger.parked === 0) return null;
+    this.#trying = true;
+    await this.#trimming;
     await this.#host.flush();
     const parked = await this.#host.disk.parked(this.#id, PARKED_BATCH);
     const ids = new Map<Row, number>();
@@ -170,6 +183,8 @@ export class Cursor {
     this.#ledger.unpark(ended.length - delivered, "rejected");
     this.#reject(rejected);
     this.#host.changed();
+    this.#trying = false;
+    this.#trimSoon();
   }
 
   #reject(rejected: readonly RefusedReading[]): void {
@@ -197,17 +212,27 @@ export class Cursor {
         reason,
       })),
     );
-    if (this.#ledger.parked > MAX_PARKED) void this.#trimParked();
+    this.#trimSoon();
   }
 
-  /** Gives up the oldest parked readings beyond the limit. */
-  async #trimParked(): Promise<void> {
+  /** Gives up the oldest parked readings beyond the limit, if nobody else has them in hand. */
+  #trimSoon(): void {
+    if (this.#trying || this.#ledger.parked <= MAX_PARKED) return;
+    // What fails here is a disk that fails, and the commits say so.
+    this.#trimming ??= this.#trim().then(() => {
+      this.#trimming = undefined;
+      this.#trimSoon();
+    }, () => this.#trimming = undefined);
+  }
+
+  async #trim(): Promise<void> {
     await this.#host.flush();
     const excess = this.#ledger.parked - MAX_PARKED;
     if (excess <= 0) return;
     const ids = await this.#host.disk.oldestParked(this.#id, excess);
     this.#host.pending.unparked.push(...ids);
     this.#ledger.unpark(ids.length, "evicted" satisfies DropReason);
-    this.#host.changed();
+    // The next look at the table must not find them again.
+    await this.#host.flush();
   }
 }

@@ -33,10 +33,7 @@ export function openDatabase(
   try {
     if (!options.readOnly) {
       // WAL: one sync a commit. No auto_vacuum: freed pages stay ours when the disk is full.
-      // Checkpoints are ours too: an automatic one doubles the syncs of the commit that meets it.
-      db.exec(
-        "PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0",
-      );
+      db.exec("PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL");
     }
     const version = Number(
       db.prepare("PRAGMA user_version").get()?.["user_version"],

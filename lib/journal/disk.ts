@@ -136,8 +136,13 @@ export interface OldestRow {
 
 /** A disk. Every method is one transaction or one query. */
 export interface Disk {
-  /** Opens the file, or makes it. @throws {Error} with a hint if that cannot be done */
-  open(path: string): DiskState;
+  /**
+   * Opens the file, or makes it.
+   *
+   * @param logBytes how long the write-ahead log may grow before it is copied into the file
+   * @throws {Error} if that cannot be done
+   */
+  open(path: string, logBytes: number): DiskState;
   /** Writes everything of `commit`, or nothing. */
   commit(commit: Commit): CommitResult;
   /** Up to `limit` rows after `seq`, in order. */

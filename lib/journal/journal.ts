@@ -38,13 +38,15 @@ import {
   toRow,
 } from "./rows.ts";
 
+/** The most that the write-ahead log takes of what the journal may use. */
+const MAX_LOG_BYTES = 16 * 1024 * 1024;
 /** How often delivered rows are looked at for their age. */
 const AGE_CHECK_MS = 60_000;
 /** The longest that a writer waits for the disk to catch up before it goes on regardless. */
 const ROOM_WAIT_MS = 20;
 /** Pause before a failed commit is tried again. */
 const COMMIT_RETRY_MS = 1000;
-/** Rows read from the disk at once. */
+/** The most rows read from the disk at once. */
 const PAGE_ROWS = 1000;
 /** A clock that was set back by no more than this is held until it has caught up. */
 const MAX_HELD_US = 2_000_000;
@@ -54,7 +56,7 @@ export interface JournalOptions {
   readonly disk: AsyncDisk;
   /** The file. */
   readonly path: string;
-  /** Bytes that the file may use. */
+  /** Bytes that the file and its write-ahead log may use. */
   readonly maxBytes: number;
   /** Seconds that delivered rows are kept. */
   readonly historyS: number;
@@ -168,9 +170,19 @@ export class Journal implements AsyncDisposable {
    */
   static async open(options: JournalOptions): Promise<Journal> {
     try {
-      const state = await options.disk.open(options.path);
-      const journal = new Journal(options, state);
-      await journal.flush();
+      const logBytes = Math.min(MAX_LOG_BYTES, options.maxBytes / 4);
+      const state = await options.disk.open(options.path, logBytes);
+      const journal = new Journal({
+        ...options,
+        maxBytes: options.maxBytes - logBytes,
+      }, state);
+      await journal.#committer.open();
+      for (const move of journal.#accounts.moved) {
+        journal.#log.warn(
+          "{name} goes to {to} now, and not to {from}: {waiting} readings of the journal wait for it",
+          { ...move },
+        );
+      }
       journal.#ageTimer = setInterval(
         () => journal.#pruner.expire(journal.#usedBytes),
         AGE_CHECK_MS,
@@ -178,15 +190,11 @@ export class Journal implements AsyncDisposable {
       return journal;
     } catch (error) {
       await options.disk.close().catch(() => {});
-      throw new Error(`Cannot open the journal "${options.path}"`, {
-        cause: error,
-      });
+      throw new Error(
+        `Cannot open the journal "${options.path}": "iiot-gateway check" looks at its folder and disk`,
+        { cause: error },
+      );
     }
-  }
-
-  /** The newest committed row's seq. */
-  get committedSeq(): number {
-    return this.#committedSeq;
   }
 
   /** Calls `listener` after each commit; returns how to stop it. */
@@ -285,12 +293,17 @@ export class Journal implements AsyncDisposable {
     await this.#committer.flush();
   }
 
-  /** Writes what is left and closes the file. @throws {DiskError} if the disk does not take it */
+  /** Writes what is left and closes the file. @throws {Error} if the disk does not take it */
   async close(): Promise<void> {
     clearInterval(this.#ageTimer);
     try {
       await this.#committer.close();
       await this.#pruner.idle();
+    } catch (error) {
+      throw new Error(
+        `Cannot write the journal "${this.#options.path}": the packets after ${this.#committedSeq} are lost`,
+        { cause: error },
+      );
     } finally {
       await this.#options.disk.close();
     }
@@ -374,7 +387,9 @@ export class Journal implements AsyncDisposable {
     if (after >= this.#committedSeq) return [];
     const recent = this.#recent.after(after, maxReadings);
     if (recent !== null) return recent;
-    const stored = await this.#options.disk.read(after, PAGE_ROWS);
+    const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
+    const limit = Math.ceil(Math.min(maxReadings / readingsPerRow, PAGE_ROWS));
+    const stored = await this.#options.disk.read(after, limit);
     // Rows may have been chosen for deletion while they were read.
     const gone = this.#pruner.deleting?.[0] ?? Infinity;
     const kept = stored.filter((row) => row.seq < gone || after >= gone);

@@ -62,6 +62,13 @@ export class Ledger {
     });
   }
 
+  /** A ledger of what still waits in `other`, but for what is parked there, up to `end`. */
+  static takingOver(other: LedgerState, end: Position): Ledger {
+    const { cursor, ahead } = other;
+    const { state } = Ledger.startingAt(cursor, end);
+    return new Ledger({ ...state, ahead, received: state.received - ahead });
+  }
+
   /** A copy to keep or to show. */
   get state(): LedgerState {
     return structuredClone(this.#state);

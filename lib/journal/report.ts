@@ -37,6 +37,8 @@ export interface JournalReport {
 export function readReport(path: string): JournalReport {
   const db = openDatabase(path, { readOnly: true });
   try {
+    // One look: a commit between two queries would not add up.
+    db.exec("BEGIN");
     const state = readState(db);
     const after = db.prepare(
       "SELECT epoch, mono_us AS monoUs FROM packets WHERE seq > ? ORDER BY seq LIMIT 1",

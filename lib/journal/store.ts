@@ -33,8 +33,6 @@ import { MIGRATIONS } from "./schema.ts";
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
 
-/** Pages in the write-ahead log after which it is copied into the file even while busy: 16 MB. */
-const BUSY_CHECKPOINT_PAGES = 4000;
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
 
@@ -51,11 +49,16 @@ export class Store implements Disk {
   #db: DatabaseSync | undefined;
   #statements = new Map<string, StatementSync>();
   #pagesInLog = 0;
+  #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #synchronous = "";
 
-  open(path: string): DiskState {
+  open(path: string, logBytes: number): DiskState {
     this.#db = openDatabase(path);
+    // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
+    // commit that it comes with.
+    const pages = Math.floor(logBytes / PAGE_BYTES);
+    this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     this.#migrate();
     return readState(this.#db);
   }
@@ -74,8 +77,9 @@ export class Store implements Disk {
       }
       throw error;
     }
-    this.#tendLog(commit);
-    return { usedBytes: usedBytes((sql) => this.#prepare(sql)) };
+    // It is written: nothing from here on may say that it is not.
+    this.#checkpointWhenIdle(commit);
+    return { usedBytes: this.#measure() };
   }
 
   read(seq: number, limit: number): StoredRow[] {
@@ -116,7 +120,7 @@ export class Store implements Disk {
   close(): void {
     clearTimeout(this.#idleTimer);
     this.#statements.clear();
-    this.#db?.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    // The last connection copies the log into the file as it closes, if the disk lets it.
     this.#db?.close();
     this.#db = undefined;
   }
@@ -124,8 +128,9 @@ export class Store implements Disk {
   #write(
     { rows, epochs, boards, sinks, rejects, parked, unparked, deleted }: Commit,
   ): void {
+    // A row that is there already was committed by an attempt that the disk reported as failed.
     const insert = this.#prepare(
-      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
     );
     for (const row of rows) {
       insert.run(
@@ -142,7 +147,7 @@ export class Store implements Disk {
     }
     for (const { id, bootId, offsetUs, quality } of epochs) {
       this.#run(
-        "INSERT INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?)",
+        "INSERT INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         id,
         bootId,
         offsetUs,
@@ -241,24 +246,33 @@ export class Store implements Disk {
     this.#synchronous = mode;
   }
 
-  /** Copies the write-ahead log into the file when it has grown long, or nothing else is to do. */
-  #tendLog({ rows, rejects }: Commit): void {
+  /** Copies the write-ahead log into the file once nothing was written for a second. */
+  #checkpointWhenIdle({ rows, rejects }: Commit): void {
     const bytes = rows.reduce((sum, row) => sum + row.body.length + 40, 0) +
       rejects.reduce((sum, reject) => sum + reject.body.length + 100, 0);
     // A commit touches the newest page of the rows, and those of boards, sinks and the tree.
     this.#pagesInLog += 4 + Math.ceil(bytes / PAGE_BYTES);
     clearTimeout(this.#idleTimer);
-    if (this.#pagesInLog >= BUSY_CHECKPOINT_PAGES) {
-      this.#checkpoint();
-    } else if (this.#pagesInLog >= IDLE_CHECKPOINT_PAGES) {
-      this.#idleTimer = setTimeout(() => this.#checkpoint(), 1000);
-    }
+    if (this.#pagesInLog < IDLE_CHECKPOINT_PAGES) return;
+    this.#idleTimer = setTimeout(() => {
+      try {
+        // Passive: waits for nobody. What a reader still holds is copied the next time.
+        this.#prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+        this.#pagesInLog = 0;
+      } catch {
+        // A full or failing disk: the log keeps it, and the next commit tries again.
+      }
+    }, 1000);
   }
 
-  #checkpoint(): void {
-    // Passive: waits for nobody. What a reader still holds is copied the next time.
-    this.#prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
-    this.#pagesInLog = 0;
+  /** Bytes that hold something; those of the last look where the disk does not answer. */
+  #measure(): number {
+    try {
+      this.#usedBytes = usedBytes((sql) => this.#prepare(sql));
+    } catch {
+      // What is wrong with the disk is for the next commit to say.
+    }
+    return this.#usedBytes;
   }
 
   #open(): DatabaseSync {

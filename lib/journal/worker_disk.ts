@@ -28,6 +28,8 @@ export class DiskError extends Error {
 export class WorkerDisk implements AsyncDisk {
   readonly #worker: Worker;
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #died = Promise.withResolvers<Error>();
+  #death: Error | undefined;
   #lastId = 0;
 
   constructor() {
@@ -45,16 +47,16 @@ export class WorkerDisk implements AsyncDisk {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      for (const call of this.#calls.values()) {
-        call.reject(
-          new DiskError(
-            `The journal's worker ended: ${event.message}`,
-            undefined,
-          ),
-        );
-      }
+      this.#death = new Error(`The journal's worker ended: ${event.message}`);
+      this.#died.resolve(this.#death);
+      for (const call of this.#calls.values()) call.reject(this.#death);
       this.#calls.clear();
     };
+  }
+
+  /** Comes when the worker has ended by a fault of ours: nothing can be written any more. */
+  get died(): Promise<Error> {
+    return this.#died.promise;
   }
 
   open = this.#method("open");
@@ -74,6 +76,7 @@ export class WorkerDisk implements AsyncDisk {
 
   #method<M extends keyof Disk>(method: M): AsyncDisk[M] {
     const call = (...args: unknown[]) => {
+      if (this.#death !== undefined) return Promise.reject(this.#death);
       const id = ++this.#lastId;
       const settled = Promise.withResolvers<unknown>();
       this.#calls.set(id, settled);

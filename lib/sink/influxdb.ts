@@ -15,6 +15,7 @@ import { InfluxdbClient } from "./influxdb_client.ts";
 import { LineProtocol } from "./line_protocol.ts";
 import {
   type Failure,
+  MAX_REASON_LENGTH,
   type Outcome,
   type Sink,
   type SinkCheckOptions,
@@ -116,7 +117,7 @@ function judgeHealth(answer: unknown, url: string): Health {
     };
     if (status === "pass") return "passed";
     const words = `${status}${message === undefined ? "" : `, ${message}`}`
-      .slice(0, 500);
+      .slice(0, MAX_REASON_LENGTH);
     return {
       kind: "retry",
       message: `InfluxDB at ${url} is not healthy: "${words}"`,
@@ -131,7 +132,9 @@ function failureOf(error: unknown, url: string, now: () => number): Failure {
   if (answer.kind === "failure") return answer.failure;
   return {
     kind: "blocked",
-    message: `InfluxDB at ${url} refuses: ${answer.message.slice(0, 500)}`,
+    message: `InfluxDB at ${url} refuses: ${
+      answer.message.slice(0, MAX_REASON_LENGTH)
+    }`,
     hint: 'Correct "influxdb.url"',
   };
 }

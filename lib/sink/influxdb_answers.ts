@@ -8,10 +8,7 @@
 
 import { HttpError } from "@influxdata/influxdb-client";
 import { UnexpectedSuccess } from "./influxdb_client.ts";
-import type { Failure } from "./sink.ts";
-
-/** A server may quote a whole line back; this much of its words is kept, in characters. */
-const MESSAGE_LENGTH = 500;
+import { type Failure, MAX_REASON_LENGTH } from "./sink.ts";
 
 /** What became of a request. */
 export type Answer =
@@ -52,7 +49,7 @@ function judgeStatus(error: HttpError, url: string, now: () => number): Answer {
   const { statusCode: status } = error;
   const words = wordsOf(error);
   // Only InfluxDB itself can say that a line is to blame; others answer 400 too.
-  const message = (words ?? "").slice(0, MESSAGE_LENGTH);
+  const message = (words ?? "").slice(0, MAX_REASON_LENGTH);
   if (status === 413) {
     return { kind: "too_large", message: message || "Request too large" };
   }
@@ -126,5 +123,5 @@ function describe(error: unknown): string {
   return text
     .replace(/ for url \([^)]*\)/, "")
     .replace(/^error sending request: client error \(\w+\): /, "")
-    .slice(0, MESSAGE_LENGTH);
+    .slice(0, MAX_REASON_LENGTH);
 }

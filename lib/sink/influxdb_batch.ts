@@ -14,12 +14,16 @@ import type { Reading, Row } from "../model.ts";
 import type { Answer } from "./influxdb_answers.ts";
 import type { LineProtocol } from "./line_protocol.ts";
 import { retentionSeconds } from "./retention_message.ts";
-import type { Failure, Outcome, Refusal } from "./sink.ts";
+import {
+  type Failure,
+  MAX_REASON_LENGTH,
+  noMetric,
+  type Outcome,
+  type Refusal,
+} from "./sink.ts";
 
 /** So many refused lines without one that is accepted: the lines are not to blame. */
 const MOST_SUSPECTS = 20;
-/** A server may quote a whole line back; this much of its words is kept, in characters. */
-const REASON_LENGTH = 500;
 
 interface Entry {
   readonly index: number;
@@ -57,7 +61,7 @@ export class InfluxdbBatch {
               reading,
               line: "",
               state: "refused",
-              reason: `No metric for path "${reading.path}"`,
+              reason: noMetric(reading.path),
             }
             : { index, row, reading, line, state: "open", reason: "" },
         );
@@ -122,14 +126,14 @@ export class InfluxdbBatch {
     return part.filter((entry) => {
       if (entry.row.timeUs >= oldestUs) return true;
       entry.state = "refused";
-      entry.reason = message.slice(0, REASON_LENGTH);
+      entry.reason = message.slice(0, MAX_REASON_LENGTH);
       return false;
     });
   }
 
   #suspect(entry: Entry, message: string): void {
     entry.state = "suspect";
-    entry.reason = message.slice(0, REASON_LENGTH);
+    entry.reason = message.slice(0, MAX_REASON_LENGTH);
     this.#suspects.push(entry);
   }
 

@@ -18,6 +18,7 @@ import {
 } from "./mqtt_connection.ts";
 import { MqttSession } from "./mqtt_session.ts";
 import { MqttTopics } from "./mqtt_topics.ts";
+import { SessionLosses } from "./session_losses.ts";
 import {
   type Failure,
   type Sink,
@@ -47,6 +48,8 @@ export interface MqttSinkOptions {
   readonly latest: () => Iterable<LatestReading>;
   /** Microseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never steps. @default {performance.now} */
+  readonly monotonic?: () => number;
 }
 
 /** Publishes rows to the first broker of `mqtt.broker_url` that answers. */
@@ -63,10 +66,15 @@ export class MqttSink implements Sink {
   readonly #brokers: readonly MqttBroker[];
   /** Brokers that answered to MQTT 3.1.1 after they had refused MQTT 5. */
   readonly #older = new Set<MqttBroker>();
+  readonly #losses: SessionLosses;
 
   constructor(config: MqttConfig, options: MqttSinkOptions) {
     this.#config = config;
     this.#options = options;
+    this.#losses = new SessionLosses({
+      clientId: config.client_id,
+      monotonic: options.monotonic ?? (() => performance.now()),
+    });
     this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
     this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
   }
@@ -121,6 +129,7 @@ export class MqttSink implements Sink {
       topics,
       isNewest,
       now,
+      end: this.#losses.begin(connection.broker.name),
     });
     session.restate([...this.#retainedRows(topics, deliveredTo)]);
     return session;

@@ -44,6 +44,9 @@ const LOGIN_HINT =
 const BANNED_HINT = "Lift the ban at the broker";
 const CLIENT_ID_HINT =
   'Set "mqtt.client_id" to one that the broker takes: some want at most 23 letters and digits';
+/** For a client that is thrown off by another one. */
+export const SAME_CLIENT_ID_HINT =
+  'Another client uses the same client id (a copied disk?): give each gateway its own "mqtt.client_id"';
 const ADDRESS_HINT = 'Set "mqtt.broker_url" to the broker that this one names';
 
 /** What the operator can do about codes that do not pass by themselves; the others are retried. */
@@ -58,8 +61,7 @@ const HINTS: Readonly<Record<number, string>> = {
   0x87: LOGIN_HINT,
   0x8a: BANNED_HINT,
   0x8c: LOGIN_HINT,
-  0x8e:
-    'Another client uses the same client id (a copied disk?): give each gateway its own "mqtt.client_id"',
+  0x8e: SAME_CLIENT_ID_HINT,
   0x9a: 'Set "mqtt.retain" to false, or allow retained messages at the broker',
   0x9b: 'Set "mqtt.qos" to what the broker supports',
   0x9c: ADDRESS_HINT,

@@ -9,7 +9,12 @@
 
 import type { Reading, Row } from "../model.ts";
 import { describeReason, judgeRefusal, PUBLISH_HINT } from "./mqtt_answers.ts";
-import type { Failure, Outcome, Refusal } from "./sink.ts";
+import {
+  type Failure,
+  MAX_REASON_LENGTH,
+  type Outcome,
+  type Refusal,
+} from "./sink.ts";
 
 /** Options for {@linkcode MqttBatch}. */
 export interface MqttBatchOptions {
@@ -80,7 +85,7 @@ export class MqttBatch {
     const row = this.rows[index]!;
     this.#rejected.push({
       index,
-      refusal: { row, reading, reason: reason.slice(0, 500) },
+      refusal: { row, reading, reason: reason.slice(0, MAX_REASON_LENGTH) },
     });
     this.#settle(index);
   }

@@ -9,6 +9,7 @@ import type { MqttConfig } from "../config/schema.ts";
 import type { Reading, Row } from "../model.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
 import type { MqttTopics, Topic } from "./mqtt_topics.ts";
+import { noMetric } from "./sink.ts";
 
 /** A message, ready to be published. */
 export interface MqttMessage {
@@ -57,7 +58,7 @@ export class MqttMessages {
   of(row: Row, reading: Reading, restates: boolean): MqttMessage | string {
     const { isNewest, topics } = this.#options;
     const topic = topics.of(row.board, reading.path);
-    if (topic === undefined) return `No metric for path "${reading.path}"`;
+    if (topic === undefined) return noMetric(reading.path);
     const payload = String(reading.value);
     const marks = this.#marksOf(row);
     const { maximumPacketSize } = this.#connection.limits;

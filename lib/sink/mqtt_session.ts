@@ -21,6 +21,7 @@ import { MqttBatch } from "./mqtt_batch.ts";
 import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
 import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
+import type { SessionEnd } from "./session_losses.ts";
 import type { Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -32,6 +33,12 @@ const LARGEST_WINDOW_QOS_0 = 500;
 const LAST_ACKS_MS = 400;
 /** How long `dispose` waits for the broker to close, in milliseconds. */
 const CLOSE_MS = 400;
+
+/** Options for {@linkcode MqttSession}. */
+export interface MqttSessionOptions extends MqttMessagesOptions {
+  /** Is told how the session ends. */
+  readonly end: SessionEnd;
+}
 
 /** A published message that is not settled; the same few objects serve the whole session. */
 interface Slot {
@@ -49,6 +56,7 @@ export class MqttSession implements SinkSession {
   readonly closed: Promise<Failure>;
 
   readonly #client: MqttClient;
+  readonly #sessionEnd: SessionEnd;
   readonly #messages: MqttMessages;
   readonly #window: number;
   readonly #deadline: AckDeadline;
@@ -70,10 +78,11 @@ export class MqttSession implements SinkSession {
   readonly #closed = Promise.withResolvers<Failure>();
   readonly #gone = Promise.withResolvers<void>();
 
-  constructor(connection: MqttConnection, options: MqttMessagesOptions) {
+  constructor(connection: MqttConnection, options: MqttSessionOptions) {
     const { broker, client, limits, version } = connection;
     const { config } = options;
     this.#client = client;
+    this.#sessionEnd = options.end;
     this.#messages = new MqttMessages(connection, options);
     this.#window = this.#messages.qos === 0
       ? Math.min(config.max_inflight, LARGEST_WINDOW_QOS_0)
@@ -89,6 +98,7 @@ export class MqttSession implements SinkSession {
       onSilence: () => {
         const message =
           `The MQTT broker at ${broker.name} has acknowledged nothing for ${config.ack_timeout_s} s`;
+        this.#sessionEnd.asked(); // By us: a rival makes no silence.
         this.#lose({ kind: "retry", message });
         client.end(true);
       },
@@ -112,7 +122,9 @@ export class MqttSession implements SinkSession {
     let fault: Error | undefined;
     const onClose = () => {
       this.#gone.resolve();
-      this.#lose(failureOfLoss(name, disconnect, fault));
+      if (this.#over !== undefined) return;
+      const failure = failureOfLoss(name, disconnect, fault);
+      this.#lose(this.#sessionEnd.lost(failure));
     };
     client.on("disconnect", (packet) => {
       disconnect = packet;
@@ -254,9 +266,8 @@ export class MqttSession implements SinkSession {
     this.#batches.finishAll(failure);
   }
 
-  /** The link is gone. */
+  /** The link is gone; not to be called once the session is over. */
   #lose(failure: Failure): void {
-    if (this.#over !== undefined) return;
     this.#end(failure);
     this.#closed.resolve(failure);
   }
@@ -281,6 +292,7 @@ export class MqttSession implements SinkSession {
       );
     }
     if (this.#over === undefined) {
+      this.#sessionEnd.asked();
       this.#end({ kind: "retry", message: "The session has ended" });
       // MQTT.js sends no DISCONNECT while it waits for acknowledgements.
       for (const id of Object.keys(client.outgoing)) {

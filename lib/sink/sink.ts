@@ -47,8 +47,16 @@ export class SinkError extends Error {
 export interface Refusal {
   readonly row: Row;
   readonly reading: Reading;
-  /** The server's words, capped at 500 characters. */
+  /** The server's words, capped at {@linkcode MAX_REASON_LENGTH}. */
   readonly reason: string;
+}
+
+/** A server may quote a whole message back; this much of its words is kept, in characters. */
+export const MAX_REASON_LENGTH = 500;
+
+/** The reason why a reading of `path` is refused that the catalogue does not have. */
+export function noMetric(path: string): string {
+  return `No metric for path "${path}"`;
 }
 
 /** What became of a batch. */

@@ -16,7 +16,7 @@ import { type ChildExit, runChild } from "./child.ts";
 import { verbatim } from "./firmware_text.ts";
 import { programNotFound } from "./probe_rs.ts";
 import { findProgram } from "./program.ts";
-import { wait } from "./wait.ts";
+import { wait } from "../wait.ts";
 
 /** How a supervisor's child is. */
 export interface SupervisorState {

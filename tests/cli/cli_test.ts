@@ -30,6 +30,14 @@ for (const { form, command } of PROGRAMS) {
     }
   });
 
+  Deno.test(`iiot-gateway check says in its help what it changes (${form})`, async () => {
+    const { stdout } = await start("check", "--help");
+    assert.match(
+      stdout.replace(/\s+/g, " "),
+      /makes the journal's folder.*empty message.*not retained to PREFIX\/check.*nothing to InfluxDB, except by --write-test-point/,
+    );
+  });
+
   Deno.test(`iiot-gateway shows its version (${form})`, async () => {
     const { code, stdout } = await start("version");
     assert.equal(code, 0);

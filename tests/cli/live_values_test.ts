@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import {
+  type LivePacket,
   LiveValues,
   type LiveValuesOptions,
 } from "../../lib/cli/live_values.ts";
@@ -15,18 +16,29 @@ function packet(values: Record<string, number>, board = "", timeUs = NOON) {
   return { board, timeUs, readings };
 }
 
-function createLive(options: Partial<LiveValuesOptions> = {}) {
+function createLive(
+  options: Partial<LiveValuesOptions> = {},
+  catalogue = createCatalogue(),
+) {
   const lines: string[] = [];
   const clock = { ms: 0 };
-  const live = new LiveValues(createCatalogue(), {
+  let written = Promise.resolve();
+  const live = new LiveValues(catalogue, {
     simulated: false,
-    write: (line) => lines.push(line),
+    write: (line) => {
+      lines.push(line);
+      return written = Promise.resolve();
+    },
     columns: () => 200,
     color: false,
     now: () => clock.ms,
     ...options,
   });
-  return { live, lines, clock };
+  const show = async (packet: LivePacket) => {
+    live.show(packet);
+    await written;
+  };
+  return { live, show, lines, clock };
 }
 
 Deno.test("LiveValues shows time, mark, and the values of each node with their units", () => {
@@ -48,7 +60,6 @@ Deno.test("LiveValues shows time, mark, and the values of each node with their u
 });
 
 Deno.test("LiveValues shows units it has no sign for as they are, and the board's name", () => {
-  const lines: string[] = [];
   const metric = {
     path: "co2",
     node: "room",
@@ -58,22 +69,16 @@ Deno.test("LiveValues shows units it has no sign for as they are, and the board'
     retain: true,
     range: null,
   };
-  const live = new LiveValues(createCatalogue([metric]), {
-    simulated: false,
-    write: (line) => lines.push(line),
-    columns: () => 80,
-    color: false,
-    now: () => 0,
-  });
+  const { live, lines } = createLive({}, createCatalogue([metric]));
   live.show(packet({ co2: 415 }, "hall"));
   assert.deepEqual(lines, ["12:00:00 hall: room 415 ppm"]);
 });
 
-Deno.test("LiveValues writes at most one line a second per board and says what it passed over", () => {
-  const { live, lines, clock } = createLive();
+Deno.test("LiveValues writes at most one line a second per board and says what it passed over", async () => {
+  const { show, lines, clock } = createLive();
   for (clock.ms = 0; clock.ms <= 1000; clock.ms += 250) {
-    live.show(packet({ "n1.t": clock.ms }, "a"));
-    if (clock.ms === 500) live.show(packet({ "n1.t": 1 }, "b"));
+    await show(packet({ "n1.t": clock.ms }, "a"));
+    if (clock.ms === 500) await show(packet({ "n1.t": 1 }, "b"));
   }
   assert.deepEqual(lines, [
     "12:00:00 a: node1 0 °C",
@@ -82,11 +87,11 @@ Deno.test("LiveValues writes at most one line a second per board and says what i
   ]);
 });
 
-Deno.test("LiveValues shows every packet of a board that sends one a second, however it jitters", () => {
-  const { live, lines, clock } = createLive();
+Deno.test("LiveValues shows every packet of a board that sends one a second, however it jitters", async () => {
+  const { show, lines, clock } = createLive();
   for (let second = 0; second < 60; second++) {
     clock.ms = second * 1000 + (second % 3 - 1) * 30;
-    live.show(packet({ "n1.t": second }));
+    await show(packet({ "n1.t": second }));
   }
   assert.equal(lines.length, 60);
 });
@@ -110,4 +115,34 @@ Deno.test("LiveValues colours the time and the mark only on request", () => {
   assert.deepEqual(lines, [
     "\x1b[2m12:00:00\x1b[0m\x1b[33m SIMULATED\x1b[0m node1 1 °C",
   ]);
+});
+
+Deno.test("LiveValues passes over and counts what comes while a line is being written", async () => {
+  const lines: string[] = [];
+  let stalled = Promise.withResolvers<void>();
+  const { live, clock } = createLive({
+    write: (line) => {
+      lines.push(line);
+      return stalled.promise;
+    },
+  });
+  const showFor = (seconds: number) => {
+    for (const end = clock.ms + seconds * 1000; clock.ms < end;) {
+      live.show(packet({ "n1.t": clock.ms }));
+      clock.ms += 1000;
+    }
+  };
+  showFor(4);
+  assert.deepEqual(lines, ["12:00:00 node1 0 °C"]);
+
+  stalled.resolve();
+  await stalled.promise;
+  stalled = Promise.withResolvers();
+  showFor(2);
+  assert.deepEqual(lines.slice(1), ["12:00:00 node1 4000 °C (and 3 more)"]);
+
+  stalled.reject(new Deno.errors.BrokenPipe());
+  await stalled.promise.catch(() => {});
+  showFor(1);
+  assert.deepEqual(lines.slice(2), ["12:00:00 node1 6000 °C (and 1 more)"]);
 });

@@ -27,6 +27,23 @@ Deno.test("Simulated values go into a journal of their own beside the configurat
   assert.deepEqual(leftOut, []);
 });
 
+Deno.test("Simulated values come from a client of their own and are tagged, under the real topics", async () => {
+  const real = await loaded();
+  const { mqtt, influxdb } = simulatedConfig(
+    { ...real, influxdb: { ...real.influxdb, tags: { site: "hall" } } },
+    "config.toml",
+    { force: false },
+  ).config;
+  assert.deepEqual(mqtt, {
+    ...real.mqtt,
+    client_id: `${real.mqtt.client_id}-simulated`,
+  });
+  assert.deepEqual(influxdb, {
+    ...real.influxdb,
+    tags: { site: "hall", simulated: "true" },
+  });
+});
+
 Deno.test("Simulated values do not leave this machine, and it is said without a password", async () => {
   const { config, leftOut } = simulatedConfig(
     await loaded({

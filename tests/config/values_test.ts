@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseDuration } from "../../lib/config/duration.ts";
 import {
-  hideUserInfo,
+  hideSecrets,
   parseBrokerUrl,
   parseHttpUrl,
 } from "../../lib/config/url.ts";
@@ -73,9 +73,27 @@ Deno.test("parseHttpUrl keeps a path and drops the slash at the end", () => {
   }
 });
 
-Deno.test("hideUserInfo hides user and password in URLs, broken ones too", () => {
-  assert.equal(hideUserInfo("mqtt://u:p@h:1"), "mqtt://***@h:1");
-  assert.equal(hideUserInfo("mqtt://u:p/q@r@h"), "mqtt://***@h");
-  assert.equal(hideUserInfo("u:p@h"), "***@h");
-  assert.equal(hideUserInfo("mqtt://h:1"), "mqtt://h:1");
+Deno.test("hideSecrets hides user and password in URLs, broken ones too", () => {
+  assert.equal(hideSecrets("mqtt://u:p@h:1"), "mqtt://***@h:1");
+  assert.equal(hideSecrets("mqtt://u:p/q@r@h"), "mqtt://***@h");
+  assert.equal(hideSecrets("u:p@h"), "***@h");
+  assert.equal(hideSecrets("mqtt://h:1"), "mqtt://h:1");
+});
+
+Deno.test("hideSecrets hides query and fragment of URLs, broken ones too", () => {
+  for (
+    const [text, shown] of [
+      ["http://h:8086?token=hunter2", "http://h:8086?***"],
+      ["http://h:8086/a/?token=hunter2#x", "http://h:8086/a/?***"],
+      ["http://h:8086#token=hunter2", "http://h:8086#***"],
+      ["http://u:p@h?token=hunter2", "http://***@h?***"],
+      ["http://h?token=hunt@er2", "http://***"],
+      ["mqtt://u:p?q@h", "mqtt://***"],
+      ["h:8086#hunter2", "h:8086#***"],
+      ["h?token=hunter2\nhunter2", "h?***"],
+    ]
+  ) {
+    assert.equal(hideSecrets(text!), shown);
+  }
+  assert.equal(hideSecrets("iiot/#"), "iiot/#");
 });

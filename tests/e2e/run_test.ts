@@ -103,6 +103,21 @@ Deno.test("A port that another program has ends the start with the key that move
   await answering;
 });
 
+Deno.test("Simulated values that may go nowhere are shown all the same", async () => {
+  await using gateway = await GatewayProcess.create({
+    program: source,
+    config: config(1883).replaceAll("127.0.0.1", "192.0.2.1"),
+  });
+  gateway.start("--simulate");
+  await eventually(
+    "two lines of values",
+    () => gateway.output.match(/SIMULATED node1/g)?.length === 2,
+    15_000,
+  );
+  assert.match(gateway.log, /no simulated values go there/);
+  assert.equal(await gateway.end("SIGTERM"), 0);
+});
+
 Deno.test("A wrong configuration ends the start with every fault, and starts nothing", async () => {
   await using gateway = await GatewayProcess.create({
     program: source,
@@ -199,6 +214,6 @@ Deno.test("A second signal ends it at once, whatever the board's program does", 
       // It has ended.
     }
   }, 50);
-  assert.equal(await gateway.end().finally(() => clearInterval(repeating)), 0);
+  assert.equal(await gateway.end().finally(() => clearInterval(repeating)), 1);
   assert.ok(performance.now() - before < 5000);
 });

@@ -26,6 +26,7 @@ class ScriptedSink implements Sink {
   maxBatches = 1;
   maxReadings = 100;
   open_: () => void = () => {};
+  onDispose: () => void = () => {};
   answer: (rows: readonly Row[], batch: number) => Outcome | Promise<Outcome> =
     (rows) => delivered(rows.length);
   closed = Promise.withResolvers<Failure>();
@@ -45,7 +46,11 @@ class ScriptedSink implements Sink {
           this.batches.push(rows.map(({ seq }) => seq));
           return await this.answer(rows, this.batches.length);
         },
-        [Symbol.asyncDispose]: () => Promise.resolve(void this.disposed++),
+        [Symbol.asyncDispose]: () => {
+          this.disposed++;
+          this.onDispose();
+          return Promise.resolve();
+        },
       } as never);
     });
   }
@@ -264,4 +269,66 @@ Deno.test("Forwarder delivers what is left when it is asked to stop, and leaves 
   await hurried.run();
   assert.equal(stuck.disposed, 1);
   assert.equal(journal.cursor("mqtt").waiting, 1);
+});
+
+Deno.test("Forwarder counts what is acknowledged while a session ends", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 5);
+  const sink = new ScriptedSink();
+  const late = Promise.withResolvers<Outcome>();
+  const deadline = new AbortController();
+  const forwarder = createForwarder(journal, sink);
+  sink.answer = () => {
+    forwarder.stop(deadline.signal);
+    deadline.abort();
+    return late.promise;
+  };
+  sink.onDispose = () => late.resolve(delivered(5));
+  await forwarder.run();
+  assert.equal(journal.cursor("mqtt").waiting, 0);
+});
+
+Deno.test("Forwarder leaves at the deadline while parked readings are tried", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 1);
+  const sink = new ScriptedSink();
+  const deadline = new AbortController();
+  const forwarder = createForwarder(journal, sink);
+  sink.answer = (batch, count) => {
+    if (count > 1) {
+      forwarder.stop(deadline.signal);
+      deadline.abort();
+      return new Promise(() => {});
+    }
+    const parked = batch.flatMap((row) =>
+      row.readings.map((reading) => ({ row, reading, reason: "ACL" }))
+    );
+    return { done: 1, rejected: [], parked };
+  };
+  const running = forwarder.run();
+  while (sink.batches.length < 1) await nextTurn();
+  await new Writer(journal).append({ a: 1 });
+  await running;
+  assert.equal(sink.disposed, 1);
+});
+
+Deno.test("Forwarder does not wait for years because a server asks for it", async () => {
+  const years = 1e12;
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 1);
+  const sink = new ScriptedSink();
+  let opens = 0;
+  sink.open_ = () => {
+    opens++;
+    throw new SinkError({ kind: "retry", message: "429", afterMs: years });
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  assert.equal(opens, 1);
+  forwarder.stop(AbortSignal.abort());
+  await running;
 });

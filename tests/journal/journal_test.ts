@@ -160,7 +160,7 @@ Deno.test("Journal drops what exceeds its memory while the disk stands, and book
   const overrun = ledger.dropped.overrun ?? 0;
   assert.ok(overrun > 20_000 && overrun < 30_000, String(overrun));
   assert.equal(waiting, 100_000 - overrun);
-  assert.equal(journal.committedSeq, waiting);
+  assert.equal((await disk.oldest(1e6)).length, waiting);
   balanced(journal);
 });
 
@@ -195,6 +195,83 @@ Deno.test("Journal tries a failed commit again and forgets nothing", async () =>
   await writer.append({ "n1.t": 1 }, { "n1.t": 2 });
   assert.equal(failures, -1);
   assert.equal((await journal.cursor("mqtt").next(10)).length, 2);
+  balanced(journal);
+});
+
+Deno.test("Journal that is opened or closed on a disk that fails says so, and ends", async () => {
+  await using folder = await makeFolder();
+  const store = new Store();
+  const commit = store.commit.bind(store);
+  let fails = true;
+  store.commit = (what) => {
+    if (fails) throw new Error("disk I/O error");
+    return commit(what);
+  };
+  const options = { disk: directDisk(store), retryMs: 1 };
+  await assert.rejects(openJournal(folder.path, options), /Cannot open/);
+  fails = false;
+  const journal = await openJournal(folder.path, options);
+  const writer = new Writer(journal);
+  await writer.append({ a: 1 });
+  fails = true;
+  writer.enqueue({ a: 2 });
+  writer.board.reject("broken", "for the timer that writes what is no row");
+  await assert.rejects(journal.close(), /the packets after 1 are lost/);
+});
+
+Deno.test("Journal says that all is written that was known when it was asked, however much comes on", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  const writer = new Writer(journal);
+  let more = true;
+  const stopListening = journal.onCommit(() => {
+    if (more) writer.enqueue({ a: 1 });
+  });
+  await writer.append({ a: 0 });
+  more = false;
+  stopListening();
+});
+
+Deno.test("Journal keeps 10,000 parked readings and books each of the others once", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  const writer = new Writer(journal);
+  const cursor = journal.cursor("mqtt");
+  await writer.append(...Array.from({ length: 12_000 }, () => ({ a: 1 })));
+  for (let batch = 0; batch < 12; batch++) {
+    const rows = await cursor.next(1000);
+    const parked = rows.flatMap((row) =>
+      row.readings.map((reading) => ({ row, reading, reason: "forbidden" }))
+    );
+    cursor.settle(rows, { done: rows.length, rejected: [], parked });
+  }
+  while (standing(journal, "mqtt").ledger.parked > 10_000) {
+    await journal.flush();
+  }
+  await journal.flush();
+  const { ledger } = standing(journal, "mqtt");
+  assert.equal(ledger.parked, 10_000);
+  assert.deepEqual(ledger.dropped, { evicted: 2000 });
+  assert.equal((await disk.oldestParked(1, 1e6)).length, 10_000);
+  balanced(journal);
+});
+
+Deno.test("Journal gives what waited for a sink to the one that takes its place", async () => {
+  await using folder = await makeFolder();
+  const wrong = { name: "mqtt", target: "typo", startAt: "now" } as const;
+  {
+    await using journal = await openJournal(folder.path, { sinks: [wrong] });
+    await new Writer(journal).append({ a: 1 }, { a: 2 }, { a: 3 });
+    const cursor = journal.cursor("mqtt");
+    cursor.settle(await cursor.next(1), delivered(1));
+  }
+  await using journal = await openJournal(folder.path, {
+    sinks: [{ ...wrong, target: "right" }],
+  });
+  const rows = await journal.cursor("mqtt").next(10);
+  assert.deepEqual(rows.map((row) => row.seq), [2, 3]);
+  assert.equal(standing(journal, "mqtt").ledger.received, 2);
   balanced(journal);
 });
 

@@ -29,10 +29,11 @@ const row = (seq: number) => ({
 Deno.test("Store writes a commit whole or not at all", async () => {
   await using folder = await makeFolder();
   const store = new Store();
-  store.open(join(folder.path, "journal.db"));
+  store.open(join(folder.path, "journal.db"), 1e6);
   store.commit({ ...EMPTY, rows: [row(1)] });
-  // The second row's number is taken, so the first must not stay either.
-  assert.throws(() => store.commit({ ...EMPTY, rows: [row(2), row(1)] }));
+  // The second row has no body, so the first must not stay either.
+  const broken = { ...row(3), body: null as unknown as string };
+  assert.throws(() => store.commit({ ...EMPTY, rows: [row(2), broken] }));
   assert.deepEqual(store.read(0, 10).map(({ seq }) => seq), [1]);
   store.commit({ ...EMPTY, rows: [row(2)] });
   assert.deepEqual(store.read(1, 10).map((one) => ({ ...one })), [row(2)]);
@@ -43,7 +44,7 @@ Deno.test("Store can be read by another connection while it is open, and leaves 
   await using folder = await makeFolder();
   const path = join(folder.path, "journal.db");
   const store = new Store();
-  store.open(path);
+  store.open(path, 1e6);
   store.commit({ ...EMPTY, rows: [row(1), row(2)] });
   {
     using db = openDatabase(path, { readOnly: true });
@@ -54,4 +55,28 @@ Deno.test("Store can be read by another connection while it is open, and leaves 
   const files = (await Array.fromAsync(Deno.readDir(folder.path)))
     .map(({ name }) => name);
   assert.deepEqual(files, ["journal.db"]);
+});
+
+Deno.test("Store takes a commit again that it had written although it reported a failure", async () => {
+  await using folder = await makeFolder();
+  const store = new Store();
+  store.open(join(folder.path, "journal.db"), 1e6);
+  const commit = { ...EMPTY, rows: [row(1), row(2)] };
+  store.commit(commit);
+  store.commit({ ...commit, rows: [...commit.rows, row(3)] });
+  assert.deepEqual(store.read(0, 10).map(({ seq }) => seq), [1, 2, 3]);
+  store.close();
+});
+
+Deno.test("Store keeps its write-ahead log short while it is busy", async () => {
+  await using folder = await makeFolder();
+  const path = join(folder.path, "journal.db");
+  const store = new Store();
+  store.open(path, 512 * 1024);
+  for (let seq = 1; seq <= 3000; seq++) {
+    store.commit({ ...EMPTY, rows: [row(seq)], durable: false });
+  }
+  const { size } = await Deno.stat(`${path}-wal`);
+  assert.ok(size < 600 * 1024, String(size));
+  store.close();
 });

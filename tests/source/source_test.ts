@@ -3,7 +3,7 @@ import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
 import type { SourcedPacket } from "../../lib/source/telemetry_stream.ts";
-import { wait } from "../../lib/source/wait.ts";
+import { wait } from "../../lib/wait.ts";
 import { captureLog } from "./log_capture.ts";
 
 /** A source of a shell script that is run `runs` times without pause. */

@@ -5,7 +5,7 @@ import {
   Supervisor,
   type SupervisorOptions,
 } from "../../lib/source/supervisor.ts";
-import { wait } from "../../lib/source/wait.ts";
+import { wait } from "../../lib/wait.ts";
 import { captureLog } from "./log_capture.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";

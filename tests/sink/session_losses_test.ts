@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import {
+  type SessionEnd,
+  SessionLosses,
+} from "../../lib/sink/session_losses.ts";
+import type { Failure } from "../../lib/sink/sink.ts";
+import { requires, startMosquitto } from "../servers.ts";
+import { mqttSink, open, row } from "./given.ts";
+
+const LOST: Failure = { kind: "retry", message: "The connection is lost" };
+
+/** Lets sessions of the given milliseconds be lost one after the other; what each came to. */
+function given() {
+  let ms = 0;
+  const losses = new SessionLosses({ clientId: "gw", monotonic: () => ms });
+  const run = (lengthMs: number, end: (session: SessionEnd) => void) => {
+    const session = losses.begin("broker:1883");
+    ms += lengthMs;
+    end(session);
+  };
+  return {
+    lose(lengthMs: number, failure = LOST): Failure {
+      let judged = failure;
+      run(lengthMs, (session) => judged = session.lost(failure));
+      return judged;
+    },
+    leave: (lengthMs: number) => run(lengthMs, (session) => session.asked()),
+  };
+}
+
+Deno.test("SessionLosses blames the client id from the third loss in a row within 10 s on", () => {
+  const { lose } = given();
+  assert.deepEqual([lose(10_000), lose(0)], [LOST, LOST]);
+  const blocked = {
+    kind: "blocked",
+    message:
+      'The connection to the MQTT broker at broker:1883 was lost 3 times within 10 s of connecting: probably another client uses the client id "gw"',
+    hint:
+      'Another client uses the same client id (a copied disk?): give each gateway its own "mqtt.client_id"',
+  };
+  assert.deepEqual([lose(0), lose(10_000)], [blocked, blocked]);
+  assert.deepEqual(lose(10_001), LOST);
+});
+
+Deno.test("SessionLosses begins to count again after a long session and after one that was ended", () => {
+  const { lose, leave } = given();
+  for (const reset of [() => lose(10_001), () => leave(1)]) {
+    assert.deepEqual([lose(1), lose(1)], [LOST, LOST]);
+    reset();
+  }
+  assert.deepEqual([lose(1), lose(1)], [LOST, LOST]);
+  assert.equal(lose(1).kind, "blocked");
+});
+
+Deno.test("SessionLosses leaves the broker's own reason as it is", () => {
+  const { lose } = given();
+  const failure = { kind: "blocked", message: "Banned", hint: "Ask" } as const;
+  for (let i = 0; i < 4; i++) assert.deepEqual(lose(1, failure), failure);
+});
+
+Deno.test({
+  name: "MqttSinks of one client id find out that they throw each other off",
+  ...requires("mosquitto"),
+  async fn() {
+    await using broker = await startMosquitto();
+    const sinks = [mqttSink(broker.url), mqttSink(broker.url)] as const;
+    await using stack = new AsyncDisposableStack();
+    let current = stack.use(await open(sinks[0]));
+    const kinds: string[] = [];
+    for (let i = 1; i <= 6; i++) {
+      const other = stack.use(await open(sinks[i % 2]!));
+      const failure = await current.closed;
+      kinds.push(failure.kind);
+      const outcome = await current.deliver([row(1, { "n1.t": 1 })]);
+      assert.deepEqual([outcome.done, outcome.failure], [0, failure]);
+      current = other;
+      if (i < 5) continue;
+      assert.match(failure.message, /lost 3 times .* client id "gateway"$/);
+      assert.ok(failure.kind === "blocked");
+      assert.match(failure.hint, /"mqtt\.client_id"/);
+    }
+    const twice = Array(4).fill("retry");
+    assert.deepEqual(kinds, [...twice, "blocked", "blocked"]);
+  },
+});
+
+Deno.test({
+  name: "MqttSink suspects no other client while its sessions last",
+  ...requires("mosquitto"),
+  async fn() {
+    let ms = 0;
+    const options = { monotonic: () => ms };
+    await using broker = await startMosquitto();
+    const sinks = [
+      mqttSink(broker.url, {}, options),
+      mqttSink(broker.url, {}, options),
+    ] as const;
+    await using stack = new AsyncDisposableStack();
+    let current = stack.use(await open(sinks[0]));
+    for (let i = 1; i <= 6; i++) {
+      ms += i === 3 || i === 4 ? 10_001 : 1;
+      const other = stack.use(await open(sinks[i % 2]!));
+      assert.equal((await current.closed).kind, "retry");
+      current = other;
+    }
+  },
+});
