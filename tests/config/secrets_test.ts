@@ -143,3 +143,15 @@ Deno.test("secretsOf lists token, password and the passwords in URLs, as written
   ]);
   assert.deepEqual(secretsOf(await load(MINIMAL)), ["file-token"]);
 });
+
+Deno.test("A fault does not show the query of a URL", async () => {
+  const url = "http://localhost:8086";
+  const [fault, ...more] = await faultsOf(
+    MINIMAL.replace(url, `${url}?token=hunter2`),
+  );
+  assert.deepEqual(more, []);
+  assert.match(
+    fault!,
+    /must not contain "\?" or "#": it is "http:.*8086\?\*{3}"$/,
+  );
+});
