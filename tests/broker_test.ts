@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import mqtt from "mqtt";
 import { answersMqtt, startBroker } from "../lib/broker.ts";
-import { freePort, requires, startMosquitto, subscribe } from "./servers.ts";
+import { DEAD_PORT, requires, startMosquitto, subscribe } from "./servers.ts";
 
 const HOST = "127.0.0.1";
 
@@ -87,5 +87,5 @@ Deno.test("answersMqtt tells another server, a silent one and nothing apart", as
     "other",
   );
 
-  assert.equal(await answersMqtt(HOST, freePort()), "nothing");
+  assert.equal(await answersMqtt(HOST, DEAD_PORT), "nothing");
 });

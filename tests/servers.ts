@@ -86,6 +86,12 @@ function callersRoom(): string {
   return "tests";
 }
 
+/**
+ * A port that nobody answers on: IANA has assigned it to nothing, and it is not one that `fetch` refuses.
+ * A free port would do only until another test takes it.
+ */
+export const DEAD_PORT = 4;
+
 /** A TCP port of 127.0.0.1 on which nothing listens, below those given to outgoing connections. */
 export function freePort(): number {
   for (let attempt = 0; attempt < 100; attempt++) {

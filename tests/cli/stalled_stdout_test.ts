@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freePort } from "../servers.ts";
+import { DEAD_PORT } from "../servers.ts";
 import { PROGRAMS } from "./program.ts";
 
 /** An environment takes at most 128 KiB for one variable. */
@@ -44,7 +44,7 @@ function configWithLongLines(): string {
   return `
 log.level = "debug"
 [influxdb]
-url = "http://127.0.0.1:${freePort()}"
+url = "http://127.0.0.1:${DEAD_PORT}"
 org = "my-org"
 bucket = "telemetry"
 token = "secret-token"

@@ -14,7 +14,7 @@ import {
   type SinkSession,
 } from "../../lib/sink/sink.ts";
 import {
-  freePort,
+  DEAD_PORT,
   requires,
   startMosquitto,
   startVictoriaMetrics,
@@ -313,7 +313,7 @@ for (const { name, programs, sinkAt, rig: makeRig } of SUBJECTS) {
   });
 
   test("throws a SinkError that passes when nothing listens", async () => {
-    const port = freePort();
+    const port = DEAD_PORT;
     const sink = sinkAt(port);
     const start = performance.now();
     await assert.rejects(open(sink), (error: unknown) => {

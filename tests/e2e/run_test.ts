@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { startBroker } from "../../lib/broker.ts";
 import { PROGRAMS } from "../cli/program.ts";
-import { freePort, subscribe } from "../servers.ts";
+import { DEAD_PORT, freePort, subscribe } from "../servers.ts";
 import { eventually, GatewayProcess } from "./gateway_process.ts";
 
 const [source] = PROGRAMS;
@@ -15,7 +15,7 @@ broker_url = "mqtt://127.0.0.1:${port}"
 client_id = "test"
 topic_prefix = "iiot"
 [influxdb]
-url = "http://127.0.0.1:${freePort()}"
+url = "http://127.0.0.1:${DEAD_PORT}"
 org = "my-org"
 bucket = "telemetry"
 token = "a-very-secret-token"
@@ -34,7 +34,7 @@ for (const program of PROGRAMS) {
     gateway.start("--simulate", "--embedded-broker");
     await eventually(
       "two lines of values",
-      () => gateway.output.match(/SIMULATED node1 .*°C/g)?.length === 2,
+      () => (gateway.output.match(/SIMULATED node1 .*°C/g)?.length ?? 0) >= 2,
       15_000,
     );
     await using subscriber = await subscribe(
@@ -111,7 +111,7 @@ Deno.test("Simulated values that may go nowhere are shown all the same", async (
   gateway.start("--simulate");
   await eventually(
     "two lines of values",
-    () => gateway.output.match(/SIMULATED node1/g)?.length === 2,
+    () => (gateway.output.match(/SIMULATED node1/g)?.length ?? 0) >= 2,
     15_000,
   );
   assert.match(gateway.log, /no simulated values go there/);
@@ -135,11 +135,9 @@ Deno.test("A wrong configuration ends the start with every fault, and starts not
 });
 
 Deno.test("A second gateway on the same journal ends with an error, the first goes on", async () => {
-  const port = freePort();
-  await using broker = await startBroker({ host: "127.0.0.1", port });
   await using first = await GatewayProcess.create({
     program: source,
-    config: config(port, '[gateway]\ncommand = ["sleep", "1000"]\n'),
+    config: config(DEAD_PORT, '[gateway]\ncommand = ["sleep", "1000"]\n'),
   });
   first.start();
   await eventually("it runs", () => /Starting telemetry/.test(first.log));
@@ -149,7 +147,6 @@ Deno.test("A second gateway on the same journal ends with an error, the first go
   assert.match(second.stderr, /journal\.folder/);
   assert.equal((await first.status()).gateway, first.pid);
   assert.equal(await first.end("SIGTERM"), 0);
-  assert.equal(broker.port, port);
 });
 
 Deno.test("What a board prints while it is being stopped is journalled", async () => {
@@ -157,7 +154,7 @@ Deno.test("What a board prints while it is being stopped is journalled", async (
   await using gateway = await GatewayProcess.create({
     program: source,
     config: config(
-      freePort(),
+      DEAD_PORT,
       `[gateway]\ncommand = ["sh", "-c", ${
         JSON.stringify(
           `trap 'echo "$0"; echo "$0"; exit 0' TERM; echo ready; while :; do sleep 0.05; done`,
@@ -177,7 +174,7 @@ Deno.test("A missing probe-rs is said once, with the PATH and how to install it,
   await using gateway = await GatewayProcess.create({
     program: source,
     config: config(
-      freePort(),
+      DEAD_PORT,
       '[gateway]\nprobe_id = "0483:374b"\nchip = "STM32F446RETx"\nfirmware_path = "fw.elf"\n',
     ),
     env: { PATH: "/nowhere" },
@@ -197,7 +194,7 @@ Deno.test("A second signal ends it at once, whatever the board's program does", 
   await using gateway = await GatewayProcess.create({
     program: source,
     config: config(
-      freePort(),
+      DEAD_PORT,
       `[gateway]\nstop_timeout_s = 60\ncommand = ["sh", "-c", "${stubborn}"]\n`,
     ),
   });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { SinkError } from "../../lib/sink/sink.ts";
 import {
+  DEAD_PORT,
   findProgram,
-  freePort,
   requires,
   startMosquitto,
   subscribe,
@@ -266,13 +266,13 @@ test("logs in by the keys, which win over the URL", async () => {
 
 test("goes to the next broker of the list when the first does not answer", async () => {
   await using broker = await startMosquitto();
-  const dead = `mqtt://127.0.0.1:${freePort()}`;
+  const dead = `mqtt://127.0.0.1:${DEAD_PORT}`;
   await using session = await open(mqttSink([dead, broker.url]));
   assert.match(session.description, new RegExp(`:${broker.port},`));
 });
 
 Deno.test("MqttSink names every broker of the list when none answers", async () => {
-  const ports = [freePort(), freePort()];
+  const ports = [DEAD_PORT, DEAD_PORT + 1];
   const sink = mqttSink(ports.map((port) => `mqtt://127.0.0.1:${port}`));
   await assert.rejects(open(sink), (error: unknown) => {
     assert.ok(error instanceof SinkError);
