@@ -10,7 +10,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { PROGRAMS, PROJECT } from "./cli/program.ts";
+import { PROGRAMS } from "./cli/program.ts";
 import { eventually, GatewayProcess } from "./e2e/gateway_process.ts";
 import { readReport } from "../lib/journal/report.ts";
 import { journalPath } from "../lib/journal/folder.ts";
@@ -97,7 +97,7 @@ const cpuMs = await cpuMillis(gateway.pid);
 const report = reportOf(journal);
 await gateway.end("SIGTERM");
 
-print(`${packets} packets, ${READINGS} readings each, ${form}, ${PROJECT}`);
+print(`${packets} packets, ${READINGS} readings each, ${form}`);
 print("");
 const rows: [string, string][] = [
   ["packets/s", (packets / seconds).toFixed(0)],

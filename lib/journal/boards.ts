@@ -5,17 +5,7 @@
  */
 
 import type { Row } from "../model.ts";
-import type { BoardState, Latest, LatestValue } from "./disk.ts";
-
-/** A board's line counts of one run; whoever counts goes on changing them. */
-export interface LineCounts {
-  readonly lines: number;
-  readonly packets: number;
-  readonly rejects: number;
-  readonly other: number;
-  /** How many of the lines were too long, and cut. */
-  readonly truncated: number;
-}
+import type { BoardState, Latest, LatestValue, LineCounts } from "./disk.ts";
 
 /** One board. */
 export interface Board {

@@ -47,15 +47,20 @@ export interface LatestValue {
   timeUs: number;
 }
 
-/** A board's lines, counted over all runs: lines = packets + rejects + other. */
-export interface BoardState {
-  readonly id: number;
-  readonly name: string;
+/** A board's lines by what became of them: lines = packets + rejects + other. */
+export interface LineCounts {
   readonly lines: number;
   readonly packets: number;
   readonly rejects: number;
   readonly other: number;
+  /** How many of the lines were too long, and cut. */
   readonly truncated: number;
+}
+
+/** A board's lines, counted over all runs: lines = packets + rejects + other. */
+export interface BoardState extends LineCounts {
+  readonly id: number;
+  readonly name: string;
   readonly latest: Latest;
 }
 

@@ -18,15 +18,16 @@
 import { getLogger } from "@logtape/logtape";
 import type { EventTime, Row, TelemetryPacket } from "../model.ts";
 import { Accounts, type SinkRegistration } from "./accounts.ts";
-import {
-  type Board,
-  Boards,
-  type LatestReading,
-  type LineCounts,
-} from "./boards.ts";
+import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
 import { Cursor, type CursorHost } from "./cursor.ts";
-import type { AsyncDisk, Commit, CommitResult, DiskState } from "./disk.ts";
+import type {
+  AsyncDisk,
+  Commit,
+  CommitResult,
+  DiskState,
+  LineCounts,
+} from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
 import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";

@@ -5,6 +5,7 @@
  */
 
 import { formatDuration } from "../duration.ts";
+import type { LineCounts } from "../journal/disk.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import { readReport, type SinkReport } from "../journal/report.ts";
@@ -22,15 +23,7 @@ export interface Status {
     readonly age_s: number;
   } | null;
   /** Lines read from each board over all runs: lines = packets + rejects + other. */
-  readonly boards: readonly {
-    readonly name: string;
-    readonly lines: number;
-    readonly packets: number;
-    readonly rejects: number;
-    readonly other: number;
-    /** How many of the lines were longer than `gateway.max_line_bytes`, and cut. */
-    readonly truncated: number;
-  }[];
+  readonly boards: readonly (LineCounts & { readonly name: string })[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: { readonly path: string; readonly used_bytes: number };
 }
@@ -78,21 +71,7 @@ export async function readStatus(folder: string, now: number): Promise<Status> {
     summary: summarize(gateway, newest, sinks),
     gateway,
     newest_packet: newest,
-    boards: report.boards.map(({
-      name,
-      lines,
-      packets,
-      rejects,
-      other,
-      truncated,
-    }) => ({
-      name,
-      lines,
-      packets,
-      rejects,
-      other,
-      truncated,
-    })),
+    boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
     sinks,
     journal: { path, used_bytes: report.usedBytes },
   };
