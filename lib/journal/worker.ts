@@ -21,10 +21,7 @@ export interface Call {
 /** What came of a {@linkcode Call}. */
 export type Answer =
   | { readonly id: number; readonly value: unknown }
-  | {
-    readonly id: number;
-    readonly error: { message: string; code: number | undefined };
-  };
+  | { readonly id: number; readonly error: string };
 
 const store = new Store();
 
@@ -39,10 +36,7 @@ function answer({ id, method, args }: Call): Answer {
   } catch (error) {
     return {
       id,
-      error: {
-        message: error instanceof Error ? error.message : String(error),
-        code: (error as { errcode?: number }).errcode,
-      },
+      error: error instanceof Error ? error.message : String(error),
     };
   }
 }

@@ -7,18 +7,6 @@
 import type { AsyncDisk, Disk } from "./disk.ts";
 import type { Answer, Call } from "./worker.ts";
 
-/** An error of SQLite in the worker. */
-export class DiskError extends Error {
-  /** SQLite's result code: 5 busy, 10 input/output, 11 corrupt, 13 full; undefined for others. */
-  readonly code: number | undefined;
-
-  constructor(message: string, code: number | undefined) {
-    super(message);
-    this.name = "DiskError";
-    this.code = code;
-  }
-}
-
 /**
  * A {@linkcode Disk} on a worker thread. Calls are carried out in the order they are made.
  *
@@ -42,7 +30,7 @@ export class WorkerDisk implements AsyncDisk {
       const call = this.#calls.get(data.id);
       this.#calls.delete(data.id);
       if ("error" in data) {
-        call?.reject(new DiskError(data.error.message, data.error.code));
+        call?.reject(new Error(data.error));
       } else call?.resolve(data.value);
     };
     this.#worker.onerror = (event) => {

@@ -84,7 +84,7 @@ Deno.test("loadConfig gives a Config or a ConfigError for whatever stands in the
         assert(error.faults.length > 0);
         for (const { line, column, message } of error.faults) {
           assert(line >= 1 && column >= 1 && message !== "");
-          // deno-lint-ignore no-control-regex
+          // deno-lint-ignore no-control-regex -- they are what is looked for
           assert.doesNotMatch(message, /[\x00-\x1f]/);
         }
         refused++;
