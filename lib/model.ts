@@ -26,6 +26,8 @@ export type DropReason =
   | "overrun"
   /** Deleted undelivered because the journal reached `journal.max_megabytes`. */
   | "evicted"
+  /** A newer value of its topic went out in its place (`mqtt.replay = "latest"`). */
+  | "superseded"
   /** The sink's server refused this very reading; it is among the rejects. */
   | "rejected"
   /** Lost by damage to the journal's file. */

@@ -74,10 +74,10 @@ export class Boards {
     }
   }
 
-  /** Whether no newer row has a reading at `path` of the row's board. */
+  /** Whether no newer row has a reading at `path` of the row's board: a later row may hold older ones. */
   isNewest(row: Row, path: string): boolean {
     const newest = this.#byName.get(row.board)?.latest[path]?.seq;
-    return newest === undefined || newest <= row.seq;
+    return newest === undefined || newest === row.seq;
   }
 
   /** The newest value of every reading of every board. */
