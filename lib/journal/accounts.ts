@@ -129,6 +129,11 @@ export class Accounts {
     for (const { ledger } of this.#active) ledger.dropAtBirth(reason, readings);
   }
 
+  /** So many readings that had ended come again in a row of their own. */
+  requeue(readings: number): void {
+    for (const { ledger } of this.#active) ledger.requeue(readings, "row");
+  }
+
   /** All accounts as they are written, when the newest row ends at `total`. */
   states(total: number): SinkState[] {
     return [

@@ -57,6 +57,11 @@ export class Boards {
     return board;
   }
 
+  /** The board of this name, as far as it is known; a new one without lines if it is not. */
+  of(name: string): Board {
+    return this.#byName.get(name) ?? this.register(name, NO_LINES);
+  }
+
   /** The board's name; empty for an unknown one. */
   name(id: number): string {
     return this.#names.get(id) ?? "";
@@ -72,6 +77,20 @@ export class Boards {
     for (const { path, value } of readings) {
       board.latest[path] = { seq, value, timeUs };
     }
+  }
+
+  /** Remembers those readings of a late row that are the newest by their time. */
+  noteLate(board: Board, { seq, timeUs, readings }: Row): void {
+    for (const { path, value } of readings) {
+      if ((board.latest[path]?.timeUs ?? -Infinity) > timeUs) continue;
+      board.latest[path] = { seq, value, timeUs };
+    }
+  }
+
+  /** The row in which the newest value of `path` stands, if that is the one of `timeUs`; else 0. */
+  seqOf(board: string, path: string, timeUs: number): number {
+    const newest = this.#byName.get(board)?.latest[path];
+    return newest?.timeUs === timeUs ? newest.seq : 0;
   }
 
   /** Whether no newer row has a reading at `path` of the row's board: a later row may hold older ones. */

@@ -3,16 +3,17 @@
  *
  * There are two places: the cursor itself, before which everything is done, and the position, up to
  * which rows were given out. Rows in between are in the sink's hands: they are not deleted, and
- * after {@linkcode Cursor.giveBack} they are given out again.
+ * after {@linkcode Cursor.giveBack} they are given out again. A rewind voids them: what the sink
+ * reports of rows that it was given before is not booked, because they are to come again.
  *
  * @module
  */
 
 import type { DropReason, Reading, Row } from "../model.ts";
 import type { Boards } from "./boards.ts";
-import type { AsyncDisk } from "./disk.ts";
+import type { AsyncDisk, ParkedReading } from "./disk.ts";
 import type { Pending } from "./pending.ts";
-import type { Ledger, LedgerState } from "./ledger.ts";
+import type { Ledger, LedgerState, Position } from "./ledger.ts";
 import type { Pin } from "./retention.ts";
 
 /** Parked readings kept for each sink; beyond that the oldest are given up. */
@@ -66,6 +67,12 @@ export interface ParkedRows {
   settle(settlement: Settlement): void;
 }
 
+/** Rows that are kept from being deleted until it is disposed. */
+export interface Hold extends Disposable {
+  /** Rows up to this seq are not held. */
+  from: number;
+}
+
 /** One sink's place in the journal. */
 export class Cursor {
   readonly #id: number;
@@ -73,6 +80,9 @@ export class Cursor {
   readonly #ledger: Ledger;
   readonly #host: CursorHost;
   #position: number;
+  /** What was given out since the last rewind. */
+  #given = new WeakSet<readonly Row[]>();
+  #hold: Hold | undefined;
   #reading = false;
   /** Parked readings are being tried: their ids are taken. */
   #trying = false;
@@ -93,8 +103,9 @@ export class Cursor {
 
   /** The rows in the sink's hands; all of them while it is just being decided which. */
   get pin(): Pin {
-    const to = this.#reading ? Infinity : this.#position;
-    return { from: this.#ledger.cursor.seq, to };
+    const from = Math.min(this.seq, this.#hold?.from ?? Infinity);
+    const open = this.#reading || this.#hold !== undefined;
+    return { from, to: open ? Infinity : this.#position };
   }
 
   /** Readings that are not done. */
@@ -111,9 +122,15 @@ export class Cursor {
   async next(maxReadings: number): Promise<Row[]> {
     this.#reading = true;
     try {
-      const rows = await this.#host.read(this.#position, maxReadings);
-      this.#position = rows.at(-1)?.seq ?? this.#position;
-      return rows;
+      for (;;) {
+        const given = this.#given;
+        const rows = await this.#host.read(this.#position, maxReadings);
+        // After a rewind meanwhile these are not the next ones any more.
+        if (given !== this.#given) continue;
+        this.#position = rows.at(-1)?.seq ?? this.#position;
+        given.add(rows);
+        return rows;
+      }
     } finally {
       this.#reading = false;
     }
@@ -125,8 +142,40 @@ export class Cursor {
     this.#trying = false;
   }
 
+  /** Keeps every row from being deleted; one at a time. */
+  hold(): Hold {
+    const hold: Hold = {
+      from: 0,
+      [Symbol.dispose]: () => {
+        this.#hold = undefined;
+      },
+    };
+    return this.#hold = hold;
+  }
+
+  /** Goes back to `to`; the rows from there to the cursor, with so many `readings`, come again. */
+  rewind(to: Position, readings: number): void {
+    this.#ledger.rewind(to, readings);
+    this.#position = to.seq;
+    this.#given = new WeakSet();
+    this.#host.changed();
+  }
+
+  /** Sets a reading aside to be tried again, though it had ended. @returns false if there is no room */
+  requeue(
+    reading: Omit<ParkedReading, "sink" | "board"> & { readonly board: string },
+  ): boolean {
+    if (this.#ledger.parked >= MAX_PARKED) return false;
+    const board = this.#host.boards.id(reading.board);
+    this.#host.pending.parked.push({ ...reading, board, sink: this.#id });
+    this.#ledger.requeue(1, "parked");
+    this.#host.changed();
+    return true;
+  }
+
   /** Books what became of `rows`, the next ones in order that were given out. */
   settle(rows: readonly Row[], { done, rejected, parked }: Settlement): void {
+    if (!this.#given.has(rows)) return;
     const last = rows[done - 1];
     if (last === undefined) return;
     let readings = 0;

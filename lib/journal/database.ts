@@ -9,6 +9,7 @@ import type {
   BoardState,
   DiskState,
   Epoch,
+  KeptReject,
   SinkState,
   StoredRow,
 } from "./disk.ts";
@@ -94,6 +95,17 @@ function toSinkState(row: Record<string, unknown>): SinkState {
       dropped: JSON.parse(String(row["dropped"])),
     },
   };
+}
+
+/** Up to `limit` rejects after the id `after`, in order. */
+export function readRejects(
+  prepare: (sql: string) => StatementSync,
+  after: number,
+  limit: number,
+): KeptReject[] {
+  return prepare(
+    "SELECT id, time_us AS timeUs, board, origin, reason, body FROM rejects WHERE id > ? ORDER BY id LIMIT ?",
+  ).all(after, limit) as unknown as KeptReject[];
 }
 
 /** Bytes of the file that hold something. */

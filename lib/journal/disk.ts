@@ -98,6 +98,12 @@ export interface Reject {
   readonly body: string;
 }
 
+/** A reject as it is kept. */
+export interface KeptReject extends Reject {
+  /** Counts up; those of rejects that are gone may be given again. */
+  readonly id: number;
+}
+
 /** All that the disk does in one transaction. */
 export interface Commit {
   readonly rows: readonly StoredRow[];
@@ -108,6 +114,8 @@ export interface Commit {
   readonly parked: readonly ParkedReading[];
   /** Ids of parked readings that found their end. */
   readonly unparked: readonly number[];
+  /** Ids of rejects that are gone: sent again, or cleared. */
+  readonly unrejected: readonly number[];
   /** Delete the rows from the first to the last seq, both included. */
   readonly deleted: readonly [first: number, last: number] | null;
   /** Whether the disk has to have it before this returns; without, a power cut may undo it. */
@@ -158,6 +166,8 @@ export interface Disk {
   parked(sink: number, limit: number): (ParkedReading & { id: number })[];
   /** The oldest `limit` parked readings of `sink`. */
   oldestParked(sink: number, limit: number): number[];
+  /** Up to `limit` rejects after the id `after`, in order. */
+  rejects(after: number, limit: number): KeptReject[];
   /** Moves what is committed from the write-ahead log into the file, and closes it. */
   close(): void;
 }

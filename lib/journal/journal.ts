@@ -16,7 +16,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { EventTime, Row, TelemetryPacket } from "../model.ts";
+import type { EventTime, Reading, Row, TelemetryPacket } from "../model.ts";
 import { Accounts, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
@@ -26,11 +26,15 @@ import type {
   Commit,
   CommitResult,
   DiskState,
+  KeptReject,
   LineCounts,
 } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
 import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
+import { Rejects, type SecondReading } from "./rejects.ts";
+import type { JournalReport } from "./report.ts";
+import { rewind, type RewindOptions, type Rewound } from "./rewind.ts";
 import {
   encodeReadings,
   RecentRows,
@@ -38,6 +42,7 @@ import {
   takeReadings,
   toRow,
 } from "./rows.ts";
+import { TIME_OF_DAY } from "./schema.ts";
 
 /** The most that the write-ahead log takes of what the journal may use. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -83,8 +88,8 @@ export interface BoardLog {
    * most 20 ms) while more than `capacity` packets wait.
    */
   append(packets: readonly TimedPacket[], capacity: number): Promise<void>;
-  /** Keeps a line that could not be used. */
-  reject(line: string, reason: string): void;
+  /** Keeps a line that could not be used; `at`: when it was read, now unless told otherwise. */
+  reject(line: string, reason: string, at?: EventTime): void;
 }
 
 /** How a sink stands. */
@@ -109,6 +114,8 @@ export class Journal implements AsyncDisposable {
   readonly #pending = new Pending();
   readonly #committer: Committer;
   readonly #pruner: Pruner;
+  /** What could not be used. */
+  readonly rejects: Rejects;
   readonly #listeners = new Set<() => void>();
   readonly #rowContext: RowContext = {
     boardName: (id) => this.#boards.name(id),
@@ -152,6 +159,14 @@ export class Journal implements AsyncDisposable {
       retryMs: options.retryMs ?? COMMIT_RETRY_MS,
       take: (which) => this.#take(which),
       committed: (commit, result) => this.#committed(commit, result),
+    });
+    this.rejects = new Rejects({
+      disk: options.disk,
+      pending: this.#pending,
+      boards: this.#boards,
+      accounts: this.#accounts,
+      appendLate: (reject, reading) => this.#appendLate(reject, reading),
+      flush: () => this.flush(),
     });
     this.#pruner = new Pruner({
       ...options,
@@ -213,9 +228,9 @@ export class Journal implements AsyncDisposable {
         this.#committer.schedule();
         return this.#room(capacity);
       },
-      reject: (line, reason) => {
+      reject: (line, reason, at) => {
         this.#pending.addReject({
-          timeUs: this.#options.now(),
+          timeUs: at === undefined ? this.#options.now() : this.timeUs(at),
           board: name,
           origin: "source",
           reason,
@@ -289,6 +304,37 @@ export class Journal implements AsyncDisposable {
     }));
   }
 
+  /** How things stand now; like `readReport`, but of what has not reached the disk yet as well. */
+  async report(): Promise<JournalReport> {
+    const standings = this.standings();
+    const oldest = await Promise.all(
+      standings.map(({ ledger }) => this.#read(ledger.cursor.seq, 1)),
+    );
+    return {
+      boards: this.#boards.states(),
+      sinks: standings.map((standing, index) => ({
+        ...standing,
+        oldestWaitingUs: oldest[index]?.[0]?.timeUs ?? null,
+      })),
+      newest: this.#end.seq === 0
+        ? null
+        : { seq: this.#end.seq, timeUs: this.#newestTimeUs },
+      usedBytes: this.#usedBytes,
+    };
+  }
+
+  /** Takes the cursor of a registered sink back to a time: see `rewind.ts`. */
+  rewind(name: string, options: RewindOptions): Promise<Rewound> {
+    return rewind(this.cursor(name), {
+      read: (seq) => this.#options.disk.read(seq, PAGE_ROWS),
+      timeUs: (at) => this.timeUs(at),
+      flush: () => {
+        this.#pending.urgent = true;
+        return this.flush();
+      },
+    }, options);
+  }
+
   /** Comes when everything appended so far is on the disk. */
   async flush(): Promise<void> {
     await this.#committer.flush();
@@ -327,39 +373,81 @@ export class Journal implements AsyncDisposable {
   }
 
   #append(board: Board, { packet, at }: TimedPacket): void {
-    const readings = packet.readings.length;
-    const body = encodeReadings(packet.readings);
+    const { readings } = packet;
     for (const { reason } of packet.dropped) {
       this.#accounts.dropAtBirth(reason, 1);
     }
+    const body = encodeReadings(readings);
     if (!this.#pending.fits(body)) {
-      this.#accounts.dropAtBirth("overrun", readings);
+      this.#accounts.dropAtBirth("overrun", readings.length);
       this.#sayOverrun();
       return;
     }
-    const row: Row = {
-      seq: this.#end.seq + 1,
-      board: board.name,
-      timeUs: this.timeUs(at),
-      boardTs: packet.boardTs,
-      readings: packet.readings,
-      total: this.#end.total + readings,
-    };
-    const { seq, total } = row;
-    this.#end = { seq, total };
+    const row = this.#addRow(board, packet, at, body);
     this.#newestTimeUs = row.timeUs;
+    this.#accounts.receive(readings.length);
+    this.#boards.note(board, row);
+  }
+
+  /** Appends what a reject held, unless memory is full. */
+  #appendLate(
+    { board: name, timeUs, body: line }: KeptReject,
+    { packet, counted, reasons }: NonNullable<SecondReading>,
+  ): boolean {
+    const body = encodeReadings(packet.readings);
+    if (!this.#pending.fits(body)) return false;
+    const { id: epoch, offsetUs } = TIME_OF_DAY;
+    if (!this.#offsetsUs.has(epoch)) {
+      this.#offsetsUs.set(epoch, offsetUs);
+      this.#pending.epochs.push(TIME_OF_DAY);
+    }
+    const board = this.#boards.of(name);
+    const at = { epoch, monoUs: timeUs };
+    const row = this.#addRow(board, packet, at, body);
+    this.#boards.noteLate(board, row);
+    if (counted) this.#accounts.requeue(packet.readings.length);
+    else this.#accounts.receive(packet.readings.length);
+    for (const { reason } of packet.dropped) {
+      this.#accounts.dropAtBirth(reason, 1);
+    }
+    for (const reason of reasons) {
+      this.#pending.addReject({
+        timeUs,
+        board: name,
+        origin: "source",
+        reason,
+        body: line,
+      });
+    }
+    this.#committer.schedule();
+    return true;
+  }
+
+  /** The next row, for the sinks and for the disk. */
+  #addRow(
+    board: Board,
+    { boardTs, readings }: {
+      boardTs: number | null;
+      readings: readonly Reading[];
+    },
+    at: EventTime,
+    body: string,
+  ): Row {
+    const seq = this.#end.seq + 1;
+    const total = this.#end.total + readings.length;
+    const timeUs = this.timeUs(at);
+    const row = { seq, board: board.name, timeUs, boardTs, readings, total };
+    this.#end = { seq, total };
     this.#pending.add({
+      ...at,
       seq,
       board: board.id,
-      epoch: at.epoch,
-      monoUs: at.monoUs,
-      boardTs: packet.boardTs,
-      readings,
+      boardTs,
+      readings: readings.length,
       total,
       body,
     }, row);
-    this.#accounts.receive(readings);
-    this.#boards.note(board, row);
+    return row;
   }
 
   #sayOverrun(): void {

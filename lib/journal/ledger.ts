@@ -148,6 +148,23 @@ export class Ledger {
     else this.#drop(end, readings);
   }
 
+  /**
+   * The cursor goes back to `to`; the rows that stand between there and where it was, which together
+   * hold `readings`, come again. What is missing there ended and was booked with its rows.
+   */
+  rewind(to: Position, readings: number): void {
+    const state = this.#state;
+    state.ahead += state.cursor.total - to.total - readings;
+    state.requeued += readings;
+    state.cursor = to;
+  }
+
+  /** So many readings that had ended come again, in a row of their own or among the parked ones. */
+  requeue(readings: number, where: "row" | "parked"): void {
+    this.#state.requeued += readings;
+    if (where === "parked") this.#state.parked += readings;
+  }
+
   #drop(reason: DropReason, readings: number): void {
     if (readings === 0) return;
     this.#state.dropped[reason] = (this.#state.dropped[reason] ?? 0) + readings;

@@ -29,6 +29,9 @@ export class Pending {
   readonly epochs: Epoch[] = [];
   readonly parked: ParkedReading[] = [];
   readonly unparked: number[] = [];
+  readonly unrejected: number[] = [];
+  /** Something gathered has to be on the disk when its commit returns, though it brings no row. */
+  urgent = false;
   deleted: readonly [first: number, last: number] | null = null;
   #rows: StoredRow[] = [];
   /** The rows that wait, those of the commit under way included, as the sinks will get them. */
@@ -84,9 +87,12 @@ export class Pending {
       rejects: this.#rejects,
       parked: this.parked.splice(0),
       unparked: this.unparked.splice(0),
+      unrejected: this.unrejected.splice(0),
       deleted: this.deleted,
-      durable: durable || this.#rows.length > 0 || this.#rejects.length > 0,
+      durable: durable || this.urgent || this.#rows.length > 0 ||
+        this.#rejects.length > 0,
     };
+    this.urgent = false;
     this.#rows = [];
     this.#rejects = [];
     this.#rejectBytes = 0;

@@ -15,6 +15,19 @@
  * @module
  */
 
+import type { Epoch } from "./disk.ts";
+
+/**
+ * The epoch of rows whose time of day was known before they were appended (rejects that were sent
+ * again): their `mono_us` is it. Stands beside the others and outlives them.
+ */
+export const TIME_OF_DAY: Epoch = {
+  id: 0,
+  bootId: "",
+  offsetUs: 0,
+  quality: "system",
+};
+
 /** Each step from one schema version to the next; `PRAGMA user_version` counts the steps taken. */
 export const MIGRATIONS: readonly string[] = [
   `

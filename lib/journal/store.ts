@@ -15,6 +15,7 @@ import { crc32 } from "node:zlib";
 import {
   openDatabase,
   PAGE_BYTES,
+  readRejects,
   readState,
   ROW_COLUMNS,
   usedBytes,
@@ -24,11 +25,12 @@ import type {
   CommitResult,
   Disk,
   DiskState,
+  KeptReject,
   OldestRow,
   ParkedReading,
   StoredRow,
 } from "./disk.ts";
-import { MIGRATIONS } from "./schema.ts";
+import { MIGRATIONS, TIME_OF_DAY } from "./schema.ts";
 
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
@@ -117,6 +119,10 @@ export class Store implements Disk {
       .map((row) => Number(row["id"]));
   }
 
+  rejects(after: number, limit: number): KeptReject[] {
+    return readRejects((sql) => this.#prepare(sql), after, limit);
+  }
+
   close(): void {
     clearTimeout(this.#idleTimer);
     this.#statements.clear();
@@ -126,8 +132,10 @@ export class Store implements Disk {
   }
 
   #write(
-    { rows, epochs, boards, sinks, rejects, parked, unparked, deleted }: Commit,
+    commit: Commit,
   ): void {
+    const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
+      commit;
     // A row that is there already was committed by an attempt that the disk reported as failed.
     const insert = this.#prepare(
       "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
@@ -185,6 +193,9 @@ export class Store implements Disk {
         JSON.stringify(ledger.dropped),
       );
     }
+    for (const id of commit.unrejected) {
+      this.#run("DELETE FROM rejects WHERE id = ?", id);
+    }
     for (const { timeUs, board, origin, reason, body } of rejects) {
       this.#run(
         "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)",
@@ -221,7 +232,7 @@ export class Store implements Disk {
     if (deleted !== null) {
       this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
       this.#run(
-        "DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1)",
+        `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1) AND id <> ${TIME_OF_DAY.id}`,
       );
     }
   }

@@ -53,6 +53,7 @@ export class WorkerDisk implements AsyncDisk {
   oldest = this.#method("oldest");
   parked = this.#method("parked");
   oldestParked = this.#method("oldestParked");
+  rejects = this.#method("rejects");
 
   async close(): Promise<void> {
     try {

@@ -12,6 +12,7 @@ const EMPTY = {
   rejects: [],
   parked: [],
   unparked: [],
+  unrejected: [],
   deleted: null,
   durable: true,
 };

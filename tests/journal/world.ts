@@ -31,6 +31,7 @@ export function directDisk(store: Disk = new Store()): AsyncDisk {
     oldest: call("oldest"),
     parked: call("parked"),
     oldestParked: call("oldestParked"),
+    rejects: call("rejects"),
     close: call("close"),
   };
 }
