@@ -324,8 +324,8 @@ export class Journal implements AsyncDisposable {
   }
 
   /** Takes the cursor of a registered sink back to a time: see `rewind.ts`. */
-  rewind(name: string, options: RewindOptions): Promise<Rewound> {
-    return rewind(this.cursor(name), {
+  async rewind(name: string, options: RewindOptions): Promise<Rewound> {
+    return await rewind(this.cursor(name), {
       read: (seq) => this.#options.disk.read(seq, PAGE_ROWS),
       timeUs: (at) => this.timeUs(at),
       flush: () => {
