@@ -28,6 +28,9 @@ export interface ParseOptions {
   readonly catalogue: Catalogue;
 }
 
+/** Why a line that was too long is a reject, whatever is left of it. */
+export const CUT = "The line is longer than the limit and was cut";
+
 const trees = new WeakMap<Catalogue, PathNode>();
 
 /**
@@ -42,7 +45,7 @@ export function parseLine(
   const found = text.indexOf(marker);
   if (found < 0) return { kind: "other", ...readFirmwareText(text) };
   if (line.truncated) {
-    return reject("The line is longer than the limit and was cut");
+    return reject(CUT);
   }
   let start = found + marker.length;
   while (text[start] === " ") start++;
