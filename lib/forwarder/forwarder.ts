@@ -16,6 +16,7 @@ import { wait } from "../wait.ts";
 import { Bell } from "./bell.ts";
 import type { Cursor } from "../journal/cursor.ts";
 import type { Row } from "../model.ts";
+import { Link, type LinkState } from "./link.ts";
 import { Outage } from "./outage.ts";
 import {
   type Failure,
@@ -69,20 +70,34 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #log: Logger;
   readonly #outage: Outage;
+  readonly #link: Link;
   readonly #bell = new Bell();
   readonly #stop = new AbortController();
   #hurry = false;
   #everConnected = false;
+  #parkedDueMs = 0;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#log = getLogger(["gateway", options.sink.name]);
+    this.#link = new Link(() => this.#now());
     this.#outage = new Outage({
       log: this.#log,
       delivered: () => options.cursor.ledger.delivered,
       now: () => this.#now(),
       hint: options.hint,
     });
+  }
+
+  /** How the link to the server stands. */
+  get link(): LinkState {
+    return this.#link.state;
+  }
+
+  /** Tries what is parked as soon as nothing else is under way. */
+  tryParkedNow(): void {
+    this.#parkedDueMs = this.#now();
+    this.#bell.ring();
   }
 
   /** Forwards until {@linkcode stop} is called. */
@@ -94,6 +109,7 @@ export class Forwarder {
         const failure = await this.#session();
         if (failure === undefined || signal.aborted) return;
         this.#outage.begin(failure);
+        this.#link.failed(failure);
         await wait(this.#pauseMs(failure), signal);
       }
     } finally {
@@ -154,14 +170,14 @@ export class Forwarder {
       closed = failure;
       this.#bell.ring();
     });
-    let parkedDueMs = this.#now();
+    this.#parkedDueMs = this.#now();
     for (;;) {
       const failure = this.#settle(flights) ?? closed;
       if (failure !== undefined || this.#hurry) return failure;
-      if (flights.length === 0 && this.#now() >= parkedDueMs) {
+      if (flights.length === 0 && this.#now() >= this.#parkedDueMs) {
         const parkedFailure = await this.#tryParked(session);
         if (parkedFailure !== undefined) return parkedFailure;
-        parkedDueMs = this.#now() +
+        this.#parkedDueMs = this.#now() +
           (this.#options.parkedRetryMs ?? PARKED_RETRY_MS);
         if (this.#hurry) return undefined;
       }
@@ -173,6 +189,7 @@ export class Forwarder {
         }
         if (flights.length === 0) {
           this.#outage.end();
+          this.#link.works();
           if (this.#stop.signal.aborted) return undefined;
         }
       }
@@ -204,7 +221,10 @@ export class Forwarder {
           reason,
         });
       }
-      if (outcome.failure === undefined) continue;
+      if (outcome.failure === undefined) {
+        this.#link.works();
+        continue;
+      }
       flights.length = 0;
       return outcome.failure;
     }
@@ -239,6 +259,7 @@ export class Forwarder {
   #sayConnected(description: string): void {
     const level = this.#everConnected ? "debug" : "info";
     this.#everConnected = true;
+    this.#link.opened(description);
     this.#log[level]("{description}", { description });
   }
 

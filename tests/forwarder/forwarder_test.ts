@@ -332,3 +332,65 @@ Deno.test("Forwarder does not wait for years because a server asks for it", asyn
   forwarder.stop(AbortSignal.abort());
   await running;
 });
+
+Deno.test("Forwarder gives a sink again what a rewind puts back, whatever was under way", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 40);
+  const sink = new ScriptedSink();
+  sink.maxReadings = 10;
+  sink.maxBatches = 2;
+  const late = Promise.withResolvers<Outcome>();
+  const stuck = Promise.withResolvers<void>();
+  sink.answer = (batch, count) => {
+    if (count === 4) stuck.resolve();
+    return count === 3 ? late.promise : delivered(batch.length);
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  await stuck.promise;
+  while (journal.cursor("mqtt").seq < 20) await nextTurn();
+  await journal.rewind("mqtt", { toUs: 0 });
+  late.resolve(delivered(10));
+  await untilDelivered(journal);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+  // 21 to 40 were under way: they come twice, and count once.
+  const first = sink.batches.findIndex(([seq], index) =>
+    seq === 1 && index > 0
+  );
+  assert.equal(first, 4);
+  assert.deepEqual(
+    sink.batches.slice(first).flat(),
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  );
+  const [mqtt] = journal.standings();
+  assert.deepEqual(
+    [mqtt?.ledger.requeued, mqtt?.ledger.delivered],
+    [20, 20 + 40],
+  );
+  assert.equal(forwarder.link.kind, "connected");
+});
+
+Deno.test("Forwarder tries parked readings at once when it is asked to", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  const sink = new ScriptedSink();
+  const forwarder = new Forwarder({
+    sink,
+    cursor: journal.cursor("mqtt"),
+    backoff: { next: () => 0, reset: () => {} },
+    onCommit: (listener) => journal.onCommit(listener),
+  });
+  const running = forwarder.run();
+  await rows(journal, 1);
+  await untilDelivered(journal);
+  const at = { seq: 0, board: "", timeUs: 1, path: "a", value: 7 };
+  journal.cursor("mqtt").requeue({ ...at, reason: "by hand" });
+  await journal.flush();
+  forwarder.tryParkedNow();
+  await untilDelivered(journal);
+  assert.deepEqual(sink.batches, [[1], [0]]);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+});

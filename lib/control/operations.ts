@@ -1,0 +1,84 @@
+/**
+ * What commands can have done with a journal: by the gateway that runs, or by the command itself when
+ * none does.
+ *
+ * What changes something is done one at a time.
+ *
+ * @module
+ */
+
+import type { KeptReject } from "../journal/disk.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { SecondReading } from "../journal/rejects.ts";
+import type { Command, GatewayReport, Results } from "./protocol.ts";
+import type { Perform } from "./server.ts";
+
+/** Options for {@linkcode Operations}. */
+export interface OperationsOptions {
+  readonly journal: Journal;
+  /** Each sink's link, by its name. */
+  links(): GatewayReport["links"];
+  /** Reads the line of a source's reject anew. */
+  readAgain(reject: KeptReject): SecondReading;
+  /**
+   * Stands for the configuration by which lines are read. One that asks with another has changed its
+   * config.toml since the gateway started, and would be surprised.
+   */
+  readonly reading: string;
+  /** Readings were sent back to sinks. */
+  onResent?(): void;
+}
+
+/** Carries out commands. */
+export class Operations {
+  readonly #options: OperationsOptions;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  /** Does what `command` says. @throws {Error} if it cannot be done */
+  perform: Perform = async (command, options) => {
+    if (command.do === "status") return await this.#status();
+    const turn = this.#last.then(() => this.#change(command, options));
+    this.#last = turn.catch(() => {});
+    return await turn;
+  };
+
+  async #status(): Promise<Results["status"]> {
+    const { journal, links } = this.#options;
+    return { journal: await journal.report(), links: links() };
+  }
+
+  async #change(
+    command: Exclude<Command, { do: "status" }>,
+    { signal, onProgress }: Parameters<Perform>[1],
+  ): Promise<Results["rewind" | "resend" | "clear"]> {
+    signal.throwIfAborted();
+    const { journal, readAgain, reading, onResent } = this.#options;
+    switch (command.do) {
+      case "rewind": {
+        const { sink, toUs, dryRun } = command;
+        return await journal.rewind(sink, {
+          toUs: toUs ?? -Infinity,
+          dryRun,
+          signal,
+          onProgress,
+        });
+      }
+      case "resend": {
+        if (command.reading !== reading) {
+          throw new Error(
+            'The running gateway reads lines by another configuration than this one ("gateway.marker" or a [[metric]] was changed since it started): restart the gateway, then send the rejects again',
+          );
+        }
+        const resent = await journal.rejects.resend(command, readAgain);
+        onResent?.();
+        return resent;
+      }
+      case "clear":
+        return { cleared: await journal.rejects.clear(command) };
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What commands ask of a running gateway, and what it answers.
+ *
+ * A connection carries one question. On a socket that the system does not guard, its first line is the
+ * token. Then, a line of JSON each:
+ *
+ *     → {"version":1,"command":{"do":"rewind","sink":"influxdb","toUs":null,"dryRun":false}}
+ *     ← {"progress":0.5}                       any number of times
+ *     ← {"result":{…}} or {"error":"…"}        and the end
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { LinkState } from "../forwarder/link.ts";
+import type { Resent } from "../journal/rejects.ts";
+import type { JournalReport } from "../journal/report.ts";
+import type { Rewound } from "../journal/rewind.ts";
+
+/** Grows when a program of the version before could no longer make itself understood. */
+export const PROTOCOL_VERSION = 1;
+
+const meant = {
+  /** Only these. */
+  ids: z.array(z.int().min(1)).max(5000).optional(),
+  /** Only those of `source`, or of this sink. */
+  origin: z.string().max(100).optional(),
+  /** Only those from here on, microseconds since 1970. */
+  sinceUs: z.number().optional(),
+};
+
+const COMMAND = z.discriminatedUnion("do", [
+  z.strictObject({ do: z.literal("status") }),
+  z.strictObject({
+    do: z.literal("rewind"),
+    sink: z.string().max(100),
+    /** Microseconds since 1970; null: to the oldest packet. */
+    toUs: z.number().nullable(),
+    dryRun: z.boolean(),
+  }),
+  z.strictObject({
+    do: z.literal("resend"),
+    /** By what the caller's configuration reads lines: see `Operations`. */
+    reading: z.string().max(200),
+    ...meant,
+  }),
+  z.strictObject({ do: z.literal("clear"), ...meant }),
+]);
+
+const REQUEST = z.strictObject({
+  version: z.literal(PROTOCOL_VERSION),
+  command: COMMAND,
+});
+
+/** What a gateway can be asked to do. */
+export type Command = z.output<typeof COMMAND>;
+
+/** How a running gateway stands. Each sink's link, by its name. */
+export interface GatewayReport {
+  readonly journal: JournalReport;
+  readonly links: Readonly<Record<string, LinkState>>;
+}
+
+/** What each command gives. */
+export interface Results {
+  readonly status: GatewayReport;
+  readonly rewind: Rewound;
+  readonly resend: Resent;
+  readonly clear: { readonly cleared: number };
+}
+
+/** What a command gives. */
+export type ResultOf<C extends Command> = Results[C["do"]];
+
+/** A line of the gateway's. */
+export type Answer =
+  | { readonly progress: number }
+  | { readonly result: unknown }
+  | { readonly error: string };
+
+/** The line that asks for `command`. */
+export function formatRequest(command: Command): string {
+  return JSON.stringify({ version: PROTOCOL_VERSION, command });
+}
+
+/** What a line asks for. @throws {Error} if it is no request, or one of another version */
+export function parseRequest(line: string): Command {
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch {
+    throw new Error("A request must be a line of JSON");
+  }
+  const { data: request, error } = REQUEST.safeParse(data);
+  if (request !== undefined) return request.command;
+  const version = typeof data === "object" && data !== null &&
+    "version" in data && data.version;
+  if (typeof version === "number" && version !== PROTOCOL_VERSION) {
+    throw new Error(
+      `The gateway understands version ${PROTOCOL_VERSION} of its commands: this one is of version ${version}. Use the program that the gateway runs with`,
+    );
+  }
+  const places = error.issues.map(({ path }) => `"${path.join(".")}"`);
+  throw new Error(
+    `A request is not as it must be at ${places.join(", ")}`.slice(0, 500),
+  );
+}
