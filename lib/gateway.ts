@@ -4,23 +4,31 @@
  *     board → child → lines → packets → JOURNAL ─cursor→ forwarder → MqttSink     → broker
  *                                               ─cursor→ forwarder → InfluxdbSink → InfluxDB
  *
+ *     commands ⇄ control ⇄ operations on the journal
+ *
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { Config } from "./config/schema.ts";
+import { Operations } from "./control/operations.ts";
+import { ControlServer } from "./control/server.ts";
+import { describeError } from "./error_text.ts";
 import { Forwarder } from "./forwarder/forwarder.ts";
 import { journalPath, makeJournalFolder } from "./journal/folder.ts";
 import { Journal } from "./journal/journal.ts";
 import { lockFolder } from "./journal/lock.ts";
 import { WorkerDisk } from "./journal/worker_disk.ts";
+import type { AsyncDisk } from "./journal/disk.ts";
 import type { Row } from "./model.ts";
 import { Backoff } from "./sink/backoff.ts";
 import { InfluxdbSink } from "./sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "./sink/mqtt.ts";
 import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
+import { dropReason, readAgain } from "./source/second_reading.ts";
 import { Source } from "./source/source.ts";
 
 /** Options for {@linkcode runGateway}. */
@@ -58,19 +66,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     now: nowUs,
   });
   const disk = new WorkerDisk();
-  const journal: Journal = await Journal.open({
-    disk,
-    path: journalPath(config.journal.folder),
-    maxBytes: config.journal.max_megabytes * 1e6,
-    historyS: config.journal.history_s,
-    sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
-      name,
-      target,
-      startAt,
-    })),
-    bootId: await readBootId(),
-    now: nowUs,
-  });
+  const journal: Journal = await openJournal(config, sinks, disk);
   stack.use(journal);
 
   const forwarders = sinks.map(({ sink }) =>
@@ -88,6 +84,12 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     await forwarding;
   });
   const source = stack.use(createSource(options, catalogue, journal));
+  stack.use(
+    await listenForCommands(
+      config,
+      createOperations(config, journal, forwarders),
+    ),
+  );
 
   const broken = Promise.withResolvers<never>();
   forwarding.catch(broken.reject);
@@ -104,6 +106,70 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   for (const one of forwarders) one.stop(deadline);
   await forwarding;
   log.info("Stopped: {waiting}", { waiting: sayWaiting(journal) });
+}
+
+/** Opens the journal, or makes it; the folder's lock is the caller's. */
+export async function openJournal(
+  { journal }: Pick<Config, "journal">,
+  sinks: ReturnType<typeof createSinks>,
+  disk: AsyncDisk,
+): Promise<Journal> {
+  return await Journal.open({
+    disk,
+    path: journalPath(journal.folder),
+    maxBytes: journal.max_megabytes * 1e6,
+    historyS: journal.history_s,
+    sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
+      name,
+      target,
+      startAt,
+    })),
+    bootId: await readBootId(),
+    now: nowUs,
+  });
+}
+
+/** What commands can have done; by a command itself there are no `forwarders`. */
+export function createOperations(
+  config: Config,
+  journal: Journal,
+  forwarders: readonly Forwarder[],
+): Operations {
+  const { marker } = config.gateway;
+  const options = { marker, catalogue: createCatalogue(config.metrics) };
+  return new Operations({
+    journal,
+    links: () =>
+      Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
+    readAgain: ({ body, reason }) => readAgain(body, reason, options),
+    reading: readingOf(config),
+    onResent: () => {
+      for (const one of forwarders) one.tryParkedNow();
+    },
+  });
+}
+
+/** Stands for the configuration by which lines are read. */
+export function readingOf({ gateway, metrics }: Config): string {
+  return createHash("sha256")
+    .update(JSON.stringify([gateway.marker, metrics]))
+    .digest("hex");
+}
+
+/** A gateway that cannot listen works all the same. */
+async function listenForCommands(
+  { journal: { folder } }: Config,
+  { perform }: Operations,
+): Promise<AsyncDisposable | undefined> {
+  try {
+    return await ControlServer.open(folder, { perform });
+  } catch (error) {
+    getLogger(["gateway", "control"]).warn(
+      'Cannot listen for commands in "{folder}": {error}. "iiot-gateway rewind" and "rejects" need the gateway to be stopped',
+      { folder, error: describeError(error) },
+    );
+    return undefined;
+  }
 }
 
 /** The sinks that the configuration has, and where a new one's cursor begins. */
@@ -135,6 +201,11 @@ function createSource(
   const board = "";
   const { marker, max_line_bytes, channel_capacity, stop_timeout_s } =
     config.gateway;
+  const clock = new EventClock({
+    monotonic: () => performance.now(),
+    wall: Date.now,
+    nextEpoch: (epoch) => journal.openEpoch(epoch),
+  });
   const source: Source = new Source({
     command,
     env,
@@ -143,21 +214,18 @@ function createSource(
     catalogue,
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: new Backoff(Math.random),
-    clock: new EventClock({
-      monotonic: () => performance.now(),
-      wall: Date.now,
-      nextEpoch: (epoch) => journal.openEpoch(epoch),
-    }),
+    clock,
     write: (packets) => {
       for (const { packet: { readings }, at } of onPacket ? packets : []) {
         onPacket?.({ board, timeUs: journal.timeUs(at), readings });
       }
       return boardLog.append(packets, channel_capacity);
     },
-    onReject: (line, reason) => boardLog.reject(line, reason),
+    // Stamped like packets, so that each can become one with a time of its own.
+    onReject: (line, reason) => boardLog.reject(line, reason, clock.stamp()),
     onDropped: (dropped, line) => {
-      for (const { path, value, reason } of dropped) {
-        boardLog.reject(line, `${reason}: ${path} = ${value}`);
+      for (const one of dropped) {
+        boardLog.reject(line, dropReason(one), clock.stamp());
       }
     },
   });

@@ -15,6 +15,7 @@ const MAY_KNOW: Record<string, { values?: string[]; types?: string[] }> = {
   gateway: { values: ANY },
   check: { values: ["config", "source", "journal", "sink", "broker"] },
   forwarder: { values: ["journal", "sink"] },
+  control: { values: ["journal"], types: ["forwarder"] },
   monitor: { values: ["journal"], types: ANY },
   log: { values: ["log_line"] },
 };

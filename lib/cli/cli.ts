@@ -7,10 +7,13 @@
  * @module
  */
 
-import { Command, CommanderError } from "@commander-js/extra-typings";
+import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { describeError } from "../error_text.ts";
+import { parseMoment, TIMES } from "./moment.ts";
 import { wholeNumber } from "./numbers.ts";
+import { addRejectsCommands } from "./rejects_commands.ts";
 import { complain } from "./terminal.ts";
+import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 
 const FAILED = 1;
@@ -30,6 +33,9 @@ Examples:
   iiot-gateway run --simulate --embedded-broker try it without a board and without a broker
   iiot-gateway check                            see what is wrong with this installation
   iiot-gateway status                           see what waits and what was delivered
+  iiot-gateway rewind --sink influxdb --to 2h   send the last two hours again
+  iiot-gateway rejects                          see what could not be used
+  iiot-gateway export --from 1d                 the last day as CSV
 
 Exit codes:
   0  stopped as asked, or all is well
@@ -63,11 +69,31 @@ Examples:
   iiot-gateway check --config /etc/iiot-gateway/config.toml --write-test-point`;
 
 const STATUS_HELP = `
-Reads the journal, whether a gateway runs or not.
+Asks the gateway that runs; where none does, the journal tells.
 
 Examples:
   iiot-gateway status
   iiot-gateway status --json | jq .`;
+
+const REWIND_HELP = `
+For a server that lost its data: what happened from that time on goes out again, as far as the journal
+still has it. InfluxDB has each point once all the same; MQTT subscribers get the values again, and
+the retained ones stay the newest. A gateway that runs goes on meanwhile.
+${TIMES}
+
+Examples:
+  iiot-gateway rewind --sink influxdb --to 2026-11-23T10:00:00Z --dry-run
+  iiot-gateway rewind --sink influxdb --to oldest --yes`;
+
+const EXPORT_HELP = `
+Writes a line for each reading: csv and jsonl with time, board, topic, measurement, node, unit, value,
+path and packet; lp as InfluxDB takes it at /api/v2/write?precision=us. A gateway may run meanwhile.
+${TIMES}
+
+Examples:
+  iiot-gateway export --from 1d --format csv --output day.csv
+  iiot-gateway export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --format jsonl | gzip > november.gz
+  iiot-gateway export --format lp | influx write --bucket telemetry --precision us`;
 
 /**
  * Runs the command that `args` name.
@@ -159,6 +185,48 @@ function createProgram(end: (exitCode: number) => void) {
       end(await status({ config, json: json === true }));
     });
 
+  program.command("rewind")
+    .description("Gives a sink again what its server has lost")
+    .option(...CONFIG)
+    .option("--sink <name>", "mqtt or influxdb")
+    .option("--to <time>", "what happened from here on", parseMoment)
+    .option("--dry-run", "only say what would go out again")
+    .option("--yes", "do not ask")
+    .addHelpText("after", REWIND_HELP)
+    .action(async ({ config, sink, to, dryRun, yes }) => {
+      if (sink === undefined || to === undefined) {
+        throw new UsageError("--sink and --to must say what is sent again");
+      }
+      const { rewind } = await import("./rewind.ts");
+      end(
+        await rewind({
+          config,
+          sink,
+          to,
+          dryRun: dryRun === true,
+          yes: yes === true,
+        }),
+      );
+    });
+
+  addRejectsCommands(program.command("rejects"), CONFIG, end);
+
+  program.command("export")
+    .description("Writes the journal's readings as CSV, JSON or line protocol")
+    .option(...CONFIG)
+    .addOption(
+      new Option("--format <name>", "what a line is")
+        .choices(["csv", "jsonl", "lp"] as const).default("csv" as const),
+    )
+    .option("--from <time>", "from here on", parseMoment)
+    .option("--to <time>", "before here", parseMoment)
+    .option("--output <file>", "a file to make, instead of stdout")
+    .addHelpText("after", EXPORT_HELP)
+    .action(async ({ from = -Infinity, to = Infinity, ...options }) => {
+      const { exportJournal } = await import("./export.ts");
+      end(await exportJournal({ ...options, from, to }));
+    });
+
   program.command("version")
     .description("Shows the version, and that of Deno")
     .action(async () => {
@@ -185,6 +253,10 @@ function inFull(
     const isKnown = commands.some((one) => one.name() === second);
     return isKnown ? [second, "--help"] : [second];
   }
+  if (first === "rejects" && (second?.startsWith("-") ?? true)) {
+    const isOwn = second !== undefined && OWN_FLAGS.includes(second);
+    return isOwn ? args : ["rejects", "list", ...args.slice(1)];
+  }
   const isRun = first === undefined ||
     (first.startsWith("-") && !OWN_FLAGS.includes(first));
   return isRun ? ["run", ...args] : args;
@@ -198,6 +270,10 @@ function explain(error: unknown): number {
   // By its name: the class would bring the whole configuration with it.
   if (error instanceof Error && error.name === "ConfigError") {
     complain(error.message);
+    return WRONG_USAGE;
+  }
+  if (error instanceof UsageError) {
+    complain(`Error: ${error.message}`);
     return WRONG_USAGE;
   }
   complain(`Error: ${describeError(error, { stack: wantsStack() })}`);

@@ -4,9 +4,13 @@
  * @module
  */
 
+import { ask } from "../control/client.ts";
 import { formatStatus, readStatus } from "../monitor/status.ts";
 import { loadConfigFile } from "./config.ts";
 import { print } from "./terminal.ts";
+
+/** A gateway that takes longer to say how it is has a fault, and the journal's file tells as well. */
+const ANSWER_WITHIN_MS = 5000;
 
 /** Options of the command. */
 export interface StatusOptions {
@@ -24,7 +28,11 @@ export interface StatusOptions {
  */
 export async function status(options: StatusOptions): Promise<number> {
   const { journal } = await loadConfigFile(options.config);
-  const status = await readStatus(journal.folder, Date.now() * 1000);
+  const { folder } = journal;
+  const status = await readStatus(folder, {
+    now: Date.now() * 1000,
+    ask: () => ask(folder, { do: "status" }, { withinMs: ANSWER_WITHIN_MS }),
+  });
   print(
     options.json ? JSON.stringify(status, null, 2) : formatStatus(status),
   );

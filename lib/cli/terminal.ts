@@ -8,6 +8,8 @@
  * @module
  */
 
+import { UsageError } from "./usage_error.ts";
+
 /** Writes a line on stdout. */
 export function print(line: string): void {
   // deno-lint-ignore no-console -- the one place where commands write their answers
@@ -29,6 +31,18 @@ export async function writeToStdout(bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await Deno.stdout.write(bytes.subarray(written));
   }
+}
+
+/**
+ * Asks at the terminal; whether the answer was yes.
+ *
+ * @throws {UsageError} if nobody is there to answer
+ */
+export function agrees(question: string): boolean {
+  if (!Deno.stdin.isTerminal()) {
+    throw new UsageError("Nobody can be asked here: --yes does it without");
+  }
+  return confirm(question);
 }
 
 /** Whether what is written to `stream` should be coloured: see https://no-color.org/. */

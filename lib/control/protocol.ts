@@ -22,7 +22,7 @@ export const PROTOCOL_VERSION = 1;
 
 const meant = {
   /** Only these. */
-  ids: z.array(z.int().min(1)).max(5000).optional(),
+  ids: z.array(z.int().min(1)).max(5000).readonly().optional(),
   /** Only those of `source`, or of this sink. */
   origin: z.string().max(100).optional(),
   /** Only those from here on, microseconds since 1970. */

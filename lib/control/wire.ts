@@ -19,11 +19,14 @@ export interface ReadLineOptions {
 /** One connection. */
 export class Wire implements Disposable {
   readonly #connection: Deno.Conn;
+  /** Fails when the connection is closed: a write of Deno 2.6 would go on waiting for its reader. */
+  readonly #end = Promise.withResolvers<never>();
   #rest = new Uint8Array(0);
   #closed = false;
 
   constructor(connection: Deno.Conn) {
     this.#connection = connection;
+    this.#end.promise.catch(() => {});
   }
 
   /**
@@ -35,7 +38,7 @@ export class Wire implements Disposable {
     { maxBytes, withinMs }: ReadLineOptions,
   ): Promise<string | null> {
     const chunk = new Uint8Array(CHUNK_BYTES);
-    using _deadline = this.#deadline(withinMs);
+    using _deadline = this.#deadline("No line came", withinMs);
     for (;;) {
       const end = this.#rest.indexOf(NEWLINE);
       if (end > maxBytes || (end < 0 && this.#rest.length > maxBytes)) {
@@ -46,10 +49,7 @@ export class Wire implements Disposable {
         this.#rest = this.#rest.slice(end + 1);
         return line;
       }
-      const length = await this.#connection.read(chunk).catch((error) => {
-        if (!this.#closed) throw error;
-        throw new Error(`No line came within ${withinMs} ms`);
-      });
+      const length = await this.#orEnd(this.#connection.read(chunk));
       if (length === null) return null;
       const longer = new Uint8Array(this.#rest.length + length);
       longer.set(this.#rest);
@@ -61,9 +61,11 @@ export class Wire implements Disposable {
   /** Writes a line. @throws {Error} if the other end does not take it in time, or has gone */
   async writeLine(line: string, withinMs: number): Promise<void> {
     const bytes = new TextEncoder().encode(`${line}\n`);
-    using _deadline = this.#deadline(withinMs);
+    using _deadline = this.#deadline("Nobody took a line", withinMs);
     for (let written = 0; written < bytes.length;) {
-      written += await this.#connection.write(bytes.subarray(written));
+      written += await this.#orEnd(
+        this.#connection.write(bytes.subarray(written)),
+      );
     }
   }
 
@@ -71,7 +73,7 @@ export class Wire implements Disposable {
   async gone(): Promise<void> {
     const chunk = new Uint8Array(CHUNK_BYTES);
     try {
-      while (await this.#connection.read(chunk) !== null);
+      while (await this.#orEnd(this.#connection.read(chunk)) !== null);
     } catch {
       // Closed on either side.
     }
@@ -79,17 +81,27 @@ export class Wire implements Disposable {
 
   /** Closes the connection; what waits for it fails. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#connection.close();
+    this.#close(new Error("The connection was closed"));
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #deadline(ms: number): Disposable {
-    const timer = setTimeout(() => this.close(), ms);
+  #deadline(what: string, ms: number): Disposable {
+    const late = new Error(`${what} within ${ms} ms`);
+    const timer = setTimeout(() => this.#close(late), ms);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
+  }
+
+  #close(reason: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end.reject(reason);
+    this.#connection.close();
+  }
+
+  async #orEnd<T>(work: Promise<T>): Promise<T> {
+    return await Promise.race([work, this.#end.promise]);
   }
 }

@@ -89,6 +89,11 @@ export class Forwarder {
     });
   }
 
+  /** The sink's name. */
+  get name(): string {
+    return this.#options.sink.name;
+  }
+
   /** How the link to the server stands. */
   get link(): LinkState {
     return this.#link.state;

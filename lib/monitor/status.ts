@@ -4,11 +4,18 @@
  * @module
  */
 
+import type { GatewayReport } from "../control/protocol.ts";
 import { formatDuration } from "../duration.ts";
+import { describeError } from "../error_text.ts";
+import type { LinkState } from "../forwarder/link.ts";
 import type { LineCounts } from "../journal/disk.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
-import { readReport, type SinkReport } from "../journal/report.ts";
+import {
+  type JournalReport,
+  readReport,
+  type SinkReport,
+} from "../journal/report.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -16,6 +23,8 @@ export interface Status {
   readonly summary: string;
   /** The process id of the gateway that runs, 0 if it is not known; null when none does. */
   readonly gateway: number | null;
+  /** Why that gateway did not answer; the rest is then of the journal's file. Null: it did, or none runs. */
+  readonly silence: string | null;
   /** The newest packet in the journal. */
   readonly newest_packet: {
     readonly seq: number;
@@ -32,6 +41,8 @@ export interface Status {
 export interface SinkStatus {
   readonly name: string;
   readonly target: string;
+  /** How the link to its server stands; null where no gateway tells. */
+  readonly link: LinkState | null;
   readonly received: number;
   readonly requeued: number;
   readonly delivered: number;
@@ -47,29 +58,45 @@ export interface SinkStatus {
   };
 }
 
+/** Options for {@linkcode readStatus}. */
+export interface StatusOptions {
+  /** Microseconds since 1970. */
+  readonly now: number;
+  /** Asks the gateway that runs. */
+  ask(): Promise<GatewayReport>;
+}
+
 /**
- * Reads how things stand from the journal in `folder`, whether a gateway runs or not.
+ * How things stand with the journal in `folder`: the gateway that runs is asked; where none does, or
+ * it does not answer, the file tells.
  *
- * @param now microseconds since 1970
  * @throws {Error} if there is a journal and it cannot be read
  */
-export async function readStatus(folder: string, now: number): Promise<Status> {
+export async function readStatus(
+  folder: string,
+  { now, ask }: StatusOptions,
+): Promise<Status> {
   const gateway = await lockOwner(folder);
   const path = journalPath(folder);
-  const exists = await Deno.stat(path).then(() => true, () => false);
-  const report = exists
-    ? readReport(path)
-    : { boards: [], sinks: [], newest: null, usedBytes: 0 };
+  let silence: string | null = null;
+  const told = gateway === null ? null : await ask().catch((error) => {
+    silence = describeError(error);
+    return null;
+  });
+  const report = told?.journal ?? await readFile(path);
   const ageS = (us: number) => Math.max(0, Math.round((now - us) / 1e6));
-  const sinks = report.sinks.map((sink) => toSinkStatus(sink, ageS));
+  const sinks = report.sinks.map((sink) =>
+    toSinkStatus(sink, told?.links[sink.name] ?? null, ageS)
+  );
   const newest = report.newest && {
     seq: report.newest.seq,
     time: new Date(report.newest.timeUs / 1000).toISOString(),
     age_s: ageS(report.newest.timeUs),
   };
   return {
-    summary: summarize(gateway, newest, sinks),
+    summary: summarize(gateway, silence, newest, sinks),
     gateway,
+    silence,
     newest_packet: newest,
     boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
     sinks,
@@ -77,13 +104,22 @@ export async function readStatus(folder: string, now: number): Promise<Status> {
   };
 }
 
+async function readFile(path: string): Promise<JournalReport> {
+  const exists = await Deno.stat(path).then(() => true, () => false);
+  return exists
+    ? readReport(path)
+    : { boards: [], sinks: [], newest: null, usedBytes: 0 };
+}
+
 function toSinkStatus(
   { name, target, ledger, waiting, imbalance, oldestWaitingUs }: SinkReport,
+  link: LinkState | null,
   ageS: (us: number) => number,
 ): SinkStatus {
   return {
     name,
     target,
+    link,
     received: ledger.received,
     requeued: ledger.requeued,
     delivered: ledger.delivered,
@@ -102,27 +138,68 @@ const KEEPS_UP_S = 10;
 
 function summarize(
   gateway: number | null,
+  silence: string | null,
   newest: Status["newest_packet"],
   sinks: readonly SinkStatus[],
 ): string {
   const runs = gateway === null
     ? "No gateway runs"
     : `A gateway runs (process ${gateway || "unknown"})`;
-  if (newest === null) return `${runs}, and no packet has ever come`;
-  const packet = `the newest packet is ${age(newest.age_s)} old`;
-  const broken = sinks.filter(({ balanced }) => !balanced);
-  if (broken.length > 0) {
-    const names = broken.map(({ name }) => name).join(", ");
-    return `${runs}, ${packet}, and the ledger of ${names} does not balance`;
+  if (gateway === null && newest === null) {
+    return `${runs}, and no packet has ever come`;
   }
-  const late = sinks.filter(({ cursor, waiting }) =>
-    waiting > 0 && (gateway === null || cursor.age_s > KEEPS_UP_S)
-  );
-  if (late.length === 0) return `${runs}, ${packet}, everything is delivered`;
-  const waits = late.map(({ name, waiting, cursor }) =>
-    `${waiting} readings wait for ${name}, the oldest for ${age(cursor.age_s)}`
-  );
-  return `${runs}, ${packet}, ${waits.join("; ")}`;
+  const packet = newest === null
+    ? "no packet has ever come"
+    : `the newest packet is ${age(newest.age_s)} old`;
+  const wrong = [
+    ...(silence === null ? [] : ["the gateway does not answer"]),
+    ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
+  ];
+  if (wrong.length === 0) {
+    return `${runs}, ${packet}` +
+      (newest === null ? "" : ", everything is delivered");
+  }
+  // That none runs is itself the first thing that is wrong.
+  if (gateway === null) return `${runs}, ${packet}, ${wrong.join("; ")}`;
+  const faults = wrong.join("; ");
+  return `${faults[0]?.toUpperCase()}${faults.slice(1)}. ${runs}, ${packet}`;
+}
+
+/** What is wrong with a sink, the worst first. */
+function faultsOf(
+  { name, balanced, cursor, waiting, link }: SinkStatus,
+  runs: boolean,
+): string[] {
+  const faults: string[] = [];
+  if (!balanced) faults.push(`the ledger of ${name} does not balance`);
+  if (link?.kind === "failing" || link?.kind === "blocked") {
+    faults.push(`the link to ${name} ${describeLink(link)}`);
+  }
+  if (waiting > 0 && (!runs || cursor.age_s > KEEPS_UP_S)) {
+    faults.push(
+      `${waiting} readings wait for ${name}, the oldest for ${
+        age(cursor.age_s)
+      }`,
+    );
+  }
+  return faults;
+}
+
+/** `has been connected for 3 h: MQTT client connected successfully …` */
+export function describeLink(
+  { kind, for_s, session, last_error, hint }: LinkState,
+): string {
+  const since = `for ${age(for_s)}`;
+  switch (kind) {
+    case "starting":
+      return `has been connecting ${since}`;
+    case "connected":
+      return `has been connected ${since}: ${session}`;
+    case "failing":
+      return `has failed ${since}: ${last_error?.message}`;
+    case "blocked":
+      return `has been blocked ${since}: ${last_error?.message}. To do: ${hint}`;
+  }
 }
 
 function age(seconds: number): string {
@@ -187,8 +264,20 @@ function formatSink(sink: SinkStatus): string[] {
   return [
     `${sink.name} → ${sink.target}, delivered up to packet ${sink.cursor.seq}` +
     (sink.balanced ? "" : "; THE LEDGER DOES NOT BALANCE"),
+    ...(sink.link === null ? [] : formatLink(sink.link)),
     ...rows.map(([name, count, note]) =>
       `  ${name.padEnd(9)} ${String(count).padStart(width)}  ${note}`.trimEnd()
     ),
   ];
+}
+
+function formatLink(link: LinkState): string[] {
+  const lines = [`  The link ${describeLink(link)}`];
+  const { kind, last_error } = link;
+  if (kind === "connected" && last_error !== null) {
+    lines.push(
+      `  Last failure ${age(last_error.age_s)} ago: ${last_error.message}`,
+    );
+  }
+  return lines;
 }

@@ -11,9 +11,14 @@ import {
 
 const LATER_US = START_US + 3600e6;
 
+/** A gateway that does not answer. */
+function silent(now: number) {
+  return { now, ask: () => Promise.reject(new Error("Nobody listens")) };
+}
+
 Deno.test("Status of a folder without a journal says that no packet has ever come", async () => {
   await using folder = await makeFolder();
-  const status = await readStatus(folder.path, LATER_US);
+  const status = await readStatus(folder.path, silent(LATER_US));
   assert.equal(
     status.summary,
     "No gateway runs, and no packet has ever come",
@@ -40,12 +45,13 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
   });
   await journal.flush();
 
-  const status = await readStatus(folder.path, LATER_US);
+  const status = await readStatus(folder.path, silent(LATER_US));
   assert.equal(status.gateway, Deno.pid);
+  assert.equal(status.silence, "Nobody listens");
   assert.equal(
     status.summary,
-    `A gateway runs (process ${Deno.pid}), the newest packet is 60 min old, ` +
-      "2 readings wait for influxdb, the oldest for 60 min",
+    "The gateway does not answer; 2 readings wait for influxdb, the oldest for 60 min. " +
+      `A gateway runs (process ${Deno.pid}), the newest packet is 60 min old`,
   );
   assert.deepEqual(status.newest_packet, {
     seq: 3,
@@ -58,6 +64,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
   assert.deepEqual(status.sinks[1], {
     name: "influxdb",
     target: "server/bucket",
+    link: null,
     received: 4,
     requeued: 0,
     delivered: 1,
@@ -96,9 +103,49 @@ Deno.test("Status of a stopped gateway that has delivered all says so", async ()
       cursor.settle(await cursor.next(1), delivered(1));
     }
   }
-  const status = await readStatus(folder.path, START_US + 3e6);
+  const status = await readStatus(folder.path, silent(START_US + 3e6));
   assert.equal(
     status.summary,
     "No gateway runs, the newest packet is 2 s old, everything is delivered",
   );
+});
+
+Deno.test("Status that the running gateway gives has what the disk has not yet, and says first what is wrong", async () => {
+  await using folder = await makeFolder();
+  using _lock = await lockFolder(folder.path);
+  await using journal = await openJournal(folder.path);
+  new Writer(journal).enqueue({ a: 1 });
+  const down = { session: null, last_error: { message: "401", age_s: 5 } };
+  const status = await readStatus(folder.path, {
+    now: START_US + 3e6,
+    ask: async () => ({
+      journal: await journal.report(),
+      links: {
+        mqtt: {
+          kind: "connected",
+          for_s: 60,
+          session: "MQTT at broker",
+          hint: null,
+          last_error: { message: "gone", age_s: 61 },
+        },
+        influxdb: { ...down, kind: "blocked", for_s: 7200, hint: "Set it" },
+      },
+    }),
+  });
+  assert.equal(status.silence, null);
+  assert.equal(status.newest_packet?.seq, 1);
+  assert.equal(status.sinks[1]?.waiting, 1);
+  assert.equal(status.sinks[1]?.link?.kind, "blocked");
+  assert.equal(
+    status.summary,
+    "The link to influxdb has been blocked for 2 h: 401. To do: Set it. " +
+      `A gateway runs (process ${Deno.pid}), the newest packet is 2 s old`,
+  );
+  const text = formatStatus(status);
+  assert.match(
+    text,
+    /\n {2}The link has been connected for 60 s: MQTT at broker\n/,
+  );
+  assert.match(text, /\n {2}Last failure 61 s ago: gone\n/);
+  assert.match(text, /\n {2}The link has been blocked for 2 h: 401/);
 });

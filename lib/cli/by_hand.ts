@@ -1,0 +1,92 @@
+/**
+ * Having a command carried out: by the gateway that runs, or, where none does, by this process on the
+ * journal itself.
+ *
+ * @module
+ */
+
+import { createCatalogue } from "../catalogue.ts";
+import type { Config } from "../config/schema.ts";
+import { ask, Unreachable } from "../control/client.ts";
+import type { Command, ResultOf } from "../control/protocol.ts";
+import { describeError } from "../error_text.ts";
+import { createOperations, createSinks, openJournal } from "../gateway.ts";
+import { journalPath } from "../journal/folder.ts";
+import { lockFolder, lockOwner } from "../journal/lock.ts";
+import { WorkerDisk } from "../journal/worker_disk.ts";
+import { Progress } from "./progress.ts";
+
+/** How long a gateway that is just starting or ending is waited for. */
+const PATIENCE_MS = 3000;
+const PAUSE_MS = 100;
+
+/**
+ * The journal's file.
+ *
+ * @throws {Error} if there is none
+ */
+export async function existingJournal({ journal }: Config): Promise<string> {
+  const path = journalPath(journal.folder);
+  try {
+    await Deno.stat(path);
+    return path;
+  } catch (cause) {
+    throw new Error(
+      `Cannot find the journal "${path}": "journal.folder" names the folder that a gateway has run with`,
+      { cause },
+    );
+  }
+}
+
+/** Carries out `command`; a terminal sees how far it is. @throws {Error} if it cannot be done */
+export async function carryOut<C extends Command>(
+  config: Config,
+  command: C,
+): Promise<ResultOf<C>> {
+  await existingJournal(config);
+  const { folder } = config.journal;
+  using progress = new Progress();
+  const onProgress = (part: number) => progress.show(part);
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const owner = await lockOwner(folder);
+    if (owner === null) return await onOurOwn(config, command, onProgress);
+    try {
+      return await ask(folder, command, { onProgress });
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      if (performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        continue;
+      }
+      throw new Error(
+        `The journal in "${folder}" is in use by a gateway (process ${
+          owner || "unknown"
+        }) that does not answer: ${
+          describeError(error)
+        }. Try again, or stop it: then this command works on the journal itself`,
+      );
+    }
+  }
+}
+
+async function onOurOwn<C extends Command>(
+  config: Config,
+  command: C,
+  onProgress: (part: number) => void,
+): Promise<ResultOf<C>> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(await lockFolder(config.journal.folder));
+  const sinks = createSinks(config, {
+    catalogue: createCatalogue(config.metrics),
+    isNewest: () => false,
+    latest: () => [],
+    now: () => Date.now() * 1000,
+  });
+  const journal = stack.use(
+    await openJournal(config, sinks, new WorkerDisk()),
+  );
+  const { perform } = createOperations(config, journal, []);
+  const signal = new AbortController().signal;
+  return await perform(command, { signal, onProgress }) as ResultOf<C>;
+}

@@ -1,0 +1,89 @@
+/**
+ * What an export looks like.
+ *
+ * | format | a line is |
+ * |---|---|
+ * | `csv` | a reading, as RFC 4180 has it; the first line names the columns |
+ * | `jsonl` | a reading, as an object with the same names |
+ * | `lp` | a point in InfluxDB's line protocol, its time in microseconds: `precision=us` |
+ *
+ * @module
+ */
+
+import { type Catalogue, createCatalogue } from "../catalogue.ts";
+import type { Config } from "../config/schema.ts";
+import type { Reading, Row } from "../model.ts";
+import { LineProtocol } from "../sink/line_protocol.ts";
+import { MqttTopics } from "../sink/mqtt_topics.ts";
+import { formatMoment } from "./moment.ts";
+
+/** The name of a format. */
+export type ExportFormatName = "csv" | "jsonl" | "lp";
+
+/** How readings are written. */
+export interface ExportFormat {
+  /** What stands before all. */
+  readonly head: string;
+  /** A reading with its line end; undefined where the format has no way to write it. */
+  line(row: Row, reading: Reading): string | undefined;
+}
+
+/** What is known of a reading; topic, measurement, node and unit are null where the catalogue has no such path. */
+type Columns = [name: string, value: string | number | null][];
+
+/** The format called `name`, with the names and tags that `config` gives. */
+export function createExportFormat(
+  name: ExportFormatName,
+  { mqtt, influxdb, metrics }: Pick<Config, "mqtt" | "influxdb" | "metrics">,
+): ExportFormat {
+  const catalogue = createCatalogue(metrics);
+  if (name === "lp") {
+    const lines = new LineProtocol(catalogue, influxdb?.tags ?? {});
+    return {
+      head: "",
+      line: (row, reading) => {
+        const line = lines.line(row, reading);
+        return line === undefined ? undefined : `${line}\n`;
+      },
+    };
+  }
+  const topics = mqtt && new MqttTopics(mqtt.topic_prefix, false, catalogue);
+  const columns = (row: Row, { path, value }: Reading): Columns => [
+    ["time", formatMoment(row.timeUs)],
+    ["board", row.board],
+    ["topic", topics?.of(row.board, path)?.name ?? null],
+    ...described(catalogue, path),
+    ["value", value],
+    ["path", path],
+    ["seq", row.seq],
+  ];
+  if (name === "jsonl") {
+    return {
+      head: "",
+      line: (row, reading) =>
+        `${JSON.stringify(Object.fromEntries(columns(row, reading)))}\n`,
+    };
+  }
+  const nobody = { seq: 0, board: "", timeUs: 0, boardTs: null, total: 0 };
+  const names = columns({ ...nobody, readings: [] }, { path: "", value: 0 })
+    .map(([name]) => name);
+  return {
+    head: `${names.join(",")}\r\n`,
+    line: (row, reading) =>
+      `${columns(row, reading).map(([, value]) => quote(value)).join(",")}\r\n`,
+  };
+}
+
+function described(catalogue: Catalogue, path: string): Columns {
+  const metric = catalogue.get(path);
+  return [
+    ["measurement", metric?.measurement ?? null],
+    ["node", metric?.node ?? null],
+    ["unit", metric?.unit ?? null],
+  ];
+}
+
+function quote(value: string | number | null): string {
+  const text = String(value ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
