@@ -6,10 +6,13 @@
 
 import { createCatalogue } from "./catalogue.ts";
 import type { Config } from "./config/schema.ts";
+import type { GatewayReport } from "./control/protocol.ts";
+import { formatDuration } from "./duration.ts";
 import { checkJournal } from "./journal/folder.ts";
 import type { Finding } from "./model.ts";
 import { InfluxdbSink } from "./sink/influxdb.ts";
 import { MqttSink } from "./sink/mqtt.ts";
+import type { Sink } from "./sink/sink.ts";
 import { checkProbeRs } from "./source/probe_rs.ts";
 
 /** Options for {@linkcode checkInstallation}. */
@@ -20,11 +23,13 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
   /** Also write one point to InfluxDB. */
   readonly writeTestPoint: boolean;
+  /** How the gateway that runs stands; null when none does, or it does not answer. */
+  readonly gateway: GatewayReport | null;
 }
 
 /** Looks at everything the gateway needs, and yields line by line as it learns. */
 export async function* checkInstallation(
-  { config, env, signal, writeTestPoint }: CheckOptions,
+  { config, env, signal, writeTestPoint, gateway: running }: CheckOptions,
 ): AsyncIterable<Finding> {
   const { mqtt, influxdb, gateway, journal } = config;
   yield* checkJournal(journal.folder, {
@@ -37,11 +42,47 @@ export async function* checkInstallation(
     now: () => Date.now() * 1000,
   };
   if (mqtt !== undefined) {
-    yield* new MqttSink(mqtt, options).check({ signal });
+    const sink = new MqttSink(mqtt, options);
+    const own = ownLink(running, sink);
+    if (own !== undefined) yield own;
+    // A session that stands proves more than a second client would, which some brokers do not want.
+    if (own?.level !== "ok") yield* sink.check({ signal });
   }
   if (influxdb !== undefined) {
     const sink = new InfluxdbSink(influxdb, options);
+    const own = ownLink(running, sink);
+    if (own !== undefined) yield own;
     yield* sink.check({ signal, writeTestPoint });
   }
   yield* checkProbeRs({ ...gateway, env, signal });
+}
+
+/** What the gateway that runs knows of the server of `sink`, if it uses the same one. */
+function ownLink(
+  running: GatewayReport | null,
+  { name, target }: Sink,
+): Finding | undefined {
+  const link = running?.links[name];
+  const isSame = running?.journal.sinks.some((one) =>
+    one.name === name && one.target === target
+  );
+  if (link === undefined || !isSame || link.kind === "starting") return;
+  const { kind, for_s, session, last_error, hint } = link;
+  const since = formatDuration(for_s * 1000);
+  const subject = "Gateway";
+  if (kind === "connected") {
+    return {
+      level: "ok",
+      subject,
+      detail:
+        `a gateway runs, its own session with ${name} has been up for ${since}: ${session}`,
+    };
+  }
+  return {
+    level: "warning",
+    subject,
+    detail:
+      `a gateway runs, and has not been able to deliver to ${name} for ${since}: ${last_error?.message}`,
+    hint: hint ?? "it goes on trying; the lines below say what it meets",
+  };
 }

@@ -13,7 +13,10 @@ const MAY_KNOW: Record<string, { values?: string[]; types?: string[] }> = {
   main: { values: ["cli", "journal"] },
   cli: { values: ANY },
   gateway: { values: ANY },
-  check: { values: ["config", "source", "journal", "sink", "broker"] },
+  check: {
+    values: ["config", "source", "journal", "sink", "broker"],
+    types: ["control"],
+  },
   forwarder: { values: ["journal", "sink"] },
   control: { values: ["journal"], types: ["forwarder"] },
   monitor: { values: ["journal"], types: ANY },

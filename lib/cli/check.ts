@@ -5,6 +5,7 @@
  */
 
 import { checkInstallation } from "../check.ts";
+import { ask } from "../control/client.ts";
 import type { Finding } from "../model.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
@@ -36,8 +37,14 @@ export async function check(options: CheckCommandOptions): Promise<number> {
     subject: "Configuration",
     detail: `${options.config} is valid`,
   });
+  const gateway = await ask(
+    config.journal.folder,
+    { do: "status" },
+    { withinMs: ANSWER_WITHIN_MS },
+  ).catch(() => null);
   const findings = checkInstallation({
     config,
+    gateway,
     env: childEnvironment((name) => Deno.env.get(name)),
     signal: AbortSignal.timeout(CHECK_WITHIN_MS),
     writeTestPoint: options.writeTestPoint,
@@ -51,6 +58,9 @@ export async function check(options: CheckCommandOptions): Promise<number> {
 
 /** The longest that all of it may take. */
 const CHECK_WITHIN_MS = 60_000;
+
+/** The longest that the gateway that runs may take to say how it is. */
+const ANSWER_WITHIN_MS = 5000;
 
 const COLORS = { ok: 32, warning: 33, failed: 31 };
 

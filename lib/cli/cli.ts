@@ -61,6 +61,9 @@ const CHECK_HELP = `
 Looks at the configuration, the journal, the broker, the database and the probe, a line each. Exit
 code 1 if anything failed.
 
+Where a gateway runs and its own session with the broker stands, that is what it says, and it connects
+with no second client.
+
 What it does: it makes the journal's folder where that is missing, publishes an empty message that
 is not retained to PREFIX/check, and writes nothing to InfluxDB, except by --write-test-point.
 
