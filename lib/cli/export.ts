@@ -42,9 +42,14 @@ export async function exportJournal(options: ExportOptions): Promise<number> {
       (file !== undefined || !Deno.stdout.isTerminal()),
   );
   const format = createExportFormat(name, config);
+  // A reader that stands still must not keep Ctrl-C from ending this.
+  const aborted = new Promise<void>((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve())
+  );
+  const write = (text: string) => Promise.race([output.write(text), aborted]);
   const count = { packets: 0, readings: 0, unknown: 0, damaged: 0 };
   try {
-    await output.write(format.head);
+    await write(format.head);
     const range = { fromUs: from, toUs: to };
     for (const { rows, damaged, part } of reader.packets(range)) {
       if (stop.signal.aborted) break;
@@ -61,7 +66,7 @@ export async function exportJournal(options: ExportOptions): Promise<number> {
           }
         }
       }
-      await output.write(text);
+      await write(text);
       progress.show(part, `${count.packets} packets`);
       // A page is read without a pause: here signals have their turn.
       await new Promise((resolve) => setTimeout(resolve, 0));

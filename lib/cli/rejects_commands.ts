@@ -88,7 +88,7 @@ export function addRejectsCommands(
       end(
         await resendRejects({
           ...options,
-          ids,
+          ids: orAll(ids),
           sinceUs: finite(since),
         }),
       );
@@ -109,7 +109,7 @@ export function addRejectsCommands(
       end(
         await clearRejects({
           ...options,
-          ids,
+          ids: orAll(ids),
           sinceUs: finite(since),
           yes: yes === true,
         }),
@@ -119,6 +119,11 @@ export function addRejectsCommands(
 
 function collectIds(text: string, before: readonly number[] = []): number[] {
   return [...before, wholeNumber(1, Number.MAX_SAFE_INTEGER)(text)];
+}
+
+/** Where none is named, each is meant. */
+function orAll(ids: readonly number[]): readonly number[] | undefined {
+  return ids.length === 0 ? undefined : ids;
 }
 
 /** "oldest" is no limit. */
