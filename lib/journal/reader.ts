@@ -1,7 +1,7 @@
 /**
  * Reading through a journal without writing to it, also while a gateway writes.
  *
- * Each page is a statement and a look of its own: one that was held open would keep the write-ahead
+ * Each page is a look of its own: one that was held open would keep the write-ahead
  * log from being copied into the file, and it would grow without end.
  *
  * @module
@@ -15,7 +15,16 @@ import { isMeant, type RejectFilter } from "./rejects.ts";
 import { toRow } from "./rows.ts";
 import { rowChecksum } from "./store.ts";
 
-const PAGE_ROWS = 1000;
+/** Up to 1,000 rows after one seq and up to another, with their times of day. */
+const PAGE = `SELECT p.*, coalesce(e.offset_us, 0) + p.monoUs AS timeUs FROM (
+     SELECT ${ROW_COLUMNS}, crc FROM packets
+     WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000
+   ) p LEFT JOIN epochs e ON e.id = p.epoch ORDER BY p.seq`;
+
+interface StampedRow extends StoredRow {
+  readonly timeUs: number;
+  readonly crc: number;
+}
 
 /** Which packets; microseconds since 1970. */
 export interface TimeRange {
@@ -51,8 +60,9 @@ export class JournalReader implements Disposable {
       this.#db.prepare("SELECT id, name FROM boards").all()
         .map(({ id, name }) => [Number(id), String(name)]),
     );
-    for (let after = first - 1; after < last;) {
-      const stored = this.#page(after, last);
+    const page = this.#db.prepare(PAGE);
+    for (let after = Math.max(0, first - 1); after < last;) {
+      const stored = page.all(after, last) as unknown as StampedRow[];
       after = stored.at(-1)?.seq ?? last;
       const meant = stored.filter(({ timeUs }) =>
         timeUs >= fromUs && timeUs < toUs
@@ -88,20 +98,5 @@ export class JournalReader implements Disposable {
   #seq(order: "ASC" | "DESC"): number {
     const sql = `SELECT seq FROM packets ORDER BY seq ${order} LIMIT 1`;
     return Number(this.#db.prepare(sql).get()?.["seq"] ?? 0);
-  }
-
-  #page(
-    after: number,
-    last: number,
-  ): (StoredRow & { timeUs: number; crc: number })[] {
-    return this.#db.prepare(
-      `SELECT p.*, coalesce(e.offset_us, 0) + p.monoUs AS timeUs FROM (
-         SELECT ${ROW_COLUMNS}, crc FROM packets
-         WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${PAGE_ROWS}
-       ) p LEFT JOIN epochs e ON e.id = p.epoch ORDER BY p.seq`,
-    ).all(after, last) as unknown as (StoredRow & {
-      timeUs: number;
-      crc: number;
-    })[];
   }
 }

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { PROGRAMS, runToEnd } from "./program.ts";
 
-const COMMANDS = ["run", "simulate", "check", "status", "version"];
+const COMMANDS = [
+  ...["run", "simulate", "check", "status"],
+  ...["rewind", "rejects", "export", "version"],
+];
 
 for (const { form, command } of PROGRAMS) {
   const start = (...args: string[]) => runToEnd([...command, ...args]);
@@ -58,6 +61,8 @@ for (const { form, command } of PROGRAMS) {
       [["run", "--confg", "x"], /'--confg'\n\(Did you mean --config\?\)/],
       [["check", "--write-test-pont"], /\(Did you mean --write-test-point\?/],
       [["status", "--jsno"], /\(Did you mean --json\?\)/],
+      [["rejects", "resnd"], /\(Did you mean resend\?\)/],
+      [["rejects", "--origni", "x"], /\(Did you mean --origin\?\)/],
     ];
     for (const [args, message] of cases) {
       const { code, stdout, stderr } = await start(...args);
@@ -75,6 +80,10 @@ for (const { form, command } of PROGRAMS) {
       [["simulate", "--seed", "-1"], /'-1' is invalid.*0 to 4294967295/],
       [["--config"], /'-c, --config <file>' argument missing/],
       [["status", "config.toml"], /too many arguments for 'status'/],
+      [["rewind", "--sink", "mqtt"], /--sink and --to must say/],
+      [["rewind", "--to", "10:00"], /'10:00' is invalid.*with its zone/],
+      [["rejects", "clear", "x"], /'x' is invalid.*whole number/],
+      [["export", "--format", "xml"], /Allowed choices are csv, jsonl, lp/],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = await start(...args);
