@@ -9,7 +9,6 @@ import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import { ask, Unreachable } from "../control/client.ts";
 import type { Command, ResultOf } from "../control/protocol.ts";
-import { describeError } from "../error_text.ts";
 import { createOperations, createSinks, openJournal } from "../gateway.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockFolder, lockOwner } from "../journal/lock.ts";
@@ -43,30 +42,29 @@ export async function carryOut<C extends Command>(
   config: Config,
   command: C,
 ): Promise<ResultOf<C>> {
-  await existingJournal(config);
   const { folder } = config.journal;
   using progress = new Progress();
   const onProgress = (part: number) => progress.show(part);
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const owner = await lockOwner(folder);
-    if (owner === null) return await onOurOwn(config, command, onProgress);
+    let silence: Unreachable;
     try {
       return await ask(folder, command, { onProgress });
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      if (performance.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-        continue;
-      }
+      silence = error;
+    }
+    const owner = await lockOwner(folder);
+    if (owner === null) return await onOurOwn(config, command, onProgress);
+    if (performance.now() > deadline) {
       throw new Error(
         `The journal in "${folder}" is in use by a gateway (process ${
           owner || "unknown"
-        }) that does not answer: ${
-          describeError(error)
-        }. Try again, or stop it: then this command works on the journal itself`,
+        }) that does not answer. Try again, or stop it: then this command works on the journal itself`,
+        { cause: silence },
       );
     }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
@@ -75,6 +73,7 @@ async function onOurOwn<C extends Command>(
   command: C,
   onProgress: (part: number) => void,
 ): Promise<ResultOf<C>> {
+  await existingJournal(config);
   await using stack = new AsyncDisposableStack();
   stack.use(await lockFolder(config.journal.folder));
   const sinks = createSinks(config, {

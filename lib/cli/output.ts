@@ -4,6 +4,7 @@
  * @module
  */
 
+import { writeAll } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Takes text until it is disposed. */
@@ -38,11 +39,7 @@ export class Output implements Disposable {
 
   /** Writes all of `text`. @throws {Deno.errors.BrokenPipe} if the reader has gone */
   async write(text: string): Promise<void> {
-    const bytes = this.#encoder.encode(text);
-    const to = this.#file ?? Deno.stdout;
-    for (let written = 0; written < bytes.length;) {
-      written += await to.write(bytes.subarray(written));
-    }
+    await writeAll(this.#file ?? Deno.stdout, this.#encoder.encode(text));
   }
 
   [Symbol.dispose](): void {

@@ -27,9 +27,17 @@ export function complain(line: string): void {
  *
  * @throws {Deno.errors.BrokenPipe} if the reader has gone
  */
-export async function writeToStdout(bytes: Uint8Array): Promise<void> {
+export function writeToStdout(bytes: Uint8Array): Promise<void> {
+  return writeAll(Deno.stdout, bytes);
+}
+
+/** Writes all of `bytes`. @throws {Deno.errors.BrokenPipe} if the reader has gone */
+export async function writeAll(
+  to: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
   for (let written = 0; written < bytes.length;) {
-    written += await Deno.stdout.write(bytes.subarray(written));
+    written += await to.write(bytes.subarray(written));
   }
 }
 

@@ -48,7 +48,11 @@ export class Operations {
 
   async #status(): Promise<Results["status"]> {
     const { journal, links } = this.#options;
-    return { journal: await journal.report(), links: links() };
+    return {
+      process: Deno.pid,
+      journal: await journal.report(),
+      links: links(),
+    };
   }
 
   async #change(

@@ -57,6 +57,8 @@ export type Command = z.output<typeof COMMAND>;
 
 /** How a running gateway stands. Each sink's link, by its name. */
 export interface GatewayReport {
+  /** Its process id. */
+  readonly process: number;
   readonly journal: JournalReport;
   readonly links: Readonly<Record<string, LinkState>>;
 }

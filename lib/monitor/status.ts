@@ -76,13 +76,14 @@ export async function readStatus(
   folder: string,
   { now, ask }: StatusOptions,
 ): Promise<Status> {
-  const gateway = await lockOwner(folder);
   const path = journalPath(folder);
   let silence: string | null = null;
-  const told = gateway === null ? null : await ask().catch((error) => {
+  const told = await ask().catch((error) => {
     silence = describeError(error);
     return null;
   });
+  const gateway = told?.process ?? await lockOwner(folder);
+  if (gateway === null) silence = null;
   const report = told?.journal ?? await readFile(path);
   const ageS = (us: number) => Math.max(0, Math.round((now - us) / 1e6));
   const sinks = report.sinks.map((sink) =>

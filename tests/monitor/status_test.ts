@@ -119,6 +119,7 @@ Deno.test("Status that the running gateway gives has what the disk has not yet, 
   const status = await readStatus(folder.path, {
     now: START_US + 3e6,
     ask: async () => ({
+      process: Deno.pid,
       journal: await journal.report(),
       links: {
         mqtt: {
