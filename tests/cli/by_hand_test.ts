@@ -58,7 +58,8 @@ Deno.test("A command beside a gateway that does not answer says whose the journa
 Deno.test("Operations change one thing at a time, and tell how things stand meanwhile", async () => {
   await using folder = await makeFolder();
   await using journal = await openJournal(folder.path);
-  await new Writer(journal).append({ a: 1 }, { a: 2 });
+  const writer = new Writer(journal);
+  await writer.append({ a: 1 }, { a: 2 });
   for (const name of ["mqtt", "influxdb"]) {
     const cursor = journal.cursor(name);
     cursor.settle(await cursor.next(10), delivered(2));
@@ -66,7 +67,15 @@ Deno.test("Operations change one thing at a time, and tell how things stand mean
   const { perform } = new Operations({
     journal,
     links: () => ({}),
-    readAgain: () => null,
+    readAgain: () => ({
+      packet: {
+        boardTs: null,
+        readings: [{ path: "a", value: 3 }],
+        dropped: [],
+      },
+      counted: false,
+      reasons: [],
+    }),
     reading: "this",
   });
   await using _server = await ControlServer.open(folder.path, { perform });
@@ -87,9 +96,16 @@ Deno.test("Operations change one thing at a time, and tell how things stand mean
   assert.equal(journal.standings()[0]?.ledger.requeued, 2);
   assert.equal(journal.standings()[0]?.imbalance, 0);
 
-  const resend = { do: "resend", reading: "other" } as const;
+  writer.board.reject("a line", "No metric");
+  const resend = { do: "resend", reading: "this" } as const;
+  const options = { signal: new AbortController().signal, onProgress() {} };
+  const sent = await Promise.all([
+    perform(resend, options),
+    perform(resend, options),
+  ]) as { packets: number }[];
+  assert.deepEqual(sent.map(({ packets }) => packets), [1, 0]);
   await assert.rejects(
-    ask(folder.path, resend),
+    ask(folder.path, { ...resend, reading: "other" }),
     /reads lines by another configuration/,
   );
   await assert.rejects(

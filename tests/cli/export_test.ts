@@ -189,6 +189,15 @@ Deno.test("iiot-gateway export ends without a word when its reader has seen enou
   assert.equal(code, 0);
 });
 
+/** Comes when a process has used no CPU time for a moment: it waits for somebody. */
+async function untilIdle(pid: number): Promise<void> {
+  for (let [before, now] = ["", "?"]; before !== now;) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    [before, now] = [now, stat.split(" ").slice(13, 15).join(" ")];
+  }
+}
+
 Deno.test("iiot-gateway export ends by Ctrl-C though nobody reads, and says that it is not complete", async () => {
   await using folder = await makeJournal(20_000);
   const [program, ...args] = exportCommand(source);
@@ -201,6 +210,7 @@ Deno.test("iiot-gateway export ends by Ctrl-C though nobody reads, and says that
   }).spawn();
   const reader = child.stdout.getReader();
   await reader.read();
+  await untilIdle(child.pid);
   child.kill("SIGINT");
   const errors = new Response(child.stderr).text();
   const { code } = await child.status;
