@@ -5,7 +5,9 @@ import {
   DEAD_PORT,
   type ExportedPoint,
   requires,
+  startMosquitto,
   startVictoriaMetrics,
+  subscribe,
   type VictoriaMetrics,
 } from "../servers.ts";
 import { eventually, GatewayProcess } from "./gateway_process.ts";
@@ -238,6 +240,51 @@ Deno.test({
     await answer.body?.cancel();
     assert.equal(answer.status, 204);
     assert.deepEqual(await untilPoints(other, 2 * PACKETS), points);
+  },
+});
+
+Deno.test({
+  name:
+    "A rewind of MQTT sends the past again in order, and what is retained stays the newest",
+  ...requires("mosquitto"),
+  fn: async () => {
+    await using mosquitto = await startMosquitto();
+    await using subscriber = await subscribe(mosquitto.url, "iiot/#", {
+      clientId: "durable",
+    });
+    await using gateway = await GatewayProcess.create({
+      program: PROGRAMS[0]!,
+      config: config("").replace(
+        /\[influxdb\][^[]*/,
+        `[mqtt]\nbroker_url = "${mosquitto.url}"\nclient_id = "g"\ntopic_prefix = "iiot"\n`,
+      ),
+    });
+    await say(gateway, packets());
+    gateway.start();
+    await subscriber.waitFor(2 * PACKETS);
+    await eventually("all is confirmed", async () => {
+      return (await gateway.status()).sinks[0]?.delivered === 2 * PACKETS;
+    });
+    const done = await gateway.run(
+      ...["rewind", ...CONFIG, "--sink", "mqtt", "--to", "oldest", "--yes"],
+    );
+    assert.match(done.stdout, /300 packets with 600 readings go out again/);
+    const heard = (await subscriber.waitFor(4 * PACKETS))
+      .filter(({ topic }) => topic === "iiot/node1/temperature")
+      .map(({ payload }) => Number(payload));
+    const once = Array.from({ length: PACKETS }, (_, i) => i / 10);
+    assert.deepEqual(heard, [...once, ...once]);
+    await using late = await subscribe(mosquitto.url, "iiot/#");
+    await late.waitFor(2);
+    assert.deepEqual(
+      late.messages.map(({ payload }) => payload).sort(),
+      ["29.9", "50"],
+    );
+    // Its own session stands, so no second client connects.
+    const check = await gateway.run("check", ...CONFIG);
+    assert.match(check.stdout, /own session with mqtt has been up for/);
+    assert.doesNotMatch(mosquitto.log, /g-check/);
+    assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
   },
 });
 
