@@ -166,7 +166,7 @@ class InfluxdbSession implements SinkSession {
 
   deliver(rows: readonly Row[]): Promise<Outcome> {
     const { client, lines, now, url } = this.#options;
-    this.#delivery = new InfluxdbBatch(rows, lines, now).deliver(
+    this.#delivery = new InfluxdbBatch(rows, lines).deliver(
       async (texts) => {
         try {
           await client.write(texts, this.#controller.signal);

@@ -25,6 +25,13 @@ import {
 /** So many refused lines without one that is accepted: the lines are not to blame. */
 const MOST_SUSPECTS = 20;
 
+/** Before the line that does not parse, in the words of InfluxDB 2. */
+const QUOTE = "unable to parse '";
+
+type Refused = Exclude<Answer, { kind: "failure" }>;
+type BadLine = Extract<Answer, { kind: "bad_line" }>;
+type PartialWrite = Extract<Answer, { kind: "partial" }>;
+
 interface Entry {
   readonly index: number;
   readonly row: Row;
@@ -43,13 +50,13 @@ export type WriteLines = (
 export class InfluxdbBatch {
   readonly #rows: readonly Row[];
   readonly #entries: Entry[] = [];
-  readonly #now: () => number;
   #accepted = false;
   readonly #suspects: Entry[] = [];
+  /** The last line that was sent alone to learn what is too old. */
+  #pivot: Entry | undefined;
 
-  constructor(rows: readonly Row[], lines: LineProtocol, now: () => number) {
+  constructor(rows: readonly Row[], lines: LineProtocol) {
     this.#rows = rows;
-    this.#now = now;
     for (const [index, row] of rows.entries()) {
       for (const reading of row.readings) {
         const line = lines.line(row, reading);
@@ -73,14 +80,19 @@ export class InfluxdbBatch {
   async deliver(write: WriteLines): Promise<Outcome> {
     const parts = [this.#entries.filter(({ state }) => state === "open")];
     while (parts.length > 0) {
-      const part = parts.pop()!;
+      // Until one is accepted the newest lines have their turn too: twenty bad ones at the head of a
+      // backlog are no fault of the server.
+      const newest = !this.#accepted && this.#suspects.length % 2 === 1;
+      const part = (newest ? parts.pop()! : parts.shift()!)
+        .filter(({ state }) => state === "open");
       if (part.length === 0) continue;
       const answer = await write(part.map(({ line }) => line));
       if (answer === undefined) this.#accept(part);
       else if (answer.kind === "failure") return this.#finish(answer.failure);
-      else parts.push(...this.#divide(part, answer).reverse());
+      else if (newest) parts.push(...this.#divide(part, answer));
+      else parts.unshift(...this.#divide(part, answer));
       if (this.#suspects.length >= MOST_SUSPECTS && !this.#accepted) {
-        return this.#finish(this.#nothingAccepted());
+        return this.#finish(this.#nothingAccepted(answer));
       }
     }
     return this.#finish();
@@ -92,23 +104,15 @@ export class InfluxdbBatch {
   }
 
   /** What of `part` is to be written again, in order, without what is found to be refused. */
-  #divide(
-    part: Entry[],
-    answer: Exclude<Answer, { kind: "failure" }>,
-  ): Entry[][] {
+  #divide(part: Entry[], answer: Refused): Entry[][] {
     if (answer.kind === "bad_line") {
-      // The quoted line is the first that does not parse, so those before it do.
-      const quoted = part.findIndex(({ line }) =>
-        answer.message.includes(`unable to parse '${line}'`)
-      );
-      if (quoted !== -1) {
-        this.#suspect(part[quoted]!, answer.message);
-        return [part.slice(0, quoted), part.slice(quoted + 1)];
-      }
+      const parts = this.#takeQuoted(part, answer) ??
+        this.#sortOut(part, answer);
+      if (parts !== undefined) return parts;
     }
     if (answer.kind === "partial") {
-      const young = this.#refuseOld(part, answer.message);
-      if (young.length < part.length) return [young];
+      const parts = this.#partByTime(part, answer);
+      if (parts !== undefined) return parts;
     }
     if (part.length === 1) {
       this.#suspect(part[0]!, answer.message);
@@ -118,17 +122,63 @@ export class InfluxdbBatch {
     return [part.slice(0, middle), part.slice(middle)];
   }
 
-  /** Refuses what is older than the bucket keeps, by the server's words; the others come back. */
-  #refuseOld(part: Entry[], message: string): Entry[] {
-    const keptS = retentionSeconds(message);
-    if (keptS === undefined) return part;
-    const oldestUs = this.#now() - keptS * 1e6;
-    return part.filter((entry) => {
-      if (entry.row.timeUs >= oldestUs) return true;
+  /** Suspects the line that InfluxDB 2 quotes: it is the first bad one, so those before it parse. */
+  #takeQuoted(part: Entry[], { message }: Refused): Entry[][] | undefined {
+    const from = message.indexOf(QUOTE) + QUOTE.length;
+    if (from < QUOTE.length) return undefined;
+    const quoted = part.findIndex(({ line }) =>
+      message.startsWith(line, from) && message[from + line.length] === "'"
+    );
+    if (quoted === -1) return undefined;
+    this.#suspect(part[quoted]!, message);
+    return [part.slice(0, quoted), part.slice(quoted + 1)];
+  }
+
+  /**
+   * Parts the lines that InfluxDB 3 names from the others. Its numbers are believed only where it
+   * refuses each line of a request: they would cost a good reading if they meant another one.
+   */
+  #sortOut(part: Entry[], { named }: BadLine): Entry[][] | undefined {
+    const messages = new Map(
+      named.map(({ index, message }) => [index, message]),
+    );
+    const bad = part.filter((_, index) => messages.has(index));
+    if (bad.length === 0) return undefined;
+    if (bad.length < part.length) {
+      return [part.filter((_, index) => !messages.has(index)), bad];
+    }
+    part.forEach((entry, index) => this.#suspect(entry, messages.get(index)!));
+    return [];
+  }
+
+  /**
+   * Parts the lines at the one that is probably the newest of those that the bucket keeps no more: by
+   * the server's words and clock, or the middle one where these were wrong. That line goes alone: once
+   * it is refused, all that are older are refused too.
+   */
+  #partByTime(part: Entry[], answer: PartialWrite): Entry[][] | undefined {
+    const keptS = retentionSeconds(answer.message);
+    if (keptS === undefined) return undefined;
+    if (part.length === 1) {
+      this.#refuseUpTo(part[0]!.row.timeUs, answer.message);
+      return [];
+    }
+    const oldestUs = answer.serverUs - keptS * 1e6;
+    const byTime = part.toSorted((a, b) => a.row.timeUs - b.row.timeUs);
+    const guess = byTime.findLastIndex(({ row }) => row.timeUs < oldestUs);
+    const at = guess === -1 || this.#pivot?.state === "accepted"
+      ? Math.floor((part.length - 1) / 2)
+      : guess;
+    this.#pivot = byTime[at]!;
+    return [[this.#pivot], byTime.slice(0, at), byTime.slice(at + 1)];
+  }
+
+  #refuseUpTo(timeUs: number, message: string): void {
+    for (const entry of this.#entries) {
+      if (entry.state !== "open" || entry.row.timeUs > timeUs) continue;
       entry.state = "refused";
       entry.reason = message.slice(0, MAX_REASON_LENGTH);
-      return false;
-    });
+    }
   }
 
   #suspect(entry: Entry, message: string): void {
@@ -154,15 +204,16 @@ export class InfluxdbBatch {
     };
   }
 
-  #nothingAccepted(): Failure {
+  #nothingAccepted(answer: Answer | undefined): Failure {
     return {
       kind: "blocked",
       message:
         `InfluxDB refuses ${this.#suspects.length} lines and accepts none: ${
           this.#suspects[0]!.reason
         }`,
-      hint:
-        'Look at what the bucket of "influxdb.bucket" holds already, and at the [[metric]] tables',
+      hint: answer?.kind === "too_large"
+        ? "Raise the size of a request that the server, or a proxy before it, takes"
+        : 'Look at what the bucket of "influxdb.bucket" holds already, and at the [[metric]] tables',
     };
   }
 

@@ -121,7 +121,8 @@ export class InfluxdbClient {
     const transport = influxdb.transport as unknown as DecoratedTransport;
     transport.requestDecorator = (request, { gzipThreshold = Infinity }) => {
       request.signal = controller.signal;
-      request.redirect = "error";
+      // Not followed: the lines and the token are for this server alone.
+      request.redirect = "manual";
       if (
         typeof request.body === "string" && request.body.length >= gzipThreshold
       ) {
@@ -138,6 +139,8 @@ export class InfluxdbClient {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
+      // The library leaves the body of an answer unread whose type it does not know.
+      controller.abort();
     }
   }
 }

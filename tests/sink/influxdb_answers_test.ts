@@ -56,6 +56,7 @@ const RETRIED: Record<string, { answer: () => Response; afterMs?: number }> = {
     answer: () =>
       errorAnswer(500, "internal error", "An internal error has occurred"),
   },
+  "408": { answer: () => page(408) },
   "502 of a proxy": { answer: () => page(502) },
 };
 
@@ -68,7 +69,7 @@ for (const [name, { answer, afterMs }] of Object.entries(RETRIED)) {
   });
 }
 
-Deno.test("InfluxdbSink tries again when a redirect is the answer, and does not follow it", async () => {
+Deno.test("InfluxdbSink does not follow a redirect, and says where it leads", async () => {
   let followed = false;
   await using elsewhere = startScriptedInfluxdb({
     answer: () => {
@@ -76,11 +77,17 @@ Deno.test("InfluxdbSink tries again when a redirect is the answer, and does not 
       return undefined;
     },
   });
-  const location = `${elsewhere.url}/api/v2/write`;
+  const { host } = new URL(elsewhere.url);
+  const location = `http://me:word@${host}/login?token=secret`;
   const failure = await failureOf({
     answer: () => new Response(null, { status: 307, headers: { location } }),
   });
-  assert.equal(failure.kind, "retry");
+  assert.ok(failure.kind === "blocked");
+  assert.match(
+    failure.message,
+    new RegExp(`answers 307 and sends us to http://${host}$`),
+  );
+  assert.match(failure.hint, /log in/);
   assert.equal(followed, false);
 });
 
@@ -125,7 +132,7 @@ const BLOCKED: Record<string, { answer: () => Response; hint: RegExp }> = {
       new Response("Client sent an HTTP request to an HTTPS server.", {
         status: 400,
       }),
-    hint: /"influxdb\.url"/,
+    hint: /Begin "influxdb\.url" with https/,
   },
   "a 400 with a page that happens to say it": {
     answer: () =>

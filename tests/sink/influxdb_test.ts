@@ -246,7 +246,7 @@ Deno.test("InfluxdbSink gives up what is older than the bucket keeps, by the ser
     /outside retention policy of duration 1h0m0s/,
   );
   assert.equal(server.stored.size, 4);
-  assert.equal(server.requests.length, 2);
+  assert.equal(server.requests.length, 3);
 });
 
 Deno.test("InfluxdbSink gets past a batch that is all too old", async () => {
@@ -308,4 +308,94 @@ Deno.test("InfluxdbSink leaves refusals of rows that stay to the next time", asy
   assert.equal(done, 1);
   assert.deepEqual(rejected.map(({ row }) => row.seq), [1]);
   assert.equal(failure?.kind, "retry");
+});
+
+for (const wrongByS of [-86_400, 86_400, NaN]) {
+  Deno.test(`InfluxdbSink gives up no young point where the server's Date is wrong by ${wrongByS} s`, async () => {
+    const clockUs = NOW_US + wrongByS * 1e6;
+    await using server = startScriptedInfluxdb({
+      oldestUs: NOW_US - 3_600e6,
+      clockUs,
+    });
+    await using session = await open(influxdbSink(server.url));
+    const rows = Array.from(
+      { length: 400 },
+      (_, index) =>
+        row(index + 1, { "n1.t": 20 }, {
+          timeUs: NOW_US - 3_600e6 + (index - 150) * 1e6,
+        }),
+    );
+    const { done, rejected, failure } = await session.deliver(rows);
+    assert.equal(failure, undefined);
+    assert.equal(done, 400);
+    assert.equal(server.stored.size, 250);
+    assert.deepEqual(
+      rejected.map(({ row }) => row.seq),
+      rows.slice(0, 150).map(({ seq }) => seq),
+    );
+    assert.ok(
+      server.requests.length <= 40,
+      `${server.requests.length} requests`,
+    );
+  });
+}
+
+Deno.test("InfluxdbSink gets past twenty bad lines at the head of a batch", async () => {
+  await using server = startScriptedInfluxdb({
+    conflicts: (line) => line.startsWith("rssi"),
+  });
+  await using session = await open(influxdbSink(server.url));
+  const rows = [
+    ...Array.from({ length: 60 }, (_, i) => row(i + 1, { "sig.rssi": -i })),
+    ...Array.from({ length: 60 }, (_, i) => row(i + 61, { "n1.t": i })),
+  ];
+  const { done, rejected, failure } = await session.deliver(rows);
+  assert.equal(failure, undefined);
+  assert.equal(done, 120);
+  assert.equal(rejected.length, 60);
+  assert.equal(server.stored.size, 60);
+});
+
+Deno.test("InfluxdbSink finds a line that is quoted in full, a megabyte long", async () => {
+  await using server = startScriptedInfluxdb({
+    badLine: (line) =>
+      line.includes("value=250 ") ? "invalid field format" : undefined,
+  });
+  await using session = await open(
+    influxdbSink(server.url, { tags: { site: "x".repeat(1_000_000) } }),
+  );
+  const { done, rejected } = await session.deliver(
+    [1, 250, 3].map((value, i) => row(i + 1, { "n1.g": value })),
+  );
+  assert.equal(done, 3);
+  assert.deepEqual(rejected.map(({ row }) => row.seq), [2]);
+  assert.equal(rejected[0]!.reason.length, 500);
+});
+
+Deno.test("InfluxdbSink sorts out the lines that InfluxDB 3 names in two requests more", async () => {
+  const bad = (line: string) => line.startsWith("rssi");
+  await using server = startScriptedInfluxdb({
+    answer: ({ lines }) => {
+      const data = lines.flatMap((line, index) =>
+        bad(line)
+          ? [{
+            original_line: line.slice(0, 20),
+            line_number: index + 1,
+            error_message: "invalid column type for column 'value'",
+          }]
+          : []
+      ).slice(0, 100);
+      return data.length === 0 ? undefined : Response.json({
+        error: "partial write of line protocol occurred",
+        data,
+      }, { status: 400 });
+    },
+  });
+  await using session = await open(influxdbSink(server.url));
+  const { done, rejected } = await session.deliver(fullRows(1, 90));
+  assert.equal(done, 90);
+  assert.equal(rejected.length, 90);
+  assert.equal(rejected[0]!.reason, "invalid column type for column 'value'");
+  assert.equal(server.stored.size, 720);
+  assert.equal(server.requests.length, 3);
 });

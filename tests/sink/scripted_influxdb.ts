@@ -5,6 +5,7 @@
  */
 
 import { gunzipSync } from "node:zlib";
+import { NOW_US } from "./given.ts";
 
 /** What the server is like; everything is optional. */
 export interface InfluxdbScript {
@@ -16,6 +17,8 @@ export interface InfluxdbScript {
   readonly conflicts?: (line: string) => boolean;
   /** Points older than this many microseconds since 1970 are outside of a retention of 1 h. */
   readonly oldestUs?: number;
+  /** What its clock shows, in microseconds since 1970; NaN: nonsense. @default {NOW_US} */
+  readonly clockUs?: number;
   /** Answer to `/health`. @default {the one of a healthy InfluxDB} */
   readonly health?: () => Response;
 }
@@ -83,7 +86,10 @@ export function startScriptedInfluxdb(
         query: url.searchParams,
       };
       requests.push(write);
-      return script.answer?.(write) ?? store(lines, script, stored);
+      const answer = script.answer?.(write) ?? store(lines, script, stored);
+      const { clockUs = NOW_US } = script;
+      answer.headers.set("date", new Date(clockUs / 1_000).toUTCString());
+      return answer;
     },
   );
   return {
