@@ -12,6 +12,7 @@
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import { rereadSecret, TOKEN_CHARACTERS } from "./config/config.ts";
 import type { Config } from "./config/schema.ts";
 import { Operations } from "./control/operations.ts";
 import { ControlServer } from "./control/server.ts";
@@ -26,6 +27,7 @@ import type { Row } from "./model.ts";
 import { Backoff } from "./sink/backoff.ts";
 import { InfluxdbSink } from "./sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "./sink/mqtt.ts";
+import { Secret } from "./sink/secret.ts";
 import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
@@ -42,6 +44,8 @@ export interface GatewayOptions {
   readonly signal: AbortSignal;
   /** What could help while a server does not answer, by the sink's name. */
   readonly hints?: Readonly<Record<string, string>>;
+  /** Is told a secret that was changed in its file, before it is used. */
+  hideSecret?(secret: string): void;
   /** Sees each packet as it is read. */
   onPacket?(packet: Pick<Row, "board" | "timeUs" | "readings">): void;
 }
@@ -64,6 +68,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     isNewest: (row, path) => journal.isNewest(row, path),
     latest: () => journal.latest(),
     now: nowUs,
+    hideSecret: (secret) => options.hideSecret?.(secret),
   });
   const disk = new WorkerDisk();
   const journal: Journal = await openJournal(config, sinks, disk);
@@ -172,23 +177,34 @@ async function listenForCommands(
   }
 }
 
+/** What the sinks need from the rest of the gateway. */
+export interface SinkNeeds extends Omit<MqttSinkOptions, "password"> {
+  hideSecret(secret: string): void;
+}
+
 /** The sinks that the configuration has, and where a new one's cursor begins. */
 export function createSinks(
   { mqtt, influxdb }: Pick<Config, "mqtt" | "influxdb">,
-  options: MqttSinkOptions,
+  { hideSecret: hide, ...options }: SinkNeeds,
 ): { sink: Sink; startAt: "now" | "oldest" }[] {
   const log = (name: string) => getLogger(["gateway", name]);
   const sinks: { sink: Sink; startAt: "now" | "oldest" }[] = [];
   if (mqtt !== undefined) {
     log("mqtt").info("Creating MQTT client");
-    sinks.push({ sink: new MqttSink(mqtt, options), startAt: mqtt.start_at });
+    const { password: value, password_file: file } = mqtt;
+    const password = value === undefined
+      ? {}
+      : { password: new Secret({ value, file, read: rereadSecret, hide }) };
+    const sink = new MqttSink(mqtt, { ...options, ...password });
+    sinks.push({ sink, startAt: mqtt.start_at });
   }
   if (influxdb !== undefined) {
     log("influxdb").info("Creating InfluxDB client");
-    sinks.push({
-      sink: new InfluxdbSink(influxdb, options),
-      startAt: influxdb.start_at,
-    });
+    const { token: value, token_file: file } = influxdb;
+    const read = (file: string) => rereadSecret(file, TOKEN_CHARACTERS);
+    const token = new Secret({ value, file, read, hide });
+    const sink = new InfluxdbSink(influxdb, { ...options, token });
+    sinks.push({ sink, startAt: influxdb.start_at });
   }
   return sinks;
 }

@@ -43,19 +43,30 @@ export interface ConfigureLogOptions {
 /** Lines that wait while stderr does not keep up. */
 const MAX_WAITING_LINES = 2000;
 
+/** The log of the process. */
+export interface Log extends AsyncDisposable {
+  /** Hides one more text from now on. */
+  hide(secret: string): void;
+}
+
 /**
  * Configures logging for the whole process, in colours where stderr is a terminal. Disposing writes
  * what still waits, within the deadline.
  */
 export async function configureLog(
   options: ConfigureLogOptions,
-): Promise<AsyncDisposable> {
+): Promise<Log> {
   const { write = writeToStderr, deadlineMs = 2000 } = options;
-  const line = createLineFormatter({
-    ...options,
-    color: write === writeToStderr && Deno.stderr.isTerminal() && !Deno.noColor,
-    showStack: options.level === "debug",
-  });
+  const secrets = [...options.secrets];
+  const createFormatter = () =>
+    createLineFormatter({
+      ...options,
+      secrets,
+      color: write === writeToStderr && Deno.stderr.isTerminal() &&
+        !Deno.noColor,
+      showStack: options.level === "debug",
+    });
+  let line = createFormatter();
   const encoder = new TextEncoder();
   let dropped = 0;
 
@@ -86,6 +97,11 @@ export async function configureLog(
   });
 
   return {
+    hide(secret) {
+      if (secrets.includes(secret)) return;
+      secrets.push(secret);
+      line = createFormatter();
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, deadlineMs);

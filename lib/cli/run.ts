@@ -40,7 +40,7 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const loaded = await loadConfigFile(options.config, options);
   await using stack = new AsyncDisposableStack();
-  stack.use(
+  const log = stack.use(
     await configureLog({ ...loaded.log, secrets: secretsOf(loaded) }),
   );
   const stop = stack.use(stopSignal());
@@ -50,8 +50,9 @@ export async function run(options: RunOptions): Promise<number> {
     : loaded;
   if (options.simulate) {
     const simulated = simulatedConfig(config, options.config, options);
-    const log = getLogger(["gateway"]);
-    for (const sentence of simulated.leftOut) log.warn(sentence);
+    for (const sentence of simulated.leftOut) {
+      getLogger(["gateway"]).warn(sentence);
+    }
     config = simulated.config;
     print(welcome(config, options));
   }
@@ -59,6 +60,7 @@ export async function run(options: RunOptions): Promise<number> {
     config,
     ...child(config, options.simulate),
     signal: stop.signal,
+    hideSecret: log.hide,
     ...(options.simulate ? { hints: DATABASE_HINT } : {}),
     ...(options.simulate || Deno.stdout.isTerminal()
       ? showValues(config, options.simulate)

@@ -22,7 +22,7 @@ import { TomlDocument, TomlError } from "./toml.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 
 export { ConfigError, type Fault } from "./fault.ts";
-export { secretsOf } from "./secrets.ts";
+export { rereadSecret, secretsOf, TOKEN_CHARACTERS } from "./secrets.ts";
 export type { Environment } from "./variables.ts";
 
 /** Options for {@linkcode loadConfig}. */

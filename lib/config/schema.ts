@@ -14,14 +14,18 @@ import {
   metricList,
   plainText,
 } from "./metric_schema.ts";
+import { TOKEN_CHARACTERS } from "./secrets.ts";
 import { parseBrokerUrl, parseHttpUrl } from "./url.ts";
 import { parseDuration } from "./duration.ts";
 
 /** Everything the gateway is told. */
 export type Config = z.output<ReturnType<typeof createConfigSchema>>;
-/** The table `[mqtt]`; `broker_url` is a list whose URLs all name their port, `password` is filled in. */
+/**
+ * The table `[mqtt]`; `broker_url` is a list whose URLs all name their port, `password` is filled in,
+ * `password_file` is the file that it was read from, a systemd credential's too, and absent otherwise.
+ */
 export type MqttConfig = NonNullable<Config["mqtt"]>;
-/** The table `[influxdb]`; `url` has no slash at its end, `token` is filled in. */
+/** The table `[influxdb]`; `url` has no slash at its end, `token` and `token_file` as with `[mqtt]`. */
 export type InfluxdbConfig = NonNullable<Config["influxdb"]>;
 /** The table `[gateway]`. */
 export type GatewayConfig = Config["gateway"];
@@ -98,7 +102,7 @@ const influxdb = z.strictObject({
   token: z.string({
     error: ({ input }) => input === undefined ? TOKEN_HINT : undefined,
   })
-    .min(1).regex(/^[\x21-\x7e]*$/, "must be visible ASCII characters"),
+    .min(1).regex(TOKEN_CHARACTERS, "must be visible ASCII characters"),
   token_file: file.optional(),
   tags: z.record(
     lineText.regex(

@@ -79,9 +79,34 @@ export async function fillSecrets(
     } else {
       table[secret.key] = found.value;
       origins.set(name, found.origin);
+      // From here on it names the file that the secret was really read from.
+      if (found.file === undefined) delete table[secret.fileKey];
+      else table[secret.fileKey] = found.file;
     }
   }
   return { complaints, origins };
+}
+
+/** What a token consists of: it goes into a header of HTTP. */
+export const TOKEN_CHARACTERS = /^[\x21-\x7e]*$/;
+
+/**
+ * Reads a secret's file again while the gateway runs.
+ *
+ * @param characters what it has to consist of
+ * @throws {Error} with what is wrong, fit for "the file …": `is empty`
+ */
+export async function rereadSecret(
+  path: string,
+  characters = /^/,
+): Promise<string> {
+  const { readTextFile } = Deno;
+  const read = await readSecret(path, { readTextFile });
+  if (!("value" in read)) throw new Error(read.fault);
+  if (!characters.test(read.value)) {
+    throw new Error("has other than visible ASCII characters in it");
+  }
+  return read.value;
 }
 
 /** Every secret in `config`, so that logs can be cleaned of them: as written and as decoded. */
@@ -94,7 +119,7 @@ export function secretsOf(config: Config): string[] {
 }
 
 type Found =
-  | { readonly value: string; readonly origin: string }
+  | { readonly value: string; readonly origin: string; readonly file?: string }
   | { readonly fault: string; readonly key: string };
 
 async function find(
@@ -109,45 +134,46 @@ async function find(
 
   const credentials = lookUp("CREDENTIALS_DIRECTORY", options);
   if (credentials !== undefined) {
-    const read = await readSecret(join(credentials, credential), options);
+    const path = join(credentials, credential);
+    const read = await readSecret(path, options);
     if ("value" in read) {
-      return { ...read, origin: `the systemd credential ${credential}` };
+      const origin = `the systemd credential ${credential}`;
+      return { ...read, origin, file: path };
     }
     // A unit is given the credentials that it asks for, and need not ask for this one.
     if (!read.missing) {
       return {
         key,
-        fault: `must be in its systemd credential: ${read.reason}`,
+        fault: `must be in its systemd credential: "${path}" ${read.fault}`,
       };
     }
   }
 
   const file = table[fileKey];
   if (typeof file !== "string" || file === "") return undefined;
-  const read = await readSecret(resolve(options.folder, file), options);
-  if ("value" in read) return { ...read, origin: fileKey };
+  const path = resolve(options.folder, file);
+  const read = await readSecret(path, options);
+  if ("value" in read) return { ...read, origin: fileKey, file: path };
   return {
     key: fileKey,
-    fault: `must be a file with the secret in it: ${read.reason}`,
+    fault: `must be a file with the secret in it: "${path}" ${read.fault}`,
   };
 }
 
 /** The secret in a file, without the line ends and the byte order mark that an editor adds. */
 async function readSecret(
   path: string,
-  { readTextFile }: FillSecretsOptions,
-): Promise<{ value: string } | { reason: string; missing: boolean }> {
+  { readTextFile }: Pick<FillSecretsOptions, "readTextFile">,
+): Promise<{ value: string } | { fault: string; missing: boolean }> {
   try {
     const value = (await readTextFile(path)).replace(/^\uFEFF/, "").replace(
       /[\r\n]+$/,
       "",
     );
-    return value === ""
-      ? { reason: `"${path}" is empty`, missing: false }
-      : { value };
+    return value === "" ? { fault: "is empty", missing: false } : { value };
   } catch (error) {
     const missing = error instanceof Deno.errors.NotFound;
-    return { reason: `"${path}" ${describeFileError(error)}`, missing };
+    return { fault: describeFileError(error), missing };
   }
 }
 

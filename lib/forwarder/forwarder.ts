@@ -115,7 +115,7 @@ export class Forwarder {
         if (failure === undefined || signal.aborted) return;
         this.#outage.begin(failure);
         this.#link.failed(failure);
-        await wait(this.#pauseMs(failure), signal);
+        await this.#pause(failure);
       }
     } finally {
       stopListening();
@@ -251,6 +251,24 @@ export class Forwarder {
       if (outcome.failure?.kind === "blocked") return undefined;
       if (outcome.failure !== undefined || ended === 0) return outcome.failure;
     }
+  }
+
+  /** Waits before the next attempt, less where what was wrong is mended. */
+  async #pause(failure: Failure): Promise<void> {
+    const { signal } = this.#stop;
+    const pauseMs = this.#pauseMs(failure);
+    if (failure.kind !== "blocked" || failure.mended === undefined) {
+      return await wait(pauseMs, signal);
+    }
+    const over = new AbortController();
+    const end = () => over.abort();
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    const ends = [wait(pauseMs, over.signal), failure.mended(over.signal)];
+    await Promise.race(ends);
+    end();
+    signal.removeEventListener("abort", end);
+    await Promise.all(ends);
   }
 
   #pauseMs(failure: Failure): number {

@@ -8,11 +8,17 @@ import { HttpError } from "@influxdata/influxdb-client";
 import type { Catalogue } from "../catalogue.ts";
 import type { InfluxdbConfig } from "../config/schema.ts";
 import type { Finding, Row } from "../model.ts";
-import { judgeAnswer, otherServer } from "./influxdb_answers.ts";
+import {
+  type Answer,
+  judgeAnswer,
+  otherServer,
+  refusesToken,
+} from "./influxdb_answers.ts";
 import { InfluxdbBatch } from "./influxdb_batch.ts";
 import { checkInfluxdb, type Health } from "./influxdb_check.ts";
 import { InfluxdbClient } from "./influxdb_client.ts";
 import { LineProtocol } from "./line_protocol.ts";
+import { Secret } from "./secret.ts";
 import {
   type Failure,
   MAX_REASON_LENGTH,
@@ -29,6 +35,8 @@ export interface InfluxdbSinkOptions {
   readonly catalogue: Catalogue;
   /** Microseconds since 1970. */
   readonly now: () => number;
+  /** @default {`influxdb.token`, for good} */
+  readonly token?: Secret;
 }
 
 const SAID = {
@@ -43,6 +51,7 @@ export class InfluxdbSink implements Sink {
   readonly target: string;
   readonly #config: InfluxdbConfig;
   readonly #options: InfluxdbSinkOptions;
+  readonly #token: Secret;
   readonly #client: InfluxdbClient;
   readonly #lines: LineProtocol;
 
@@ -53,7 +62,9 @@ export class InfluxdbSink implements Sink {
     }/${config.org}/${config.bucket}`;
     this.#config = config;
     this.#options = options;
-    this.#client = new InfluxdbClient(config);
+    this.#token = options.token ??
+      Secret.fixed(config.token, config.token_file);
+    this.#client = new InfluxdbClient(config, this.#token);
     this.#lines = new LineProtocol(options.catalogue, config.tags);
   }
 
@@ -65,11 +76,29 @@ export class InfluxdbSink implements Sink {
     return new InfluxdbSession({
       description: `${SAID[health]}: ${url}, bucket "${bucket}"`,
       maxReadings: max_lines,
-      url,
-      client: this.#client,
       lines: this.#lines,
-      now: this.#options.now,
+      write: (lines, signal) => this.#write(lines, signal),
     });
+  }
+
+  /** Writes lines; a token that is refused is looked for in its file, and tried if it is another one. */
+  async #write(
+    lines: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Answer | undefined> {
+    for (;;) {
+      try {
+        await this.#client.write(lines, signal);
+        return undefined;
+      } catch (error) {
+        const answer = judgeAnswer(error, this.#config.url, this.#options.now);
+        if (answer.kind !== "failure" || !refusesToken(error)) return answer;
+        if (signal.aborted || !await this.#token.renew()) {
+          const failure = this.#token.refused(answer.failure, "influxdb.token");
+          return { kind: "failure", failure };
+        }
+      }
+    }
   }
 
   async #health(signal: AbortSignal): Promise<Health> {
@@ -82,12 +111,12 @@ export class InfluxdbSink implements Sink {
         return "unsaid";
       }
       if (error instanceof SyntaxError) return otherServer(url);
-      return failureOf(error, url, this.#options.now);
+      return failureOf(judgeAnswer(error, url, this.#options.now), url);
     }
   }
 
   check(options: SinkCheckOptions): AsyncIterable<Finding> {
-    const { url, tags } = this.#config;
+    const { tags } = this.#config;
     const { now } = this.#options;
     const { signal } = options;
     return checkInfluxdb({
@@ -96,12 +125,8 @@ export class InfluxdbSink implements Sink {
       writeTestPoint: options.writeTestPoint ?? false,
       health: () => this.#health(signal),
       write: async (line) => {
-        try {
-          await this.#client.write([line], signal);
-          return undefined;
-        } catch (error) {
-          return failureOf(error, url, now);
-        }
+        const answer = await this.#write([line], signal);
+        return answer && failureOf(answer, this.#config.url);
       },
     });
   }
@@ -126,9 +151,8 @@ function judgeHealth(answer: unknown, url: string): Health {
   return otherServer(url);
 }
 
-/** The failure that an error of the client is, for requests that hold no lines to blame. */
-function failureOf(error: unknown, url: string, now: () => number): Failure {
-  const answer = judgeAnswer(error, url, now);
+/** The failure that an answer is to a request that holds no line of ours to blame. */
+function failureOf(answer: Answer, url: string): Failure {
   if (answer.kind === "failure") return answer.failure;
   return {
     kind: "blocked",
@@ -142,10 +166,12 @@ function failureOf(error: unknown, url: string, now: () => number): Failure {
 interface InfluxdbSessionOptions {
   readonly description: string;
   readonly maxReadings: number;
-  readonly url: string;
-  readonly client: InfluxdbClient;
   readonly lines: LineProtocol;
-  readonly now: () => number;
+  /** Undefined when all are stored. */
+  readonly write: (
+    lines: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<Answer | undefined>;
 }
 
 class InfluxdbSession implements SinkSession {
@@ -165,16 +191,9 @@ class InfluxdbSession implements SinkSession {
   }
 
   deliver(rows: readonly Row[]): Promise<Outcome> {
-    const { client, lines, now, url } = this.#options;
-    this.#delivery = new InfluxdbBatch(rows, lines).deliver(
-      async (texts) => {
-        try {
-          await client.write(texts, this.#controller.signal);
-          return undefined;
-        } catch (error) {
-          return judgeAnswer(error, url, now);
-        }
-      },
+    const { lines, write } = this.#options;
+    this.#delivery = new InfluxdbBatch(rows, lines).deliver((texts) =>
+      write(texts, this.#controller.signal)
     );
     return this.#delivery;
   }

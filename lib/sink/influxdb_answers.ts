@@ -50,6 +50,11 @@ export function judgeAnswer(
   return { kind: "failure", failure: noAnswer(error, url) };
 }
 
+/** Whether another token could change the answer. */
+export function refusesToken(error: unknown): boolean {
+  return error instanceof HttpError && [401, 403].includes(error.statusCode);
+}
+
 const OTHER_SERVER_HINT =
   'Correct "influxdb.url", or log in to the network that answers in its place';
 

@@ -8,6 +8,7 @@
 import { InfluxDB, setLogger } from "@influxdata/influxdb-client";
 import { gzipSync } from "node:zlib";
 import type { InfluxdbConfig } from "../config/schema.ts";
+import type { Secret } from "./secret.ts";
 
 /** Bodies below this gain nothing by being compressed, in characters. */
 const GZIP_FROM = 1_000;
@@ -37,9 +38,11 @@ interface DecoratedTransport {
 /** Requests to the server, organization and bucket of the configuration. */
 export class InfluxdbClient {
   readonly #config: InfluxdbConfig;
+  readonly #token: Secret;
 
-  constructor(config: InfluxdbConfig) {
+  constructor(config: InfluxdbConfig, token: Secret) {
     this.#config = config;
+    this.#token = token;
   }
 
   /**
@@ -108,7 +111,7 @@ export class InfluxdbClient {
     signal: AbortSignal,
     run: (influxdb: InfluxDB) => Promise<T>,
   ): Promise<T> {
-    const { url, token, timeout_s } = this.#config;
+    const { url, timeout_s } = this.#config;
     const controller = new AbortController();
     const stop = () => controller.abort(new Error("The request was stopped"));
     const timer = setTimeout(
@@ -117,7 +120,7 @@ export class InfluxdbClient {
     );
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
-    const influxdb = new InfluxDB({ url, token });
+    const influxdb = new InfluxDB({ url, token: this.#token.value });
     const transport = influxdb.transport as unknown as DecoratedTransport;
     transport.requestDecorator = (request, { gzipThreshold = Infinity }) => {
       request.signal = controller.signal;

@@ -7,7 +7,7 @@
 import type { Catalogue } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding, Row } from "../model.ts";
-import { refusesVersion } from "./mqtt_answers.ts";
+import { refusesLogin, refusesVersion } from "./mqtt_answers.ts";
 import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
 import {
@@ -18,6 +18,7 @@ import {
 } from "./mqtt_connection.ts";
 import { MqttSession } from "./mqtt_session.ts";
 import { MqttTopics } from "./mqtt_topics.ts";
+import type { Secret } from "./secret.ts";
 import { SessionLosses } from "./session_losses.ts";
 import {
   type Failure,
@@ -48,6 +49,8 @@ export interface MqttSinkOptions {
   readonly latest: () => Iterable<LatestReading>;
   /** Microseconds since 1970. */
   readonly now: () => number;
+  /** @default {`mqtt.password` or that of the URL, for good} */
+  readonly password?: Secret;
   /** Milliseconds of a clock that never steps. @default {performance.now} */
   readonly monotonic?: () => number;
 }
@@ -84,7 +87,7 @@ export class MqttSink implements Sink {
     const failures: Failure[] = [];
     for (const broker of this.#brokers) {
       try {
-        return this.#start(await this.#connect(broker, signal), deliveredTo);
+        return this.#start(await this.#logIn(broker, signal), deliveredTo);
       } catch (error) {
         if (!(error instanceof SinkError)) throw error;
         failures.push(error.failure);
@@ -94,14 +97,39 @@ export class MqttSink implements Sink {
     throw new SinkError(joinFailures(failures));
   }
 
+  /** Connects; a password that is refused is looked for in its file, and tried if it is another one. */
+  async #logIn(
+    broker: MqttBroker,
+    signal: AbortSignal,
+  ): Promise<MqttConnection> {
+    const { password } = this.#options;
+    for (;;) {
+      try {
+        return await this.#connect(broker, signal);
+      } catch (error) {
+        const refused = error instanceof MqttRefusal &&
+          refusesLogin(error.code);
+        if (!refused || password === undefined) throw error;
+        if (signal.aborted || !await password.renew()) {
+          throw new SinkError(password.refused(error.failure, "mqtt.password"));
+        }
+      }
+    }
+  }
+
   /** Connects with MQTT 5, or with 3.1.1 where the broker does not speak it. */
   async #connect(
     broker: MqttBroker,
     signal: AbortSignal,
     clientId = this.#config.client_id,
   ): Promise<MqttConnection> {
+    const password = this.#options.password?.value ?? broker.password;
     const connect = (version: MqttVersion) =>
-      connectMqtt(broker, this.#config, { version, clientId, signal });
+      connectMqtt({ ...broker, password }, this.#config, {
+        version,
+        clientId,
+        signal,
+      });
     try {
       return await connect(this.#older.has(broker) ? 4 : 5);
     } catch (error) {

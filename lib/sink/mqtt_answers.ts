@@ -73,6 +73,11 @@ export function refusesVersion(code: number | undefined): boolean {
   return code === 1 || code === 0x84;
 }
 
+/** Whether a refused CONNACK means that another password could help. */
+export function refusesLogin(code: number | undefined): boolean {
+  return code !== undefined && HINTS[code] === LOGIN_HINT;
+}
+
 /** The failure that a CONNACK or DISCONNECT with `code` is; `what` begins its message. */
 export function failureOfCode(
   what: string,

@@ -30,6 +30,8 @@ export type Failure =
     readonly message: string;
     /** What the operator can do. */
     readonly hint: string;
+    /** Comes when there is a reason to try at once, or when `signal` is aborted. */
+    readonly mended?: (signal: AbortSignal) => Promise<void>;
   };
 
 /** Thrown by `open`, and only for what a server or a network can do. */

@@ -14,13 +14,12 @@ import type { Sink, SinkSession } from "../../lib/sink/sink.ts";
 /** The time of every test: the clocks of the sinks stand still. */
 export const NOW_US = 1_700_000_000_000_000;
 
-/** A sink for `url`, with the defaults of the configuration but short deadlines. */
-export function mqttSink(
+/** `[mqtt]` for `url`, with the defaults of the configuration but short deadlines. */
+export function mqttConfig(
   url: string | string[],
   config: Partial<MqttConfig> = {},
-  options: Partial<MqttSinkOptions> = {},
-): MqttSink {
-  return new MqttSink({
+): MqttConfig {
+  return {
     broker_url: [url].flat(),
     client_id: "gateway",
     topic_prefix: "iiot",
@@ -33,7 +32,16 @@ export function mqttSink(
     live_within_s: 60,
     start_at: "now",
     ...config,
-  }, {
+  };
+}
+
+/** A sink for {@linkcode mqttConfig}. */
+export function mqttSink(
+  url: string | string[],
+  config: Partial<MqttConfig> = {},
+  options: Partial<MqttSinkOptions> = {},
+): MqttSink {
+  return new MqttSink(mqttConfig(url, config), {
     catalogue: createCatalogue(),
     isNewest: () => false,
     latest: () => [],
@@ -42,12 +50,12 @@ export function mqttSink(
   });
 }
 
-/** A sink for `url`, with the defaults of the configuration but short deadlines. */
-export function influxdbSink(
+/** `[influxdb]` for `url`, with the defaults of the configuration but short deadlines. */
+export function influxdbConfig(
   url: string,
   config: Partial<InfluxdbConfig> = {},
-): InfluxdbSink {
-  return new InfluxdbSink({
+): InfluxdbConfig {
+  return {
     url,
     org: "my-org",
     bucket: "telemetry",
@@ -57,7 +65,18 @@ export function influxdbSink(
     max_lines: 5_000,
     start_at: "oldest",
     ...config,
-  }, { catalogue: createCatalogue(), now: () => NOW_US });
+  };
+}
+
+/** A sink for {@linkcode influxdbConfig}. */
+export function influxdbSink(
+  url: string,
+  config: Partial<InfluxdbConfig> = {},
+): InfluxdbSink {
+  return new InfluxdbSink(influxdbConfig(url, config), {
+    catalogue: createCatalogue(),
+    now: () => NOW_US,
+  });
 }
 
 /** A row of the given readings, measured `seq` milliseconds after ten seconds before {@linkcode NOW_US}. */
