@@ -200,3 +200,22 @@ Deno.test("configureLog does not mind that stderr is gone", async () => {
   }, () => getLogger("a").info("to nobody"));
   assert.deepEqual(lines, []);
 });
+
+Deno.test("configureLog hides a secret that it is told of later, from the next line on", async () => {
+  const lines: string[] = [];
+  const log = await configureLog({
+    level: "info",
+    format: "text",
+    secrets: ["first"],
+    write: (line) => {
+      lines.push(DECODER.decode(line));
+      return Promise.resolve();
+    },
+  });
+  log.hide("first-and-more");
+  getLogger(["gateway", "mqtt"]).info("{words}", {
+    words: "first-and-more first",
+  });
+  await log[Symbol.asyncDispose]();
+  assert.match(lines[0]!, /mqtt {5}\[hidden\] \[hidden\]\n$/);
+});

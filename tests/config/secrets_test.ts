@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { secretsOf } from "../../lib/config/config.ts";
+import {
+  rereadSecret,
+  secretsOf,
+  TOKEN_CHARACTERS,
+} from "../../lib/config/config.ts";
 import {
   faultsOf,
   load,
@@ -78,6 +82,40 @@ Deno.test("The password has the same sources as the token", async () => {
     }),
     "e",
   );
+});
+
+Deno.test("The configuration names the file that a secret was read from, and no other", async () => {
+  const fileOf = async (text: string, env: Record<string, string> = {}) => {
+    const files = {
+      "/etc/gateway/secret": "t",
+      [`${FOLDER}/influxdb_token`]: "c",
+    };
+    return (await load(text, { files, env })).influxdb?.token_file;
+  };
+  const credentials = { CREDENTIALS_DIRECTORY: FOLDER };
+  assert.equal(await fileOf(MINIMAL), undefined);
+  assert.equal(await fileOf(TOKEN_FILE), "/etc/gateway/secret");
+  for (const text of [MINIMAL, TOKEN_FILE]) {
+    assert.equal(await fileOf(text, credentials), `${FOLDER}/influxdb_token`);
+    const env = { ...credentials, INFLUXDB_TOKEN: "e" };
+    assert.equal(await fileOf(text, env), undefined);
+  }
+});
+
+Deno.test("A secret's file is read again as at the start, and says what is wrong with it", async () => {
+  const file = await Deno.makeTempFile();
+  const holding = async (text: string) => {
+    await Deno.writeTextFile(file, text);
+    return await rereadSecret(file, TOKEN_CHARACTERS);
+  };
+  assert.equal(await holding("\uFEFFnew-token\r\n"), "new-token");
+  await assert.rejects(holding("\n"), { message: "is empty" });
+  await assert.rejects(holding("two words"), {
+    message: "has other than visible ASCII characters in it",
+  });
+  assert.equal(await rereadSecret(file), "two words");
+  await Deno.remove(file);
+  await assert.rejects(rereadSecret(file), { message: "does not exist" });
 });
 
 Deno.test("Secrets from outside do not bring a sink into being", async () => {
