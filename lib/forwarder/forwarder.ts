@@ -18,6 +18,7 @@ import type { Cursor } from "../journal/cursor.ts";
 import type { Row } from "../model.ts";
 import { Link, type LinkState } from "./link.ts";
 import { Outage } from "./outage.ts";
+import { Refusals } from "./refusals.ts";
 import {
   type Failure,
   type Outcome,
@@ -71,6 +72,7 @@ export class Forwarder {
   readonly #log: Logger;
   readonly #outage: Outage;
   readonly #link: Link;
+  readonly #refusals: Refusals;
   readonly #bell = new Bell();
   readonly #stop = new AbortController();
   #hurry = false;
@@ -81,6 +83,7 @@ export class Forwarder {
     this.#options = options;
     this.#log = getLogger(["gateway", options.sink.name]);
     this.#link = new Link(() => this.#now());
+    this.#refusals = new Refusals({ log: this.#log, now: () => this.#now() });
     this.#outage = new Outage({
       log: this.#log,
       delivered: () => options.cursor.ledger.delivered,
@@ -219,13 +222,7 @@ export class Forwarder {
     for (let outcome; (outcome = flights[0]?.outcome) !== undefined;) {
       const rows = flights.shift()?.rows ?? [];
       this.#options.cursor.settle(rows, outcome);
-      for (const { reading, reason } of outcome.rejected) {
-        this.#log.warn("Refused for good: {path} = {value}: {reason}", {
-          path: reading.path,
-          value: reading.value,
-          reason,
-        });
-      }
+      this.#refusals.say(outcome.rejected);
       if (outcome.failure === undefined) {
         this.#link.works();
         continue;

@@ -2,8 +2,8 @@
  * One batch on its way into InfluxDB: finds the lines that the server refuses among those it takes.
  *
  * - A line is accepted only by a 204 to a request that held it.
- * - A line that was refused is a suspect, and given up only once the server has accepted another line
- *   of the batch: a server that refuses everything has another fault than one line.
+ * - A line that was refused is a suspect, and given up only if it is refused after the server has
+ *   accepted another line of the batch: one that refuses everything has another fault than a line.
  * - Each request holds fewer lines than the one that was refused, so it ends; what was stored already
  *   is written again, which changes nothing: measurement, tags and time are the same.
  *
@@ -87,7 +87,7 @@ export class InfluxdbBatch {
         .filter(({ state }) => state === "open");
       if (part.length === 0) continue;
       const answer = await write(part.map(({ line }) => line));
-      if (answer === undefined) this.#accept(part);
+      if (answer === undefined) parts.unshift(this.#accept(part));
       else if (answer.kind === "failure") return this.#finish(answer.failure);
       else if (newest) parts.push(...this.#divide(part, answer));
       else parts.unshift(...this.#divide(part, answer));
@@ -98,9 +98,14 @@ export class InfluxdbBatch {
     return this.#finish();
   }
 
-  #accept(part: readonly Entry[]): void {
-    this.#accepted = true;
+  /** Gives back what is to be written again: what was refused before the server took anything. */
+  #accept(part: readonly Entry[]): Entry[] {
     for (const entry of part) entry.state = "accepted";
+    if (this.#accepted) return [];
+    this.#accepted = true;
+    const again = this.#suspects.splice(0);
+    for (const entry of again) entry.state = "open";
+    return again;
   }
 
   /** What of `part` is to be written again, in order, without what is found to be refused. */

@@ -38,6 +38,10 @@ const RETRIED: Record<string, { answer: () => Response; afterMs?: number }> = {
       }),
     afterMs: 30_000,
   },
+  "429 with a pause of years": {
+    answer: () => errorAnswer(429, "", "", { "retry-after": "9".repeat(400) }),
+    afterMs: Infinity,
+  },
   "503 with a pause until a date": {
     answer: () =>
       errorAnswer(503, "unavailable", "queue is full", {

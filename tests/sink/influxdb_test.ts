@@ -86,7 +86,7 @@ Deno.test("InfluxdbSink quarantines the line that the server quotes, and stores 
     [[2, "sig.rssi"]],
   );
   assert.match(rejected[0]!.reason, /^unable to parse 'rssi,node=signal/);
-  assert.equal(server.requests.length, 3);
+  assert.equal(server.requests.length, 4);
 });
 
 Deno.test("InfluxdbSink finds a bad line that the server does not quote whole", async () => {
@@ -398,4 +398,15 @@ Deno.test("InfluxdbSink sorts out the lines that InfluxDB 3 names in two request
   assert.equal(rejected[0]!.reason, "invalid column type for column 'value'");
   assert.equal(server.stored.size, 720);
   assert.equal(server.requests.length, 3);
+});
+
+Deno.test("InfluxdbSink blames no line for what the server refused before it took anything", async () => {
+  let requests = 0;
+  await using server = startScriptedInfluxdb({
+    badLine: () => ++requests <= 7 ? "not now" : undefined,
+  });
+  await using session = await open(influxdbSink(server.url));
+  const outcome = await session.deliver(fullRows(1, 20));
+  assert.deepEqual(outcome, { done: 20, ...ALL_OK });
+  assert.equal(server.stored.size, 180);
 });
