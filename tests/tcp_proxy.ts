@@ -36,7 +36,12 @@ export interface TcpProxyOptions {
 
 /** Options for {@linkcode TcpProxy.cutAfter}. */
 export interface CutAfterOptions {
-  /** With a RST, after which even what was sent before may be lost. @default {false: with a FIN} */
+  /**
+   * With a RST, after which even what was sent before may be lost. VictoriaMetrics stores the half line
+   * at the end of a body that a RST cuts; InfluxDB reads a body whole before it looks at it.
+   *
+   * @default {false: with a FIN}
+   */
   readonly reset?: boolean;
 }
 
@@ -240,6 +245,7 @@ class Proxy implements TcpProxy {
       : [link.server, link.client];
     const answerInstead = up ? this.#options.answerInstead : undefined;
     let first = true;
+    let passed = Promise.resolve();
     try {
       for await (const piece of from as AsyncIterable<Uint8Array>) {
         const answer = first ? answerInstead?.(piece) : undefined;
@@ -249,8 +255,14 @@ class Proxy implements TcpProxy {
           to.destroy();
           return;
         }
-        await this.#pass(piece, link, to, direction);
+        const { delayMs } = this.#lanes[direction];
+        const due = performance.now() + delayMs;
+        passed = passed.then(() => this.#pass(piece, due, link, direction));
+        // What is late is late all the same for what comes behind it.
+        if (delayMs > 0) passed.catch(() => {});
+        else await passed;
       }
+      await passed;
       await this.#whilePassing(link, direction);
       to.end();
     } catch {
@@ -261,13 +273,14 @@ class Proxy implements TcpProxy {
 
   async #pass(
     piece: Uint8Array,
+    due: number,
     link: Link,
-    to: Socket,
     direction: Direction,
   ): Promise<void> {
     const { signal } = link.gone;
-    const { delayMs } = this.#lanes[direction];
-    if (delayMs > 0) await wait(delayMs, signal);
+    const to = direction === "toServer" ? link.server : link.client;
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await wait(waitMs, signal);
     for (let from = 0; from < piece.length && !signal.aborted;) {
       await this.#whilePassing(link, direction, "hold");
       const lane = this.#lanes[direction];

@@ -73,7 +73,9 @@ export function startScriptedInfluxdb(
           status: 404,
         });
       }
-      const bytes = new Uint8Array(await request.arrayBuffer());
+      const body = await request.arrayBuffer().catch(() => undefined);
+      if (body === undefined) return new Response(null, { status: 500 });
+      const bytes = new Uint8Array(body);
       const text = new TextDecoder().decode(
         request.headers.get("content-encoding") === "gzip"
           ? gunzipSync(bytes)
