@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { configure, reset } from "@logtape/logtape";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import type { InfluxdbConfig, MqttConfig } from "../../lib/config/schema.ts";
-import { Forwarder } from "../../lib/forwarder/forwarder.ts";
+import { Forwarder, type Pauses } from "../../lib/forwarder/forwarder.ts";
 import type { Journal, SinkStanding } from "../../lib/journal/journal.ts";
 import { Backoff } from "../../lib/sink/backoff.ts";
 import { InfluxdbSink } from "../../lib/sink/influxdb.ts";
@@ -27,6 +27,8 @@ export interface RigOptions {
   readonly password?: Secret;
   /** Milliseconds between attempts at what will not pass by itself. @default {50} */
   readonly slowRetryMs?: number;
+  /** The pauses between attempts. @default {5 to 50 ms, with full jitter} */
+  readonly backoff?: Pauses;
   /** Keeps the journal in a worker, as the gateway does. @default {false} */
   readonly worker?: boolean;
 }
@@ -85,7 +87,8 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     new Forwarder({
       sink,
       cursor: journal.cursor(sink.name),
-      backoff: new Backoff(Math.random, { firstMs: 5, longestMs: 50 }),
+      backoff: options.backoff ??
+        new Backoff(Math.random, { firstMs: 5, longestMs: 50 }),
       onCommit: (listener) => journal.onCommit(listener),
       slowRetryMs: options.slowRetryMs ?? 50,
     })
