@@ -60,6 +60,6 @@ function ok(detail: string): Finding {
 function failed(failure: Failure, url: string): Finding {
   const hint = failure.kind === "blocked"
     ? failure.hint
-    : `Start InfluxDB at ${url}, or correct "influxdb.url"; points are kept until it answers`;
+    : `Start InfluxDB at ${url} if it does not run, look at its log if it does, or correct "influxdb.url"; points are kept until it takes them`;
   return { level: "failed", subject: SUBJECT, detail: failure.message, hint };
 }

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { NOW_US } from "../sink/given.ts";
+import { findings, influxdbSink, NOW_US } from "../sink/given.ts";
 import {
   errorAnswer,
   type InfluxdbScript,
@@ -212,6 +212,10 @@ for (const [name, { answer, health, says }] of Object.entries(KEPT)) {
     assert.match(said[0]!, /Readings are kept until it works/);
     assert.match(said[0]!, says);
     assert.doesNotMatch(said[0]!, /secret-token/);
+
+    const found = (await findings(influxdbSink(server.url))).at(-1)!;
+    assert.equal(found.level, "failed");
+    assert.ok((found.hint ?? "").length > 20, found.detail);
 
     wrong = false;
     await endsWell(rig, server, { delivered: READINGS, rejected: 0 });
