@@ -8,7 +8,7 @@ for (const stage of STAGES) {
     // The files of a process are counted where Linux lists them.
     ignore: Deno.build.os !== "linux",
     fn: async () => {
-      assert.equal(leakOf(await reconnect(stage, 60)), undefined);
+      assert.equal(leakOf(await reconnect(stage, 30)), undefined);
     },
   });
 }
