@@ -179,13 +179,14 @@ async function listenForCommands(
 
 /** What the sinks need from the rest of the gateway. */
 export interface SinkNeeds extends Omit<MqttSinkOptions, "password"> {
-  hideSecret(secret: string): void;
+  /** Is told a secret that was changed in its file, before it is used. @default {nobody needs to know} */
+  hideSecret?(secret: string): void;
 }
 
 /** The sinks that the configuration has, and where a new one's cursor begins. */
 export function createSinks(
   { mqtt, influxdb }: Pick<Config, "mqtt" | "influxdb">,
-  { hideSecret: hide, ...options }: SinkNeeds,
+  { hideSecret: hide = () => {}, ...options }: SinkNeeds,
 ): { sink: Sink; startAt: "now" | "oldest" }[] {
   const log = (name: string) => getLogger(["gateway", name]);
   const sinks: { sink: Sink; startAt: "now" | "oldest" }[] = [];

@@ -197,9 +197,10 @@ Deno.test("What is parked for a removed sink waits there until it comes back", a
     await using journal = await openJournal(folder.path, { sinks: [MQTT] });
     await new Writer(journal).append({ a: 1 });
     const cursor = journal.cursor("mqtt");
-    const [row] = await cursor.next(1);
+    const rows = await cursor.next(1);
+    const [row] = rows;
     const parked = [{ row: row!, reading: row!.readings[0]!, reason: "ACL" }];
-    cursor.settle([row!], { done: 1, rejected: [], parked });
+    cursor.settle(rows, { done: 1, rejected: [], parked });
   }
   {
     await using journal = await openJournal(folder.path, { sinks: [INFLUXDB] });
