@@ -365,6 +365,8 @@ export class Journal implements AsyncDisposable {
       read: (seq, maxReadings) => this.#read(seq, maxReadings),
       changed: () => this.#committer.touch(),
       total: () => this.#end.total,
+      newest: () => this.#committedSeq,
+      now: () => this.#options.now(),
       boards: this.#boards,
       pending: this.#pending,
       disk: this.#options.disk,

@@ -85,7 +85,7 @@ export class Pruner {
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
-      pins: accounts.active.map(({ cursor }) => cursor.pin),
+      pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
       full,
       expired: (row) => timeUs(row) < keptFromUs,
     });
@@ -101,8 +101,7 @@ export class Pruner {
   #book(rows: readonly OldestRow[], first: number, last: number): void {
     for (const { name, ledger } of this.#options.accounts.active) {
       const lost = rows.reduce(
-        (sum, { seq, readings }) =>
-          seq > ledger.cursor.seq ? sum + readings : sum,
+        (sum, { seq, readings }) => ledger.isDone(seq) ? sum : sum + readings,
         0,
       );
       if (lost === 0) continue;

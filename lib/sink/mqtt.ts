@@ -61,6 +61,7 @@ export class MqttSink implements Sink {
    * about it, so they do not count.
    */
   readonly target: string;
+  readonly liveWithinS?: number;
   readonly #config: MqttConfig;
   readonly #options: MqttSinkOptions;
   readonly #brokers: readonly MqttBroker[];
@@ -76,6 +77,7 @@ export class MqttSink implements Sink {
       monotonic: options.monotonic ?? (() => performance.now()),
     });
     this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
+    if (config.replay === "live_first") this.liveWithinS = config.live_within_s;
     this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
   }
 
@@ -127,6 +129,7 @@ export class MqttSink implements Sink {
     const session = new MqttSession(connection, {
       config: this.#config,
       topics,
+      history: new MqttTopics(`${topic_prefix}/history`, false, catalogue),
       isNewest,
       now,
       end: this.#losses.begin(connection.broker.name),
@@ -135,7 +138,7 @@ export class MqttSink implements Sink {
     return session;
   }
 
-  /** The retained topics' newest values, as far as they are delivered, each as a row of its own. */
+  /** The retained topics' newest values up to a row, each as a row of its own. */
   *#retainedRows(topics: MqttTopics, deliveredTo: number): Iterable<Row> {
     for (const { seq, board, path, value, timeUs } of this.#options.latest()) {
       if (seq > deliveredTo || !topics.of(board, path)?.retain) continue;

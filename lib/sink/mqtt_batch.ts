@@ -18,14 +18,19 @@ import {
 
 /** Options for {@linkcode MqttBatch}. */
 export interface MqttBatchOptions {
-  /** Newest values that the broker is told again: all retained, and no refusal counts. @default {false} */
-  readonly restates?: boolean;
+  /**
+   * `past`: it goes to the topics of the past; `restated`: newest values that the broker is told again,
+   * all retained, and no refusal counts.
+   *
+   * @default {"live"}
+   */
+  readonly kind?: "live" | "past" | "restated";
 }
 
 /** The rows of one `deliver`. */
 export class MqttBatch {
   readonly rows: readonly Row[];
-  readonly restates: boolean;
+  readonly kind: "live" | "past" | "restated";
   /** Readings that are not settled. */
   left = 0;
   readonly #outcome = Promise.withResolvers<Outcome>();
@@ -33,6 +38,8 @@ export class MqttBatch {
   readonly #leftOf: number[];
   readonly #rejected: { index: number; refusal: Refusal }[] = [];
   readonly #forbidden: { index: number; refusal: Refusal }[] = [];
+  /** Row by row, so many of its readings a newer value stands for. */
+  readonly #superseded: number[] = [];
   #accepted = 0;
   /** First row with a reading that the broker could not take now. */
   #firstKept = Infinity;
@@ -42,7 +49,7 @@ export class MqttBatch {
 
   constructor(rows: readonly Row[], options: MqttBatchOptions = {}) {
     this.rows = rows;
-    this.restates = options.restates ?? false;
+    this.kind = options.kind ?? "live";
     this.#leftOf = rows.map((row) => row.readings.length);
     for (const count of this.#leftOf) this.left += count;
   }
@@ -80,6 +87,12 @@ export class MqttBatch {
     this.#settle(index);
   }
 
+  /** A newer value stands for this reading. */
+  supersede(index: number): void {
+    this.#superseded[index] = (this.#superseded[index] ?? 0) + 1;
+    this.#settle(index);
+  }
+
   /** Sending this reading again would change nothing. */
   reject(index: number, reading: Reading, reason: string): void {
     const row = this.rows[index]!;
@@ -92,7 +105,7 @@ export class MqttBatch {
 
   /** The broker refused this reading with an MQTT 5 reason code. */
   refuse(index: number, reading: Reading, code: number): void {
-    if (this.restates) return this.#settle(index);
+    if (this.kind === "restated") return this.#settle(index);
     const reason = `The broker refuses this message: ${describeReason(code)}`;
     const verdict = judgeRefusal(code);
     if (verdict === "reject") return this.reject(index, reading, reason);
@@ -135,6 +148,8 @@ export class MqttBatch {
       refusals.filter(({ index }) => index < done).map(({ refusal }) =>
         refusal
       );
+    const superseded = this.#superseded.slice(0, done)
+      .reduce((sum, count) => sum + count, 0);
     const stays = done === this.rows.length
       ? undefined
       : this.#failure ?? failure ?? forbidden(this.#forbidden[0]!.refusal);
@@ -142,6 +157,7 @@ export class MqttBatch {
       done,
       rejected: upToDone(this.#rejected),
       parked: park ? upToDone(this.#forbidden) : [],
+      ...(superseded === 0 ? {} : { superseded }),
       ...(stays === undefined ? {} : { failure: stays }),
     });
     return stays;

@@ -22,7 +22,7 @@ import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
 import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
 import type { SessionEnd } from "./session_losses.ts";
-import type { Failure, Outcome, SinkSession } from "./sink.ts";
+import type { DeliverOptions, Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Message ids wrap at 65,535: all that batches may hold stays far below. */
@@ -103,12 +103,14 @@ export class MqttSession implements SinkSession {
         client.end(true);
       },
     });
-    this.maxReadings = Math.min(Math.max(this.#window, 900), 2_000);
-    // Twice the window is always there to be sent while the oldest batch waits for its last answer.
-    this.maxBatches = Math.max(
-      4,
-      Math.ceil(2 * this.#window / this.maxReadings),
+    // Twice the window is always there to be sent while the oldest batch waits for its last answer;
+    // where the rate is limited no more than a second's messages, for live ones wait behind them.
+    const perSecond = config.max_messages_per_s ?? Infinity;
+    this.maxReadings = Math.ceil(
+      Math.min(Math.max(this.#window, 900), 2_000, perSecond / 4),
     );
+    const ahead = Math.min(2 * this.#window, perSecond);
+    this.maxBatches = Math.max(4, Math.ceil(ahead / this.maxReadings));
     const spoken = version === 5 ? "MQTT 5" : "MQTT 3.1.1";
     this.description =
       `MQTT client connected successfully: ${broker.name}, ${spoken}`;
@@ -138,13 +140,16 @@ export class MqttSession implements SinkSession {
     if (!client.connected) onClose(); // It went between CONNACK and here.
   }
 
-  deliver(batch: readonly Row[]): Promise<Outcome> {
-    return this.#add(new MqttBatch(batch));
+  deliver(
+    batch: readonly Row[],
+    { past = false }: DeliverOptions = {},
+  ): Promise<Outcome> {
+    return this.#add(new MqttBatch(batch, { kind: past ? "past" : "live" }));
   }
 
   /** Tells the broker newest values that it may have forgotten; later rows follow behind them. */
   restate(rows: readonly Row[]): void {
-    if (rows.length > 0) this.#add(new MqttBatch(rows, { restates: true }));
+    if (rows.length > 0) this.#add(new MqttBatch(rows, { kind: "restated" }));
   }
 
   #add(batch: MqttBatch): Promise<Outcome> {
@@ -180,11 +185,11 @@ export class MqttSession implements SinkSession {
   #publishNext(batch: MqttBatch): void {
     const index = batch.nextRow();
     const reading = batch.takeReading();
-    const message = this.#messages.of(
-      batch.rows[index]!,
-      reading,
-      batch.restates,
-    );
+    const row = batch.rows[index]!;
+    if (
+      batch.kind === "live" && this.#messages.isSuperseded(row, reading.path)
+    ) return batch.supersede(index);
+    const message = this.#messages.of(row, reading, batch.kind);
     if (typeof message === "string") {
       return batch.reject(index, reading, message);
     }

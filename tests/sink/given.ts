@@ -31,6 +31,7 @@ export function mqttSink(
     ack_timeout_s: 1,
     max_inflight: 1_000,
     live_within_s: 60,
+    replay: "all",
     start_at: "now",
     ...config,
   }, {
