@@ -145,7 +145,7 @@ export class Forwarder {
   /** One session from open to end; undefined when it ended because it was asked to. */
   async #session(): Promise<Failure | undefined> {
     const { sink, cursor, backoff } = this.#options;
-    const openedAt = this.#now();
+    let openedAt = Infinity;
     const flights: Flight[] = [];
     let failure: Failure | undefined;
     try {
@@ -157,6 +157,7 @@ export class Forwarder {
           signal: this.#stop.signal,
           deliveredTo: live?.start.seq ?? cursor.seq,
         });
+        openedAt = this.#now();
         this.#sayConnected(session.description);
         const lanes = live === undefined ? [cursor] : [live, cursor];
         failure = await this.#serve(session, lanes, flights);
@@ -277,9 +278,9 @@ export class Forwarder {
   #pauseMs(failure: Failure): number {
     const { backoff, slowRetryMs = SLOW_RETRY_MS } = this.#options;
     const pauseMs = backoff.next();
-    return failure.kind === "blocked"
-      ? Math.max(pauseMs, slowRetryMs)
-      : Math.max(pauseMs, Math.min(failure.afterMs ?? 0, LONGEST_PAUSE_MS));
+    const atLeastMs = failure.afterMs ??
+      (failure.kind === "blocked" ? slowRetryMs : 0);
+    return Math.max(pauseMs, Math.min(atLeastMs, LONGEST_PAUSE_MS));
   }
 
   #sayConnected(description: string): void {

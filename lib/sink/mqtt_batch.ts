@@ -38,6 +38,7 @@ export class MqttBatch {
   readonly #leftOf: number[];
   readonly #rejected: { index: number; refusal: Refusal }[] = [];
   readonly #forbidden: { index: number; refusal: Refusal }[] = [];
+  readonly #parked: { index: number; refusal: Refusal }[] = [];
   /** Row by row, so many of its readings a newer value stands for. */
   readonly #superseded: number[] = [];
   #accepted = 0;
@@ -62,6 +63,24 @@ export class MqttBatch {
   /** Why the rest of the batch must wait: the broker could not take a message now. */
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** Names the first row that is not settled; the same in every batch that holds it. */
+  get head(): string | undefined {
+    const row = this.rows[this.#leftOf.findIndex((left) => left > 0)];
+    return row === undefined ? undefined : this.#nameOf(row);
+  }
+
+  /** Names a reading; the same in every batch that holds it. */
+  keyOf(index: number, { path }: Reading): string {
+    return `${this.#nameOf(this.rows[index]!)} ${path}`;
+  }
+
+  /** A value that is told again is another message than the row's. */
+  #nameOf({ seq, readings }: Row): string {
+    return this.kind === "restated"
+      ? `restated ${seq} ${readings[0]?.path}`
+      : `${seq}`;
   }
 
   /** Index of the row that holds the next reading to send; −1 when all are sent. */
@@ -100,6 +119,13 @@ export class MqttBatch {
       index,
       refusal: { row, reading, reason: reason.slice(0, MAX_REASON_LENGTH) },
     });
+    this.#settle(index);
+  }
+
+  /** Set aside unsent, whatever becomes of the others. */
+  park(index: number, reading: Reading, reason: string): void {
+    const row = this.rows[index]!;
+    this.#parked.push({ index, refusal: { row, reading, reason } });
     this.#settle(index);
   }
 
@@ -156,7 +182,9 @@ export class MqttBatch {
     this.#outcome.resolve({
       done,
       rejected: upToDone(this.#rejected),
-      parked: park ? upToDone(this.#forbidden) : [],
+      parked: upToDone(
+        park ? [...this.#parked, ...this.#forbidden] : this.#parked,
+      ),
       ...(superseded === 0 ? {} : { superseded }),
       ...(stays === undefined ? {} : { failure: stays }),
     });
