@@ -303,15 +303,15 @@ export class MqttSession implements SinkSession {
 
   #settle(slot: Slot, error?: Error & { code?: unknown } | null): void {
     if (this.#over !== undefined) return; // The batches have their outcomes.
+    const code = error?.code;
+    if (error && typeof code !== "number") return this.#breakOff();
     const { batch, index, reading } = slot;
     this.#freeSlots.push(slot);
     this.#outstanding--;
     if (this.#batches.isOldest(batch)) this.#deadline.progress();
-    if (!error) batch.accept(index);
-    else if (typeof error.code === "number") {
-      batch.refuse(index, reading, error.code);
-    } else this.#breakOff();
-    if (!this.#broken) this.#caution.passed(slot);
+    if (typeof code === "number") batch.refuse(index, reading, code);
+    else batch.accept(index);
+    this.#caution.passed(slot);
     this.#halted ??= batch.failure;
     this.#advanceSoon();
   }
