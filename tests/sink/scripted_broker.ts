@@ -7,7 +7,7 @@
 /** What the broker answers; everything is optional. */
 export interface BrokerScript {
   /** Reason code of its CONNACK; "close" hangs up instead. @default {0} */
-  readonly connack?: number | "close";
+  readonly connack?: number | "close" | (() => number);
   /** The same to MQTT 5 alone. @default {connack} */
   readonly connack5?: number;
   /** MQTT 5 properties of its CONNACK, as on the wire. @default {[]} */
@@ -111,7 +111,8 @@ function answerTo(
     state.levels.push(level);
     const { properties = [] } = script;
     const given = level === 5 ? script.connack5 : undefined;
-    const connack = given ?? script.connack ?? 0;
+    const { connack: answer = 0 } = script;
+    const connack = given ?? (typeof answer === "function" ? answer() : answer);
     if (connack === "close") return "close";
     return level === 5
       ? [
