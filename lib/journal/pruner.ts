@@ -8,6 +8,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { counted } from "../counted.ts";
 import type { EventTime } from "../model.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AsyncDisk, OldestRow } from "./disk.ts";
@@ -107,8 +108,14 @@ export class Pruner {
       if (lost === 0) continue;
       ledger.lose("evicted", lost);
       this.#log.error(
-        "The journal is full: {lost} readings that {name} has not had are given up (packets {first} to {last})",
-        { lost, name, first, last },
+        "The journal is full: {lost} that {name} has not had {are} given up (packets {first} to {last})",
+        {
+          lost: counted(lost, "reading"),
+          are: lost === 1 ? "is" : "are",
+          name,
+          first,
+          last,
+        },
       );
     }
   }
