@@ -4,7 +4,7 @@
  *
  * `#inARow` counts the newest sessions that were each lost soon after they began. Each time that a rival
  * is named the pause grows, for two that come back at once would throw each other off for ever; only
- * a good session makes it short again.
+ * a session longer than any pause makes it short again.
  *
  * @module
  */
@@ -16,8 +16,6 @@ import type { Failure } from "./sink.ts";
 const SOON_MS = 10_000;
 /** So many in a row are no chance. */
 const TOO_MANY = 3;
-/** A session that lasted so long was a good one, in milliseconds. */
-const GOOD_MS = 60_000;
 /** The first pause and the longest one are at most so long, in milliseconds, and at least half of it. */
 const FIRST_PAUSE_MS = 120_000;
 const LONGEST_PAUSE_MS = 600_000;
@@ -61,7 +59,8 @@ export class SessionLosses {
     const since = monotonic();
     const lastedMs = () => {
       const ms = monotonic() - since;
-      if (ms >= GOOD_MS) this.#pauseMs = FIRST_PAUSE_MS;
+      // A shorter one is but the time that a rival paused.
+      if (ms > LONGEST_PAUSE_MS) this.#pauseMs = FIRST_PAUSE_MS;
       return ms;
     };
     return {

@@ -269,3 +269,40 @@ Deno.test({
     );
   },
 });
+
+for (const replay of ["all", "live_first", "latest"] as const) {
+  Deno.test({
+    name:
+      `MqttSink tells a broker that has lost its memory the newest value of each topic, with replay = "${replay}"`,
+    ...requires("mosquitto"),
+    fn: async () => {
+      await using broker = await startMosquitto({
+        conf: ["persistence false"],
+      });
+      await using folder = await makeFolder();
+      await using journal = await openJournal(folder.path, { now: nowUs });
+      const old = new Writer(journal, "", nowUs() - 3_600e6);
+      const live = new Writer(journal, "", nowUs());
+      const retained = async () => {
+        await using heard = await subscribe(broker.url, "#");
+        await heard.waitFor(2);
+        await turn(20);
+        return heard.messages.map(({ payload }) => Number(payload)).sort();
+      };
+      await old.append({ "n1.g": 1, "n2.p": 1 });
+      await forward(journal, broker.url, replay, async () => {
+        while (stats(journal).waiting > 0) await turn();
+        assert.deepEqual(await retained(), [1, 1]);
+        await broker.stop();
+        // The pressure is not heard of again.
+        await old.append({ "n1.g": 2 }, { "n1.g": 3 });
+        await broker.start();
+        while (stats(journal).waiting > 0) await turn();
+        assert.deepEqual(await retained(), [1, 3]);
+        await live.append({ "n1.g": 4 });
+        while (stats(journal).waiting > 0) await turn();
+        assert.deepEqual(await retained(), [1, 4]);
+      });
+    },
+  });
+}
