@@ -59,6 +59,8 @@ export interface ForwarderOptions {
   now?(): number;
   /** @default {60000} */
   readonly slowRetryMs?: number;
+  /** The longest pause that a sink may ask for. @default {600000} */
+  readonly longestPauseMs?: number;
   /** @default {300000} */
   readonly parkedRetryMs?: number;
 }
@@ -276,11 +278,15 @@ export class Forwarder {
   }
 
   #pauseMs(failure: Failure): number {
-    const { backoff, slowRetryMs = SLOW_RETRY_MS } = this.#options;
+    const {
+      backoff,
+      slowRetryMs = SLOW_RETRY_MS,
+      longestPauseMs = LONGEST_PAUSE_MS,
+    } = this.#options;
     const pauseMs = backoff.next();
     const atLeastMs = failure.afterMs ??
       (failure.kind === "blocked" ? slowRetryMs : 0);
-    return Math.max(pauseMs, Math.min(atLeastMs, LONGEST_PAUSE_MS));
+    return Math.max(pauseMs, Math.min(atLeastMs, longestPauseMs));
   }
 
   #sayConnected(description: string): void {

@@ -103,6 +103,7 @@ export class MqttSink implements Sink {
         if (signal.aborted) break;
       }
     }
+    this.#losses.unreachable();
     throw new SinkError(joinFailures(failures));
   }
 

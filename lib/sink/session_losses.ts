@@ -2,6 +2,9 @@
  * Notices by how sessions end that two clients throw each other off the broker: where it says nothing
  * (MQTT 3.1.1, and MQTT.js on MQTT 5), all that shows is sessions that do not last.
  *
+ * Two that do so find the broker there at every attempt. Where an attempt fails it is the broker or the
+ * network that goes and comes, and counting begins anew.
+ *
  * `#inARow` counts the newest sessions that were each lost soon after they began. Each time that a rival
  * is named the pause grows, for two that come back at once would throw each other off for ever; only
  * a session longer than any pause makes it short again.
@@ -51,6 +54,11 @@ export class SessionLosses {
 
   constructor(options: SessionLossesOptions) {
     this.#options = options;
+  }
+
+  /** No broker could be reached, or none let us in. */
+  unreachable(): void {
+    this.#inARow = 0;
   }
 
   /** The broker `name` has said yes just now. */

@@ -163,8 +163,13 @@ for (const connack5 of [0, 1]) {
     assert.match(rejected[0]!.reason, /hangs up at this message and takes/);
     assert.deepEqual(parked, []);
     assert.ok(failures.every(({ kind }) => kind === "retry"));
-    // Two losses, and three of three.
+    // Two losses, and three of three, each just after a sign of life.
     assert.equal(failures.length, 5);
+    const tries = published.filter(({ topic, payload }) => at5(topic, payload));
+    assert.deepEqual(
+      tries.map(({ afterPing }) => afterPing),
+      [false, false, true, true, true],
+    );
     const heard = new Set(
       published.map(({ topic, payload }) => `${topic} ${payload}`),
     );

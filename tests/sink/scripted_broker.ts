@@ -28,6 +28,8 @@ export interface ScriptedPublish {
   readonly retain: boolean;
   /** Bytes of the whole packet. */
   readonly bytes: number;
+  /** Whether a PINGREQ came just before. */
+  readonly afterPing: boolean;
 }
 
 /** A running scripted broker. */
@@ -52,6 +54,7 @@ export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
     published: [] as ScriptedPublish[],
     goodbyes: 0,
     unanswered: 0,
+    pinged: false,
   };
   const connections = new Set<Deno.TcpConn>();
   const serving = new Set<Promise<void>>();
@@ -104,6 +107,7 @@ function answerTo(
     published: ScriptedPublish[];
     goodbyes: number;
     unanswered: number;
+    pinged: boolean;
   },
 ): number[] | "close" {
   if (type === CONNECT) {
@@ -129,6 +133,8 @@ function answerTo(
     state.goodbyes++;
     return "close";
   }
+  const afterPing = state.pinged;
+  state.pinged = type === PINGREQ;
   if (type === PINGREQ) return [0xd0, 0];
   if (type !== PUBLISH) return [];
   const length = body[0]! * 256 + body[1]!;
@@ -138,7 +144,7 @@ function answerTo(
   if (state.levels.at(-1) === 5) start += 1 + body[start]!;
   const payload = new TextDecoder().decode(body.subarray(start));
   const retain = (flags & 1) === 1;
-  const message = { topic, payload, qos, retain, bytes };
+  const message = { topic, payload, qos, retain, bytes, afterPing };
   state.published.push(message);
   const does = script.at?.(message);
   if (does === "close") return "close";

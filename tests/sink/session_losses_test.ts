@@ -23,6 +23,7 @@ function given() {
     end(session);
   };
   return {
+    losses,
     lose(lengthMs: number, failure = LOST, code?: number): Failure {
       let judged = failure;
       run(lengthMs, (session) => judged = session.lost(failure, code));
@@ -71,6 +72,16 @@ Deno.test("SessionLosses backs off to minutes from a rival, further each time, u
   assert.equal(pauseMs(600_001), 1.5 * 60_000);
   leave(600_001);
   assert.equal(pauseMs(1), 1.5 * 60_000);
+});
+
+Deno.test("SessionLosses blames no rival where the broker could not be reached in between", () => {
+  const { losses, lose } = given();
+  for (let i = 0; i < 5; i++) {
+    assert.deepEqual([lose(1), lose(1)], [LOST, LOST]);
+    losses.unreachable();
+  }
+  assert.deepEqual([lose(1), lose(1)], [LOST, LOST]);
+  assert.equal(lose(1).kind, "blocked");
 });
 
 Deno.test("SessionLosses leaves one of two copies in peace, whatever they are told of why they were thrown off", () => {
