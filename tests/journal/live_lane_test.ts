@@ -336,3 +336,19 @@ Deno.test("Cursor gives every row to exactly one lane once, over any sequence of
     { numRuns: 1_000 },
   );
 });
+
+Deno.test("Cursor gives what a rewind puts back while the live lane stays open", async () => {
+  await using folder = await makeFolder();
+  const { journal, write } = await written(folder.path, 20);
+  await using _ = journal;
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(10);
+  await drain(live);
+  await drain(cursor);
+  await journal.rewind("mqtt", { toUs: START_US + 15e6 });
+  await write(1);
+  assert.deepEqual(await drain(live), [21]);
+  assert.deepEqual(await drain(cursor), [15, 16, 17, 18, 19, 20]);
+  assert.equal(mqtt(journal).waiting, 0);
+  assert.equal(cursor.seq, 21);
+});
