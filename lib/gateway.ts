@@ -16,6 +16,7 @@ import { rereadSecret, TOKEN_CHARACTERS } from "./config/config.ts";
 import type { Config } from "./config/schema.ts";
 import { Operations } from "./control/operations.ts";
 import { ControlServer } from "./control/server.ts";
+import { counted } from "./counted.ts";
 import { describeError } from "./error_text.ts";
 import { Forwarder } from "./forwarder/forwarder.ts";
 import { journalPath, makeJournalFolder } from "./journal/folder.ts";
@@ -269,7 +270,7 @@ function sayWaiting(journal: Journal): string {
   const waiting = journal.standings().filter((sink) => sink.waiting > 0);
   if (waiting.length === 0) return "everything is delivered";
   const parts = waiting.map(({ name, waiting }) =>
-    `${waiting} readings wait for ${name}`
+    `${counted(waiting, "reading waits", "readings wait")} for ${name}`
   );
   return `${parts.join(", ")}; they go out at the next start`;
 }

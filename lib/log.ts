@@ -16,6 +16,7 @@ import {
   type LogRecord,
   reset,
 } from "@logtape/logtape";
+import { counted } from "./counted.ts";
 import { createLineFormatter } from "./log_line.ts";
 
 /** Options for {@linkcode configureLog}. */
@@ -121,8 +122,9 @@ async function writeToStderr(line: Uint8Array): Promise<void> {
 }
 
 function droppedRecord(count: number): LogRecord {
-  const message =
-    `Dropped ${count} lines of this log because stderr did not keep up`;
+  const message = `Dropped ${
+    counted(count, "line")
+  } of this log because stderr did not keep up`;
   return {
     category: ["log"],
     level: "warning",

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
 /** Words and small tools that every room may use. */
-const COMMON = ["model", "catalogue", "error_text", "duration", "wait"];
+const COMMON = [
+  "model",
+  "catalogue",
+  "error_text",
+  "duration",
+  "wait",
+  "counted",
+];
 const ANY = ["*"];
 
 /**

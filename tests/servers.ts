@@ -408,6 +408,8 @@ export interface SubscribeOptions {
   readonly clientId?: string;
   readonly username?: string;
   readonly password?: string;
+  /** Messages keep the retain flag that they were published with. @default {false} */
+  readonly retainAsPublished?: boolean;
 }
 
 /** Subscribes to `filter` at QoS 1 and comes back when the broker has confirmed it. */
@@ -416,7 +418,12 @@ export async function subscribe(
   filter: string,
   options: SubscribeOptions = {},
 ): Promise<Subscription> {
-  const { protocolVersion = 5, clientId, ...login } = options;
+  const {
+    protocolVersion = 5,
+    clientId,
+    retainAsPublished = false,
+    ...login
+  } = options;
   const durable = clientId !== undefined;
   const client = await mqtt.connectAsync(url, {
     protocolVersion,
@@ -431,7 +438,10 @@ export async function subscribe(
   });
   const subscription = new MqttSubscription(client);
   try {
-    await client.subscribeAsync(filter, { qos: 1 });
+    await client.subscribeAsync(
+      filter,
+      retainAsPublished ? { qos: 1, rap: true } : { qos: 1 },
+    );
   } catch (error) {
     await subscription[Symbol.asyncDispose]();
     throw error;

@@ -76,6 +76,7 @@ const mqtt = z.strictObject({
   ca_file: file.optional(),
   cert_file: file.optional(),
   key_file: file.optional(),
+  replay: z.enum(["all", "live_first", "latest"]).default("all"),
   start_at: startAt.default("now"),
 }).check(always(({ value, issues }) => {
   const alone = (key: "cert_file" | "key_file", other: string) =>

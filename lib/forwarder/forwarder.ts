@@ -1,7 +1,9 @@
 /**
  * Takes rows from the journal to one sink, for as long as the gateway runs.
  *
- * - The cursor moves only over rows that the sink has reported done, in order.
+ * - The cursor moves only over rows that the sink has reported done, in order. Where the sink wants
+ *   live values first, a session has two lanes: what happens now, and the past while nothing else is
+ *   to be sent.
  * - Batches make themselves: whatever has gathered is the next one. As many are under way as the
  *   session allows.
  * - A failure ends the session; what was under way is given out again by the next one. Pauses grow
@@ -15,6 +17,7 @@ import { getLogger, type Logger } from "@logtape/logtape";
 import { wait } from "../wait.ts";
 import { Bell } from "./bell.ts";
 import type { Cursor } from "../journal/cursor.ts";
+import type { Lane } from "../journal/lane.ts";
 import type { Row } from "../model.ts";
 import { Link, type LinkState } from "./link.ts";
 import { Outage } from "./outage.ts";
@@ -57,11 +60,14 @@ export interface ForwarderOptions {
   now?(): number;
   /** @default {60000} */
   readonly slowRetryMs?: number;
+  /** The longest pause that a sink may ask for. @default {600000} */
+  readonly longestPauseMs?: number;
   /** @default {300000} */
   readonly parkedRetryMs?: number;
 }
 
 interface Flight {
+  readonly lane: Lane;
   readonly rows: readonly Row[];
   outcome?: Outcome;
 }
@@ -144,17 +150,22 @@ export class Forwarder {
   /** One session from open to end; undefined when it ended because it was asked to. */
   async #session(): Promise<Failure | undefined> {
     const { sink, cursor, backoff } = this.#options;
-    const openedAt = this.#now();
+    let openedAt = Infinity;
     const flights: Flight[] = [];
     let failure: Failure | undefined;
     try {
+      const live = sink.liveWithinS === undefined
+        ? undefined
+        : await cursor.openLive(sink.liveWithinS);
       {
         await using session = await sink.open({
           signal: this.#stop.signal,
-          deliveredTo: cursor.seq,
+          deliveredTo: live?.start.seq ?? cursor.seq,
         });
+        openedAt = this.#now();
         this.#sayConnected(session.description);
-        failure = await this.#serve(session, flights);
+        const lanes = live === undefined ? [cursor] : [live, cursor];
+        failure = await this.#serve(session, lanes, flights);
       }
       // The session's end waits a moment for acknowledgements that are under way: they count.
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -170,9 +181,9 @@ export class Forwarder {
 
   async #serve(
     session: SinkSession,
+    lanes: readonly Lane[],
     flights: Flight[],
   ): Promise<Failure | undefined> {
-    const { cursor } = this.#options;
     let closed: Failure | undefined;
     session.closed.then((failure) => {
       closed = failure;
@@ -190,9 +201,9 @@ export class Forwarder {
         if (this.#hurry) return undefined;
       }
       if (flights.length < session.maxBatches) {
-        const rows = await cursor.next(session.maxReadings);
-        if (rows.length > 0) {
-          flights.push(this.#launch(session, rows));
+        const flight = await this.#launchNext(session, lanes);
+        if (flight !== undefined) {
+          flights.push(flight);
           continue;
         }
         if (flights.length === 0) {
@@ -205,9 +216,22 @@ export class Forwarder {
     }
   }
 
-  #launch(session: SinkSession, rows: readonly Row[]): Flight {
-    const flight: Flight = { rows };
-    session.deliver(rows).catch(toOutcome).then((outcome) => {
+  /** Sends what the first lane has that has something. */
+  async #launchNext(
+    session: SinkSession,
+    lanes: readonly Lane[],
+  ): Promise<Flight | undefined> {
+    for (const lane of lanes) {
+      const rows = await lane.next(session.maxReadings);
+      if (rows.length > 0) return this.#launch(session, lane, rows);
+    }
+    return undefined;
+  }
+
+  #launch(session: SinkSession, lane: Lane, rows: readonly Row[]): Flight {
+    const flight: Flight = { lane, rows };
+    const { past } = lane;
+    session.deliver(rows, { past }).catch(toOutcome).then((outcome) => {
       flight.outcome = outcome;
       this.#bell.ring();
     });
@@ -220,8 +244,8 @@ export class Forwarder {
    */
   #settle(flights: Flight[]): Failure | undefined {
     for (let outcome; (outcome = flights[0]?.outcome) !== undefined;) {
-      const rows = flights.shift()?.rows ?? [];
-      this.#options.cursor.settle(rows, outcome);
+      const { lane, rows } = flights.shift()!;
+      lane.settle(rows, outcome);
       this.#refusals.say(outcome.rejected);
       if (outcome.failure === undefined) {
         this.#link.works();
@@ -237,7 +261,7 @@ export class Forwarder {
     for (;;) {
       const parked = await this.#options.cursor.parked();
       if (parked === null || parked.rows.length === 0) return undefined;
-      const flight = this.#launch(session, parked.rows);
+      const flight = this.#launch(session, this.#options.cursor, parked.rows);
       while (flight.outcome === undefined) {
         if (this.#hurry) return undefined;
         await this.#bell.wait();
@@ -269,11 +293,15 @@ export class Forwarder {
   }
 
   #pauseMs(failure: Failure): number {
-    const { backoff, slowRetryMs = SLOW_RETRY_MS } = this.#options;
+    const {
+      backoff,
+      slowRetryMs = SLOW_RETRY_MS,
+      longestPauseMs = LONGEST_PAUSE_MS,
+    } = this.#options;
     const pauseMs = backoff.next();
-    return failure.kind === "blocked"
-      ? Math.max(pauseMs, slowRetryMs)
-      : Math.max(pauseMs, Math.min(failure.afterMs ?? 0, LONGEST_PAUSE_MS));
+    const atLeastMs = failure.afterMs ??
+      (failure.kind === "blocked" ? slowRetryMs : 0);
+    return Math.max(pauseMs, Math.min(atLeastMs, longestPauseMs));
   }
 
   #sayConnected(description: string): void {

@@ -6,35 +6,35 @@
  * after {@linkcode Cursor.giveBack} they are given out again. A rewind voids them: what the sink
  * reports of rows that it was given before is not booked, because they are to come again.
  *
+ * While a live lane is open, the cursor gives out the rows before it: the past. What either lane has
+ * done beyond the cursor is not given out again.
+ *
  * @module
  */
 
-import type { DropReason, Reading, Row } from "../model.ts";
+import type { DropReason, Row } from "../model.ts";
 import type { Boards } from "./boards.ts";
 import type { AsyncDisk, ParkedReading } from "./disk.ts";
 import type { Pending } from "./pending.ts";
-import type { Ledger, LedgerState, Position } from "./ledger.ts";
+import {
+  type Lane,
+  LiveLane,
+  type RefusedReading,
+  type Settlement,
+} from "./lane.ts";
+import type {
+  Ended,
+  Ledger,
+  LedgerState,
+  Position,
+  Stretch,
+} from "./ledger.ts";
 import type { Pin } from "./retention.ts";
 
 /** Parked readings kept for each sink; beyond that the oldest are given up. */
 export const MAX_PARKED = 10_000;
 /** Parked readings of one topic that are tried at once. */
 const PARKED_BATCH = 100;
-
-/** What became of rows; `Outcome` of a sink fits. */
-export interface Settlement {
-  /** So many leading rows are done. */
-  readonly done: number;
-  readonly rejected: readonly RefusedReading[];
-  readonly parked: readonly RefusedReading[];
-}
-
-/** A reading that a server refused. */
-export interface RefusedReading {
-  readonly row: Row;
-  readonly reading: Reading;
-  readonly reason: string;
-}
 
 /** What a cursor needs of its journal. */
 export interface CursorHost {
@@ -44,6 +44,10 @@ export interface CursorHost {
   changed(): void;
   /** The newest row's running total. */
   total(): number;
+  /** The newest committed row's seq. */
+  newest(): number;
+  /** Microseconds since 1970 by the wall clock. */
+  now(): number;
   /** Comes when everything that is known now is on the disk. */
   flush(): Promise<void>;
   readonly boards: Pick<Boards, "id" | "name">;
@@ -74,7 +78,7 @@ export interface Hold extends Disposable {
 }
 
 /** One sink's place in the journal. */
-export class Cursor {
+export class Cursor implements Lane {
   readonly #id: number;
   readonly #name: string;
   readonly #ledger: Ledger;
@@ -82,6 +86,9 @@ export class Cursor {
   #position: number;
   /** What was given out since the last rewind. */
   #given = new WeakSet<readonly Row[]>();
+  /** The newest row of it. */
+  #lastGiven: number;
+  #live: LiveLane | undefined;
   #hold: Hold | undefined;
   #reading = false;
   /** Parked readings are being tried: their ids are taken. */
@@ -93,7 +100,7 @@ export class Cursor {
     this.#name = name;
     this.#ledger = ledger;
     this.#host = host;
-    this.#position = ledger.cursor.seq;
+    this.#position = this.#lastGiven = ledger.cursor.seq;
   }
 
   /** Rows up to this seq are done. */
@@ -102,10 +109,15 @@ export class Cursor {
   }
 
   /** The rows in the sink's hands; all of them while it is just being decided which. */
-  get pin(): Pin {
+  get pins(): Pin[] {
     const from = Math.min(this.seq, this.#hold?.from ?? Infinity);
     const open = this.#reading || this.#hold !== undefined;
-    return { from, to: open ? Infinity : this.#position };
+    const own = { from, to: open ? Infinity : this.#position };
+    return this.#live === undefined ? [own] : [own, this.#live.pin];
+  }
+
+  get past(): boolean {
+    return this.#live !== undefined;
   }
 
   /** Readings that are not done. */
@@ -118,27 +130,60 @@ export class Cursor {
     return this.#ledger.state;
   }
 
-  /** Gives out the next committed rows with together at most `maxReadings`; none when all are out. */
+  /**
+   * Opens a lane for the rows of the last `withinS` seconds and those to come, until
+   * {@linkcode Cursor.giveBack}. Nothing may be in the sink's hands.
+   */
+  async openLive(withinS: number): Promise<LiveLane> {
+    this.#ledger.forgetStretches();
+    const sinceUs = this.#host.now() - withinS * 1e6;
+    return this.#live = new LiveLane(await this.#placeBefore(sinceUs), {
+      read: (seq, maxReadings) => this.#host.read(seq, maxReadings),
+      book: (stretch, rows, settlement) =>
+        this.#book(rows, settlement, (ended) => {
+          this.#ledger.deliverAhead(stretch, ended);
+        }),
+    });
+  }
+
   async next(maxReadings: number): Promise<Row[]> {
     this.#reading = true;
     try {
       for (;;) {
         const given = this.#given;
-        const rows = await this.#host.read(this.#position, maxReadings);
-        // After a rewind meanwhile these are not the next ones any more.
-        if (given !== this.#given) continue;
-        this.#position = rows.at(-1)?.seq ?? this.#position;
-        given.add(rows);
-        return rows;
+        // What the ledger has passed meanwhile was done ahead.
+        this.#position = Math.max(this.#position, this.#ledger.cursor.seq);
+        const barrier = this.#barrier();
+        const ends = barrier?.from.seq ?? Infinity;
+        if (this.#position < ends) {
+          const found = await this.#host.read(this.#position, maxReadings);
+          // After a rewind meanwhile these are not the next ones any more.
+          if (given !== this.#given) continue;
+          const rows = found.filter(({ seq }) => seq <= ends);
+          if (rows.length > 0) {
+            this.#position = this.#lastGiven = rows.at(-1)!.seq;
+            given.add(rows);
+            return rows;
+          }
+          if (found.length === 0) return [];
+        }
+        if (barrier === undefined) return [];
+        // Rows that are missing before it are gone: nothing holds the cursor there.
+        if (this.#lastGiven <= this.#ledger.cursor.seq) {
+          this.#pass(barrier.from);
+        }
+        if (barrier.from.seq === this.#live?.start.seq) return [];
+        this.#position = barrier.to.seq;
       }
     } finally {
       this.#reading = false;
     }
   }
 
-  /** Takes back what was given out and is not done. */
+  /** Takes back what was given out and is not done, on both lanes; the live one is closed. */
   giveBack(): void {
-    this.#position = this.#ledger.cursor.seq;
+    this.#position = this.#lastGiven = this.#ledger.cursor.seq;
+    this.#live = undefined;
     this.#trying = false;
   }
 
@@ -153,10 +198,14 @@ export class Cursor {
     return this.#hold = hold;
   }
 
-  /** Goes back to `to`; the rows from there to the cursor, with so many `readings`, come again. */
+  /**
+   * Goes back to `to`; the rows from there to the cursor, with so many `readings`, come again. Those
+   * beyond the cursor that are done, or in the live lane's hands, do not.
+   */
   rewind(to: Position, readings: number): void {
     this.#ledger.rewind(to, readings);
-    this.#position = to.seq;
+    this.#live?.leavePast();
+    this.#position = this.#lastGiven = to.seq;
     this.#given = new WeakSet();
     this.#host.changed();
   }
@@ -173,21 +222,70 @@ export class Cursor {
     return true;
   }
 
-  /** Books what became of `rows`, the next ones in order that were given out. */
-  settle(rows: readonly Row[], { done, rejected, parked }: Settlement): void {
+  settle(rows: readonly Row[], settlement: Settlement): void {
     if (!this.#given.has(rows)) return;
-    const last = rows[done - 1];
+    const last = rows[settlement.done - 1];
     if (last === undefined) return;
+    this.#book(rows, settlement, (ended) => {
+      this.#ledger.advance({ seq: last.seq, total: last.total }, ended);
+    });
+  }
+
+  #book(
+    rows: readonly Row[],
+    { done, rejected, parked, superseded = 0 }: Settlement,
+    book: (ended: Ended) => void,
+  ): void {
     let readings = 0;
     for (let i = 0; i < done; i++) readings += rows[i]?.readings.length ?? 0;
-    this.#ledger.advance({ seq: last.seq, total: last.total }, {
+    book({
       readings,
       rejected: rejected.length,
       parked: parked.length,
+      superseded,
     });
     this.#reject(rejected);
     this.#park(parked);
     this.#host.changed();
+  }
+
+  /** The next rows that this lane does not give out: those that are done, or that are live. */
+  #barrier(): Stretch | undefined {
+    const done = this.#ledger.deliveredAhead
+      .find(({ to }) => to.seq > this.#position);
+    const start = this.#live?.start;
+    return start === undefined || (done && done.from.seq < start.seq)
+      ? done
+      : { from: start, to: start };
+  }
+
+  #pass(place: Position): void {
+    if (place.seq <= this.#ledger.cursor.seq) return;
+    this.#ledger.advance(place);
+    this.#host.changed();
+  }
+
+  /** The place before the first row of `sinceUs` or later, beyond all that is done. */
+  async #placeBefore(sinceUs: number): Promise<Position> {
+    const floor = this.#ledger.deliveredAhead.at(-1)?.to ?? this.#ledger.cursor;
+    let [before, last] = [floor.seq, this.#host.newest()];
+    let end = floor;
+    let first: Row | undefined;
+    while (before < last) {
+      const middle = Math.floor((before + last) / 2);
+      const [row] = await this.#host.read(middle, 1);
+      if (row !== undefined && row.timeUs < sinceUs) {
+        before = row.seq;
+        end = { seq: row.seq, total: row.total };
+      } else {
+        first = row ?? first;
+        last = middle;
+      }
+    }
+    return first === undefined ? end : {
+      seq: first.seq - 1,
+      total: first.total - first.readings.length,
+    };
   }
 
   /** The oldest parked readings of each topic; null when none are parked. */
@@ -219,7 +317,7 @@ export class Cursor {
   #settleParked(
     rows: readonly Row[],
     ids: ReadonlyMap<Row, number>,
-    { done, rejected, parked }: Settlement,
+    { done, rejected, parked, superseded = 0 }: Settlement,
   ): void {
     const still = new Set(parked.map(({ row }) => row));
     const refused = new Set(rejected.map(({ row }) => row));
@@ -227,9 +325,10 @@ export class Cursor {
     this.#host.pending.unparked.push(
       ...ended.flatMap((row) => ids.get(row) ?? []),
     );
-    const delivered = ended.filter((row) => !refused.has(row)).length;
-    this.#ledger.unpark(delivered, "delivered");
-    this.#ledger.unpark(ended.length - delivered, "rejected");
+    const accepted = ended.filter((row) => !refused.has(row)).length;
+    this.#ledger.unpark(accepted - superseded, "delivered");
+    this.#ledger.unpark(ended.length - accepted, "rejected");
+    this.#ledger.unpark(superseded, "superseded" satisfies DropReason);
     this.#reject(rejected);
     this.#host.changed();
     this.#trying = false;

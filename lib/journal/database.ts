@@ -88,6 +88,7 @@ function toSinkState(row: Record<string, unknown>): SinkState {
     ledger: {
       cursor: { seq: number("seq"), total: number("total") },
       ahead: number("ahead"),
+      deliveredAhead: JSON.parse(String(row["delivered_ahead"] ?? "[]")),
       parked: number("parked"),
       received: number("received"),
       requeued: number("requeued"),

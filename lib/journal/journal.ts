@@ -16,6 +16,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { counted } from "../counted.ts";
 import type { EventTime, Reading, Row, TelemetryPacket } from "../model.ts";
 import { Accounts, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
@@ -195,8 +196,11 @@ export class Journal implements AsyncDisposable {
       await journal.#committer.open();
       for (const move of journal.#accounts.moved) {
         journal.#log.warn(
-          "{name} goes to {to} now, and not to {from}: {waiting} readings of the journal wait for it",
-          { ...move },
+          "{name} goes to {to} now, and not to {from}: {waiting} for it in the journal",
+          {
+            ...move,
+            waiting: counted(move.waiting, "reading waits", "readings wait"),
+          },
         );
       }
       journal.#ageTimer = setInterval(
@@ -365,6 +369,8 @@ export class Journal implements AsyncDisposable {
       read: (seq, maxReadings) => this.#read(seq, maxReadings),
       changed: () => this.#committer.touch(),
       total: () => this.#end.total,
+      newest: () => this.#committedSeq,
+      now: () => this.#options.now(),
       boards: this.#boards,
       pending: this.#pending,
       disk: this.#options.disk,
@@ -503,8 +509,8 @@ export class Journal implements AsyncDisposable {
       this.#committedSeq = row.seq;
     }
     if (this.#overrun > 0 && this.#pending.relaxed) {
-      this.#log.error("The disk keeps up again: {packets} packets were lost", {
-        packets: this.#overrun,
+      this.#log.error("The disk keeps up again: {packets} lost", {
+        packets: counted(this.#overrun, "packet was", "packets were"),
       });
       this.#overrun = 0;
     }

@@ -7,8 +7,12 @@
  *
  * `received`, `requeued`, `delivered` and `dropped` are counted as things happen and only grow.
  * `waiting` is not counted: it follows from the running totals of the rows on either side of the
- * cursor. So the equation compares two independent accounts, and {@linkcode Ledger.imbalance} is a
- * check, not a definition.
+ * cursor, and of the stretches beyond it that are done. So the equation compares two independent
+ * accounts, and {@linkcode Ledger.imbalance} is a check, not a definition.
+ *
+ * Rows may be done ahead of those before them (`mqtt.replay = "live_first"`). The cursor stays at the
+ * oldest row that is not done; a stretch beyond it is remembered, and passed when the cursor comes to
+ * it. Stretches are in order, do not touch, and none begins at the cursor.
  *
  * What survives a crash: the ledger is written in the transaction of the rows it counts, or of the
  * deletion it books, so it and the rows always agree. A cursor's own progress may be up to a second
@@ -27,12 +31,35 @@ export interface Position {
   readonly total: number;
 }
 
+/** The rows after one place, up to another. */
+export interface Stretch {
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** What became of rows that found their end together, in readings. */
+export interface Ended {
+  /** Of all of them; the others were delivered. */
+  readonly readings: number;
+  readonly rejected: number;
+  readonly parked: number;
+  /** @default {0} */
+  readonly superseded?: number;
+}
+
+/** Stretches ahead of the cursor that are remembered; the oldest beyond that comes again. */
+export const MAX_STRETCHES = 100;
+
+const NOTHING: Ended = { readings: 0, rejected: 0, parked: 0 };
+
 /** Everything a ledger remembers; one row of the table `sinks`. */
 export interface LedgerState {
   /** Rows up to here are done. */
   cursor: Position;
   /** Readings beyond the cursor that are already booked as dropped, because their rows are gone. */
   ahead: number;
+  /** Rows beyond the cursor that are done. */
+  deliveredAhead: Stretch[];
   /** Readings kept aside in the table `parked`: behind the cursor, and still waiting. */
   parked: number;
   received: number;
@@ -54,6 +81,7 @@ export class Ledger {
     return new Ledger({
       cursor,
       ahead: 0,
+      deliveredAhead: [],
       parked: 0,
       received: end.total - cursor.total,
       requeued: 0,
@@ -64,9 +92,10 @@ export class Ledger {
 
   /** A ledger of what still waits in `other`, but for what is parked there, up to `end`. */
   static takingOver(other: LedgerState, end: Position): Ledger {
-    const { cursor, ahead } = other;
+    const { cursor, ahead, deliveredAhead } = other;
     const { state } = Ledger.startingAt(cursor, end);
-    return new Ledger({ ...state, ahead, received: state.received - ahead });
+    const received = state.received - ahead - readingsOf(deliveredAhead);
+    return new Ledger({ ...state, ahead, deliveredAhead, received });
   }
 
   /** A copy to keep or to show. */
@@ -84,10 +113,22 @@ export class Ledger {
     return this.#state.parked;
   }
 
+  /** Rows beyond the cursor that are done. */
+  get deliveredAhead(): readonly Stretch[] {
+    return this.#state.deliveredAhead;
+  }
+
+  /** Whether the row `seq` is done. */
+  isDone(seq: number): boolean {
+    const { cursor, deliveredAhead } = this.#state;
+    return seq <= cursor.seq ||
+      deliveredAhead.some(({ from, to }) => seq > from.seq && seq <= to.seq);
+  }
+
   /** Readings not yet done when the newest row ends at `total`. */
   waiting(total: number): number {
-    const { cursor, ahead, parked } = this.#state;
-    return total - cursor.total - ahead + parked;
+    const { cursor, ahead, deliveredAhead, parked } = this.#state;
+    return total - cursor.total - ahead - readingsOf(deliveredAhead) + parked;
   }
 
   /** How far the equation is off: 0, or the program is wrong. */
@@ -112,27 +153,41 @@ export class Ledger {
   }
 
   /**
-   * The cursor passes rows that together held `readings`, some of which were refused or set aside.
-   * Readings missing between the old and the new place were lost with their rows: those the ledger
-   * was told of are booked already, others are `corrupt`.
+   * The cursor passes rows that found their end. Readings missing between the old and the new place
+   * were lost with their rows: those the ledger was told of are booked already, others are `corrupt`.
    */
-  advance(
-    to: Position,
-    { readings, rejected, parked }: {
-      readings: number;
-      rejected: number;
-      parked: number;
-    },
-  ): void {
+  advance(to: Position, ended: Ended = NOTHING): void {
     const state = this.#state;
-    const missing = to.total - state.cursor.total - readings;
-    const known = Math.min(missing, state.ahead);
-    state.ahead -= known;
-    this.#drop("corrupt", missing - known);
-    state.delivered += readings - rejected - parked;
-    this.#drop("rejected", rejected);
-    state.parked += parked;
+    const passed = state.deliveredAhead.filter(({ from }) => from.seq < to.seq);
+    const between = to.total - state.cursor.total - readingsOf(passed);
+    this.#book(between, ended);
     state.cursor = to;
+    while (
+      (state.deliveredAhead[0]?.from.seq ?? Infinity) <= state.cursor.seq
+    ) {
+      const { to: next } = state.deliveredAhead.shift()!;
+      if (next.seq > state.cursor.seq) state.cursor = next;
+    }
+  }
+
+  /**
+   * Rows found their end before those that the cursor stands at; `stretch` begins nowhere before the
+   * end of the last one.
+   */
+  deliverAhead(stretch: Stretch, ended: Ended): void {
+    const { cursor, deliveredAhead } = this.#state;
+    if (stretch.from.seq <= cursor.seq) return this.advance(stretch.to, ended);
+    this.#book(readingsOf([stretch]), ended);
+    const last = deliveredAhead.at(-1);
+    if (last?.to.seq !== stretch.from.seq) deliveredAhead.push(stretch);
+    else deliveredAhead.splice(-1, 1, { from: last.from, to: stretch.to });
+  }
+
+  /** Makes room for one more stretch: the rows of the oldest beyond the limit are given out again. */
+  forgetStretches(): void {
+    const { deliveredAhead } = this.#state;
+    const excess = Math.max(0, deliveredAhead.length - (MAX_STRETCHES - 1));
+    this.#state.requeued += readingsOf(deliveredAhead.splice(0, excess));
   }
 
   /** Rows beyond the cursor were deleted undelivered. */
@@ -165,8 +220,30 @@ export class Ledger {
     if (where === "parked") this.#state.parked += readings;
   }
 
+  #book(
+    between: number,
+    { readings, rejected, parked, superseded = 0 }: Ended,
+  ): void {
+    const state = this.#state;
+    const missing = between - readings;
+    const known = Math.min(missing, state.ahead);
+    state.ahead -= known;
+    this.#drop("corrupt", missing - known);
+    state.delivered += readings - rejected - parked - superseded;
+    this.#drop("rejected", rejected);
+    this.#drop("superseded", superseded);
+    state.parked += parked;
+  }
+
   #drop(reason: DropReason, readings: number): void {
     if (readings === 0) return;
     this.#state.dropped[reason] = (this.#state.dropped[reason] ?? 0) + readings;
   }
+}
+
+function readingsOf(stretches: readonly Stretch[]): number {
+  return stretches.reduce(
+    (sum, { from, to }) => sum + to.total - from.total,
+    0,
+  );
 }

@@ -8,6 +8,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { counted } from "../counted.ts";
 import type { EventTime } from "../model.ts";
 import type { Accounts } from "./accounts.ts";
 import type { AsyncDisk, OldestRow } from "./disk.ts";
@@ -85,7 +86,7 @@ export class Pruner {
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
-      pins: accounts.active.map(({ cursor }) => cursor.pin),
+      pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
       full,
       expired: (row) => timeUs(row) < keptFromUs,
     });
@@ -101,15 +102,20 @@ export class Pruner {
   #book(rows: readonly OldestRow[], first: number, last: number): void {
     for (const { name, ledger } of this.#options.accounts.active) {
       const lost = rows.reduce(
-        (sum, { seq, readings }) =>
-          seq > ledger.cursor.seq ? sum + readings : sum,
+        (sum, { seq, readings }) => ledger.isDone(seq) ? sum : sum + readings,
         0,
       );
       if (lost === 0) continue;
       ledger.lose("evicted", lost);
       this.#log.error(
-        "The journal is full: {lost} readings that {name} has not had are given up (packets {first} to {last})",
-        { lost, name, first, last },
+        "The journal is full: {lost} that {name} has not had {are} given up (packets {first} to {last})",
+        {
+          lost: counted(lost, "reading"),
+          are: lost === 1 ? "is" : "are",
+          name,
+          first,
+          last,
+        },
       );
     }
   }

@@ -94,6 +94,8 @@ export const MIGRATIONS: readonly string[] = [
     body    TEXT    NOT NULL
   );
   `,
+  // Stretches of rows that are done beyond the cursor, as JSON.
+  "ALTER TABLE sinks ADD COLUMN delivered_ahead TEXT NOT NULL DEFAULT '[]'",
 ];
 
 /** The schema version this program writes. */

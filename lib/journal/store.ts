@@ -177,7 +177,10 @@ export class Store implements Disk {
     }
     for (const { id, name, target, active, seenTotal, ledger } of sinks) {
       this.#run(
-        "INSERT OR REPLACE INTO sinks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        `INSERT OR REPLACE INTO sinks (
+           id, name, target, active, seq, total, seen_total, ahead, parked, received, requeued,
+           delivered, dropped, delivered_ahead
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         id,
         name,
         target,
@@ -191,6 +194,7 @@ export class Store implements Disk {
         ledger.requeued,
         ledger.delivered,
         JSON.stringify(ledger.dropped),
+        JSON.stringify(ledger.deliveredAhead),
       );
     }
     for (const id of commit.unrejected) {

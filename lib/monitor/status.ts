@@ -5,6 +5,7 @@
  */
 
 import type { GatewayReport } from "../control/protocol.ts";
+import { counted } from "../counted.ts";
 import { formatDuration } from "../duration.ts";
 import { describeError } from "../error_text.ts";
 import type { LinkState } from "../forwarder/link.ts";
@@ -178,9 +179,9 @@ function faultsOf(
   }
   if (waiting > 0 && (!runs || cursor.age_s > KEEPS_UP_S)) {
     faults.push(
-      `${waiting} readings wait for ${name}, the oldest for ${
-        age(cursor.age_s)
-      }`,
+      `${
+        counted(waiting, "reading waits", "readings wait")
+      } for ${name}, the oldest for ${age(cursor.age_s)}`,
     );
   }
   return faults;
@@ -241,7 +242,9 @@ function formatLines(
   { lines, packets, rejects, other, truncated }: Status["boards"][number],
 ): string {
   const cut = truncated > 0 ? `; ${truncated} were too long and cut` : "";
-  return `${lines} = ${packets} packets + ${rejects} rejects + ${other} other${cut}`;
+  return `${lines} = ${counted(packets, "packet")} + ${
+    counted(rejects, "reject")
+  } + ${other} other${cut}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {

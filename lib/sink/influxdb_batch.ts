@@ -10,6 +10,7 @@
  * @module
  */
 
+import { counted } from "../counted.ts";
 import type { Reading, Row } from "../model.ts";
 import type { Answer } from "./influxdb_answers.ts";
 import type { LineProtocol } from "./line_protocol.ts";
@@ -212,10 +213,9 @@ export class InfluxdbBatch {
   #nothingAccepted(answer: Answer | undefined): Failure {
     return {
       kind: "blocked",
-      message:
-        `InfluxDB refuses ${this.#suspects.length} lines and accepts none: ${
-          this.#suspects[0]!.reason
-        }`,
+      message: `InfluxDB refuses ${
+        counted(this.#suspects.length, "line")
+      } and accepts none: ${this.#suspects[0]!.reason}`,
       hint: answer?.kind === "too_large"
         ? "Raise the size of a request that the server, or a proxy before it, takes"
         : 'Look at what the bucket of "influxdb.bucket" holds already, and at the [[metric]] tables',

@@ -17,6 +17,7 @@ import {
   type MqttVersion,
 } from "./mqtt_connection.ts";
 import { MqttSession } from "./mqtt_session.ts";
+import { MqttTrial } from "./mqtt_trial.ts";
 import { MqttTopics } from "./mqtt_topics.ts";
 import type { Secret } from "./secret.ts";
 import { SessionLosses } from "./session_losses.ts";
@@ -53,6 +54,8 @@ export interface MqttSinkOptions {
   readonly password?: Secret;
   /** Milliseconds of a clock that never steps. @default {performance.now} */
   readonly monotonic?: () => number;
+  /** Numbers from 0 up to, not including, 1. @default {Math.random} */
+  readonly random?: () => number;
 }
 
 /** Publishes rows to the first broker of `mqtt.broker_url` that answers. */
@@ -64,21 +67,30 @@ export class MqttSink implements Sink {
    * about it, so they do not count.
    */
   readonly target: string;
+  readonly liveWithinS?: number;
   readonly #config: MqttConfig;
   readonly #options: MqttSinkOptions;
   readonly #brokers: readonly MqttBroker[];
   /** Brokers that answered to MQTT 3.1.1 after they had refused MQTT 5. */
   readonly #older = new Set<MqttBroker>();
   readonly #losses: SessionLosses;
+  readonly #trial: MqttTrial;
+  readonly #monotonic: () => number;
+  /** Brokers that ended a session for a retained message, without having said that they keep none. */
+  readonly #unretained = new Set<MqttBroker>();
 
   constructor(config: MqttConfig, options: MqttSinkOptions) {
     this.#config = config;
     this.#options = options;
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#trial = new MqttTrial(this.#monotonic);
     this.#losses = new SessionLosses({
       clientId: config.client_id,
-      monotonic: options.monotonic ?? (() => performance.now()),
+      monotonic: this.#monotonic,
+      random: options.random ?? Math.random,
     });
     this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
+    if (config.replay === "live_first") this.liveWithinS = config.live_within_s;
     this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
   }
 
@@ -94,6 +106,7 @@ export class MqttSink implements Sink {
         if (signal.aborted) break;
       }
     }
+    this.#losses.unreachable();
     throw new SinkError(joinFailures(failures));
   }
 
@@ -146,24 +159,31 @@ export class MqttSink implements Sink {
 
   #start(connection: MqttConnection, deliveredTo: number): MqttSession {
     const { catalogue, isNewest, now } = this.#options;
-    const { retain, topic_prefix } = this.#config;
+    const { broker, limits } = connection;
+    const { topic_prefix } = this.#config;
+    const retain = this.#config.retain && limits.retain &&
+      !this.#unretained.has(broker);
     const topics = new MqttTopics(
       topic_prefix,
-      retain && connection.limits.retain,
+      retain,
       catalogue,
     );
     const session = new MqttSession(connection, {
       config: this.#config,
       topics,
+      history: new MqttTopics(`${topic_prefix}/history`, false, catalogue),
       isNewest,
       now,
-      end: this.#losses.begin(connection.broker.name),
+      end: this.#losses.begin(broker.name),
+      trial: this.#trial,
+      onRetainRefused: () => this.#unretained.add(broker),
+      monotonic: this.#monotonic,
     });
     session.restate([...this.#retainedRows(topics, deliveredTo)]);
     return session;
   }
 
-  /** The retained topics' newest values, as far as they are delivered, each as a row of its own. */
+  /** The retained topics' newest values up to a row, each as a row of its own. */
   *#retainedRows(topics: MqttTopics, deliveredTo: number): Iterable<Row> {
     for (const { seq, board, path, value, timeUs } of this.#options.latest()) {
       if (seq > deliveredTo || !topics.of(board, path)?.retain) continue;

@@ -114,6 +114,38 @@ export function failureOfLoss(
   };
 }
 
+/** Why a session is over with a broker that hangs up at whatever it is sent. */
+export function failureOfEveryMessage(
+  name: string,
+  topic: string,
+): Failure {
+  return {
+    kind: "blocked",
+    message:
+      `The MQTT broker at ${name} hangs up at different messages, the last one for "${topic}"`,
+    hint:
+      'Look at the broker\'s log. It may forbid this user these topics; or it may forbid retained messages: then set "mqtt.retain" to false',
+  };
+}
+
+/** Reasons of a DISCONNECT that no message of ours can have brought about. */
+const NOT_FOR_A_MESSAGE = new Set([
+  0x89, // Server busy
+  0x8b, // Server shutting down
+  0x8d, // Keep alive timeout
+  0x8e, // Session taken over
+  0x98, // Administrative action
+  0x9c, // Use another server
+  0x9d, // Server moved
+  0x9f, // Connection rate exceeded
+  0xa0, // Maximum connect time
+]);
+
+/** Whether a session may have been ended for what was sent; `code` is its DISCONNECT's, if there was one. */
+export function mayBeForAMessage(code: number | undefined): boolean {
+  return code === undefined || !NOT_FOR_A_MESSAGE.has(code);
+}
+
 /** Hint for a batch of which every reading was forbidden. */
 export const PUBLISH_HINT =
   'Allow this user to publish under "mqtt.topic_prefix" at the broker, or correct the prefix';

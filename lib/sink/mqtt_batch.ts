@@ -18,14 +18,19 @@ import {
 
 /** Options for {@linkcode MqttBatch}. */
 export interface MqttBatchOptions {
-  /** Newest values that the broker is told again: all retained, and no refusal counts. @default {false} */
-  readonly restates?: boolean;
+  /**
+   * `past`: it goes to the topics of the past; `restated`: newest values that the broker is told again,
+   * all retained, and no refusal counts.
+   *
+   * @default {"live"}
+   */
+  readonly kind?: "live" | "past" | "restated";
 }
 
 /** The rows of one `deliver`. */
 export class MqttBatch {
   readonly rows: readonly Row[];
-  readonly restates: boolean;
+  readonly kind: "live" | "past" | "restated";
   /** Readings that are not settled. */
   left = 0;
   readonly #outcome = Promise.withResolvers<Outcome>();
@@ -33,6 +38,9 @@ export class MqttBatch {
   readonly #leftOf: number[];
   readonly #rejected: { index: number; refusal: Refusal }[] = [];
   readonly #forbidden: { index: number; refusal: Refusal }[] = [];
+  readonly #parked: { index: number; refusal: Refusal }[] = [];
+  /** Row by row, so many of its readings a newer value stands for. */
+  readonly #superseded: number[] = [];
   #accepted = 0;
   /** First row with a reading that the broker could not take now. */
   #firstKept = Infinity;
@@ -42,7 +50,7 @@ export class MqttBatch {
 
   constructor(rows: readonly Row[], options: MqttBatchOptions = {}) {
     this.rows = rows;
-    this.restates = options.restates ?? false;
+    this.kind = options.kind ?? "live";
     this.#leftOf = rows.map((row) => row.readings.length);
     for (const count of this.#leftOf) this.left += count;
   }
@@ -55,6 +63,24 @@ export class MqttBatch {
   /** Why the rest of the batch must wait: the broker could not take a message now. */
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** Names the first row that is not settled; the same in every batch that holds it. */
+  get head(): string | undefined {
+    const row = this.rows[this.#leftOf.findIndex((left) => left > 0)];
+    return row === undefined ? undefined : this.#nameOf(row);
+  }
+
+  /** Names a reading; the same in every batch that holds it. */
+  keyOf(index: number, { path }: Reading): string {
+    return `${this.#nameOf(this.rows[index]!)} ${path}`;
+  }
+
+  /** A value that is told again is another message than the row's. */
+  #nameOf({ seq, readings }: Row): string {
+    return this.kind === "restated"
+      ? `restated ${seq} ${readings[0]?.path}`
+      : `${seq}`;
   }
 
   /** Index of the row that holds the next reading to send; −1 when all are sent. */
@@ -80,6 +106,12 @@ export class MqttBatch {
     this.#settle(index);
   }
 
+  /** A newer value stands for this reading. */
+  supersede(index: number): void {
+    this.#superseded[index] = (this.#superseded[index] ?? 0) + 1;
+    this.#settle(index);
+  }
+
   /** Sending this reading again would change nothing. */
   reject(index: number, reading: Reading, reason: string): void {
     const row = this.rows[index]!;
@@ -90,9 +122,16 @@ export class MqttBatch {
     this.#settle(index);
   }
 
+  /** Set aside unsent, whatever becomes of the others. */
+  park(index: number, reading: Reading, reason: string): void {
+    const row = this.rows[index]!;
+    this.#parked.push({ index, refusal: { row, reading, reason } });
+    this.#settle(index);
+  }
+
   /** The broker refused this reading with an MQTT 5 reason code. */
   refuse(index: number, reading: Reading, code: number): void {
-    if (this.restates) return this.#settle(index);
+    if (this.kind === "restated") return this.#settle(index);
     const reason = `The broker refuses this message: ${describeReason(code)}`;
     const verdict = judgeRefusal(code);
     if (verdict === "reject") return this.reject(index, reading, reason);
@@ -135,13 +174,18 @@ export class MqttBatch {
       refusals.filter(({ index }) => index < done).map(({ refusal }) =>
         refusal
       );
+    const superseded = this.#superseded.slice(0, done)
+      .reduce((sum, count) => sum + count, 0);
     const stays = done === this.rows.length
       ? undefined
       : this.#failure ?? failure ?? forbidden(this.#forbidden[0]!.refusal);
     this.#outcome.resolve({
       done,
       rejected: upToDone(this.#rejected),
-      parked: park ? upToDone(this.#forbidden) : [],
+      parked: upToDone(
+        park ? [...this.#parked, ...this.#forbidden] : this.#parked,
+      ),
+      ...(superseded === 0 ? {} : { superseded }),
       ...(stays === undefined ? {} : { failure: stays }),
     });
     return stays;

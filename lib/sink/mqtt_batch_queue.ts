@@ -26,6 +26,11 @@ export class MqttBatchQueue {
     return undefined;
   }
 
+  /** Names the oldest row that is not settled. */
+  get head(): string | undefined {
+    return this.#batches[0]?.head;
+  }
+
   isOldest(batch: MqttBatch): boolean {
     return batch === this.#batches[0];
   }

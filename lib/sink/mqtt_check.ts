@@ -7,7 +7,7 @@
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding } from "../model.ts";
 import { describeReason, PUBLISH_HINT } from "./mqtt_answers.ts";
-import type { MqttConnection } from "./mqtt_connection.ts";
+import type { MqttConnection, MqttVersion } from "./mqtt_connection.ts";
 import { SinkError } from "./sink.ts";
 
 const SUBJECT = "MQTT broker";
@@ -70,29 +70,43 @@ async function mayPublish(
     config.ack_timeout_s * 1_000,
   );
   client.on("close", () => failed("the broker closes the connection"));
-  client.publish(topic, "", {
-    qos: Math.min(1, limits.qos) as 0 | 1,
-    retain: false,
-  }, (error) => {
+  const qos = Math.min(1, limits.qos) as 0 | 1;
+  const published = () =>
+    resolve({
+      level: "ok",
+      subject: SUBJECT,
+      detail: describeProof(topic, version, qos),
+    });
+  client.on("packetreceive", ({ cmd }) => {
+    if (cmd === "pingresp") published();
+  });
+  client.publish(topic, "", { qos, retain: false }, (error) => {
     const code = (error as { code?: unknown } | null | undefined)?.code;
     if (typeof code === "number") {
       failed(`the broker refuses it: ${describeReason(code)}`);
     } else if (error) failed(error.message);
-    else {
-      resolve({
-        level: "ok",
-        subject: SUBJECT,
-        detail: version === 5
-          ? `May publish to "${topic}"`
-          : `Published to "${topic}"; MQTT 3.1.1 brokers acknowledge even what they forbid, so look for values at the broker`,
-      });
-    }
+    // At QoS 0 it is only written: a broker may still hang up at it.
+    else if (qos === 0) client.sendPing();
+    else published();
   });
   try {
     return await promise;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What a message that the broker did not refuse says about our rights. */
+function describeProof(
+  topic: string,
+  version: MqttVersion,
+  qos: 0 | 1,
+): string {
+  if (version === 5 && qos > 0) return `May publish to "${topic}"`;
+  const who = qos === 0
+    ? "this broker takes QoS 0 only, which leaves unsaid what is forbidden"
+    : "MQTT 3.1.1 brokers acknowledge even what they forbid";
+  return `Published to "${topic}"; ${who}, so look for values at the broker`;
 }
 
 async function leave({ client }: MqttConnection): Promise<void> {

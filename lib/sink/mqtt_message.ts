@@ -14,7 +14,7 @@ import { noMetric } from "./sink.ts";
 /** A message, ready to be published. */
 export interface MqttMessage {
   readonly topic: string;
-  /** The number in its shortest exact form. */
+  /** The number in its shortest exact form; of the past, JSON with the time and the number. */
   readonly payload: string;
   readonly options: IClientPublishOptions;
 }
@@ -23,6 +23,8 @@ export interface MqttMessage {
 export interface MqttMessagesOptions {
   readonly config: MqttConfig;
   readonly topics: MqttTopics;
+  /** Where the past goes. */
+  readonly history: MqttTopics;
   /** Whether no newer value of this reading is in the journal. */
   readonly isNewest: (row: Row, path: string) => boolean;
   /** Microseconds since 1970. */
@@ -38,8 +40,9 @@ export class MqttMessages {
   readonly #options: MqttMessagesOptions;
   readonly #plain: IClientPublishOptions;
   readonly #retained: IClientPublishOptions;
-  /** The last row, and the marks that all of its messages carry. */
+  /** The last row, whether it is live, and the marks that all of its messages carry. */
   #row: Row | undefined;
+  #isLive = false;
   #marks: Properties;
 
   constructor(connection: MqttConnection, options: MqttMessagesOptions) {
@@ -50,17 +53,34 @@ export class MqttMessages {
     this.#retained = { qos: this.qos, retain: true };
   }
 
+  /** Whether this reading is not to be sent, because a newer value stands for it. */
+  isSuperseded(row: Row, path: string): boolean {
+    const { config, isNewest } = this.#options;
+    if (config.replay !== "latest") return false;
+    this.#lookAt(row);
+    return !this.#isLive && !isNewest(row, path);
+  }
+
   /**
    * The message of `reading`, or why there is none.
    *
-   * @param restates it is told again to a broker that may have forgotten it, to be retained
+   * @param kind `restated`: told again to a broker that may have forgotten it, to be retained
    */
-  of(row: Row, reading: Reading, restates: boolean): MqttMessage | string {
-    const { isNewest, topics } = this.#options;
-    const topic = topics.of(row.board, reading.path);
+  of(
+    row: Row,
+    reading: Reading,
+    kind: "live" | "past" | "restated",
+  ): MqttMessage | string {
+    const { topics, history } = this.#options;
+    const topic = (kind === "past" ? history : topics)
+      .of(row.board, reading.path);
     if (topic === undefined) return noMetric(reading.path);
-    const payload = String(reading.value);
-    const marks = this.#marksOf(row);
+    this.#lookAt(row);
+    const value = String(reading.value);
+    const payload = kind === "past"
+      ? `{"time":"${formatTime(row.timeUs)}","value":${value}}`
+      : value;
+    const marks = kind === "past" ? undefined : this.#marks;
     const { maximumPacketSize } = this.#connection.limits;
     if (maximumPacketSize < Infinity) {
       const bytes = packetBytes(topic, payload, marks !== undefined);
@@ -68,8 +88,9 @@ export class MqttMessages {
         return `The message takes ${bytes} bytes, and the broker at most ${maximumPacketSize}`;
       }
     }
-    const retain = topic.retain && (restates || isNewest(row, reading.path));
-    const options = retain ? this.#retained : this.#plain;
+    const options = this.#isRetained(topic, row, reading, kind)
+      ? this.#retained
+      : this.#plain;
     return {
       topic: topic.name,
       payload,
@@ -79,17 +100,25 @@ export class MqttMessages {
     };
   }
 
-  /** `historical` and the time for a row that is no longer live; MQTT 3.1.1 has no place for them. */
-  #marksOf(row: Row): Properties {
-    if (this.#connection.version !== 5) return undefined;
-    if (row === this.#row) return this.#marks;
+  #isRetained(
+    topic: Topic,
+    row: Row,
+    { path }: Reading,
+    kind: "live" | "past" | "restated",
+  ): boolean {
+    return topic.retain &&
+      (kind === "restated" || this.#options.isNewest(row, path));
+  }
+
+  /** `historical` and the time mark a row that is no longer live; MQTT 3.1.1 has no place for them. */
+  #lookAt(row: Row): void {
+    if (row === this.#row) return;
     const { config, now } = this.#options;
-    const isLive = row.timeUs >= now() - config.live_within_s * 1e6;
     this.#row = row;
-    this.#marks = isLive ? undefined : {
+    this.#isLive = row.timeUs >= now() - config.live_within_s * 1e6;
+    this.#marks = this.#isLive || this.#connection.version !== 5 ? undefined : {
       userProperties: { historical: "true", time: formatTime(row.timeUs) },
     };
-    return this.#marks;
   }
 }
 

@@ -16,19 +16,27 @@ import type { IDisconnectPacket, MqttClient } from "mqtt";
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Reading, Row } from "../model.ts";
 import { AckDeadline } from "./ack_deadline.ts";
-import { failureOfLoss } from "./mqtt_answers.ts";
+import {
+  failureOfEveryMessage,
+  failureOfLoss,
+  mayBeForAMessage,
+} from "./mqtt_answers.ts";
 import { MqttBatch } from "./mqtt_batch.ts";
 import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
+import { MqttCaution } from "./mqtt_caution.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
 import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
+import type { MqttTrial } from "./mqtt_trial.ts";
 import type { SessionEnd } from "./session_losses.ts";
-import type { Failure, Outcome, SinkSession } from "./sink.ts";
+import type { DeliverOptions, Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Message ids wrap at 65,535: all that batches may hold stays far below. */
 const LARGEST_WINDOW = 20_000;
 /** MQTT.js hangs a listener on the socket for each QoS 0 message that waits, and warns at 1,000. */
 const LARGEST_WINDOW_QOS_0 = 500;
+/** Reason code "Retain not supported". */
+const NO_RETAIN = 0x9a;
 /** How long `dispose` waits for acknowledgements that are under way, in milliseconds. */
 const LAST_ACKS_MS = 400;
 /** How long `dispose` waits for the broker to close, in milliseconds. */
@@ -38,6 +46,12 @@ const CLOSE_MS = 400;
 export interface MqttSessionOptions extends MqttMessagesOptions {
   /** Is told how the session ends. */
   readonly end: SessionEnd;
+  /** Finds messages that kill the link, over all sessions. */
+  readonly trial: MqttTrial;
+  /** Is told that the broker ended the session for a retained message. */
+  readonly onRetainRefused: () => void;
+  /** Milliseconds of a clock that never steps. */
+  readonly monotonic: () => number;
 }
 
 /** A published message that is not settled; the same few objects serve the whole session. */
@@ -45,6 +59,7 @@ interface Slot {
   batch: MqttBatch;
   index: number;
   reading: Reading;
+  topic: string;
   readonly settled: (error?: Error | null) => void;
 }
 
@@ -56,7 +71,9 @@ export class MqttSession implements SinkSession {
   readonly closed: Promise<Failure>;
 
   readonly #client: MqttClient;
-  readonly #sessionEnd: SessionEnd;
+  readonly #brokerName: string;
+  readonly #options: MqttSessionOptions;
+  readonly #caution: MqttCaution;
   readonly #messages: MqttMessages;
   readonly #window: number;
   readonly #deadline: AckDeadline;
@@ -82,7 +99,14 @@ export class MqttSession implements SinkSession {
     const { broker, client, limits, version } = connection;
     const { config } = options;
     this.#client = client;
-    this.#sessionEnd = options.end;
+    this.#brokerName = broker.name;
+    this.#options = options;
+    this.#caution = new MqttCaution({
+      client,
+      ...options,
+      brokerName: broker.name,
+      onReady: () => this.#advanceSoon(),
+    });
     this.#messages = new MqttMessages(connection, options);
     this.#window = this.#messages.qos === 0
       ? Math.min(config.max_inflight, LARGEST_WINDOW_QOS_0)
@@ -93,38 +117,40 @@ export class MqttSession implements SinkSession {
     this.#deadline = new AckDeadline({
       timeoutS: config.ack_timeout_s,
       tickS: client.keepalive / 2,
-      waiting: () => this.#outstanding > 0,
+      waiting: () => this.#isWaiting,
       onProgress: () => client.reschedulePing(true), // Answers come: no ping has to prove the link.
       onSilence: () => {
         const message =
           `The MQTT broker at ${broker.name} has acknowledged nothing for ${config.ack_timeout_s} s`;
-        this.#sessionEnd.asked(); // By us: a rival makes no silence.
+        options.end.explained(); // A rival makes no silence.
+        options.trial.silent();
         this.#lose({ kind: "retry", message });
         client.end(true);
       },
     });
-    this.maxReadings = Math.min(Math.max(this.#window, 900), 2_000);
-    // Twice the window is always there to be sent while the oldest batch waits for its last answer.
-    this.maxBatches = Math.max(
-      4,
-      Math.ceil(2 * this.#window / this.maxReadings),
+    // Twice the window is always there to be sent while the oldest batch waits for its last answer;
+    // where the rate is limited no more than a second's messages, for live ones wait behind them.
+    const perSecond = config.max_messages_per_s ?? Infinity;
+    this.maxReadings = Math.ceil(
+      Math.min(Math.max(this.#window, 900), 2_000, perSecond / 4),
     );
+    const ahead = Math.min(2 * this.#window, perSecond);
+    this.maxBatches = Math.max(4, Math.ceil(ahead / this.maxReadings));
     const spoken = version === 5 ? "MQTT 5" : "MQTT 3.1.1";
     this.description =
       `MQTT client connected successfully: ${broker.name}, ${spoken}`;
     this.closed = this.#closed.promise;
-    this.#listen(broker.name);
+    this.#listen();
   }
 
-  #listen(name: string): void {
+  #listen(): void {
     const client = this.#client;
     let disconnect: IDisconnectPacket | undefined;
     let fault: Error | undefined;
     const onClose = () => {
       this.#gone.resolve();
       if (this.#over !== undefined) return;
-      const failure = failureOfLoss(name, disconnect, fault);
-      this.#lose(this.#sessionEnd.lost(failure));
+      this.#lose(this.#explain(disconnect, fault));
     };
     client.on("disconnect", (packet) => {
       disconnect = packet;
@@ -138,13 +164,42 @@ export class MqttSession implements SinkSession {
     if (!client.connected) onClose(); // It went between CONNACK and here.
   }
 
-  deliver(batch: readonly Row[]): Promise<Outcome> {
-    return this.#add(new MqttBatch(batch));
+  /** Why the link is gone. */
+  #explain(
+    disconnect: IDisconnectPacket | undefined,
+    fault: Error | undefined,
+  ): Failure {
+    const { end, onRetainRefused } = this.#options;
+    const code = disconnect?.reasonCode;
+    const failure = failureOfLoss(this.#brokerName, disconnect, fault);
+    const retry = { kind: "retry", message: failure.message } as const;
+    if (code === NO_RETAIN) {
+      onRetainRefused();
+      end.explained();
+      return retry;
+    }
+    const meaning = mayBeForAMessage(code)
+      ? this.#caution.lost(
+        this.#outstanding > 0 ? this.#batches.head : undefined,
+      )
+      : "unexplained";
+    if (meaning === "unexplained") return end.lost(failure, code);
+    end.explained();
+    return meaning === "suspected"
+      ? retry
+      : failureOfEveryMessage(this.#brokerName, this.#caution.topic ?? "");
+  }
+
+  deliver(
+    batch: readonly Row[],
+    { past = false }: DeliverOptions = {},
+  ): Promise<Outcome> {
+    return this.#add(new MqttBatch(batch, { kind: past ? "past" : "live" }));
   }
 
   /** Tells the broker newest values that it may have forgotten; later rows follow behind them. */
   restate(rows: readonly Row[]): void {
-    if (rows.length > 0) this.#add(new MqttBatch(rows, { restates: true }));
+    if (rows.length > 0) this.#add(new MqttBatch(rows, { kind: "restated" }));
   }
 
   #add(batch: MqttBatch): Promise<Outcome> {
@@ -165,8 +220,13 @@ export class MqttSession implements SinkSession {
       this.#pumping = false;
     }
     this.#finishBatches();
-    if (this.#outstanding > 0) this.#deadline.watch();
-    else this.#drained();
+    if (this.#isWaiting) this.#deadline.watch();
+    if (this.#outstanding === 0) this.#drained();
+  }
+
+  /** Whether the broker owes an answer. */
+  get #isWaiting(): boolean {
+    return this.#outstanding > 0 || this.#caution.isWaiting;
   }
 
   /** Publishes what window, rate and batches allow. */
@@ -175,33 +235,36 @@ export class MqttSession implements SinkSession {
       if (!this.#mayPublish()) return;
       this.#publishNext(batch);
     }
+    if (this.#outstanding === 0) this.#caution.adjourn();
   }
 
   #publishNext(batch: MqttBatch): void {
     const index = batch.nextRow();
     const reading = batch.takeReading();
-    const message = this.#messages.of(
-      batch.rows[index]!,
-      reading,
-      batch.restates,
-    );
+    const row = batch.rows[index]!;
+    if (
+      batch.kind === "live" && this.#messages.isSuperseded(row, reading.path)
+    ) return batch.supersede(index);
+    const message = this.#messages.of(row, reading, batch.kind);
     if (typeof message === "string") {
       return batch.reject(index, reading, message);
     }
+    const { topic, payload, options } = message;
+    const slot = this.#takeSlot(batch, index, reading, topic);
+    if (!this.#caution.admits(slot)) return void this.#freeSlots.push(slot);
     this.#outstanding++;
     this.#rate?.take();
-    const { settled } = this.#takeSlot(batch, index, reading);
-    const { topic, payload, options } = message;
-    this.#client.publish(topic, payload, options, settled);
+    this.#client.publish(topic, payload, options, slot.settled);
   }
 
   #mayPublish(): boolean {
     if (
       this.#over !== undefined || this.#halted !== undefined || this.#broken
     ) return false;
-    if (this.#outstanding >= this.#window) return false;
+    const window = this.#caution.careful ? 1 : this.#window;
+    if (this.#outstanding >= window) return false;
     const waitMs = this.#rate?.waitMs() ?? 0;
-    if (waitMs === 0) return true;
+    if (waitMs === 0) return this.#caution.ready();
     this.#rateTimer ??= setTimeout(() => {
       this.#rateTimer = undefined;
       this.#advance();
@@ -209,33 +272,46 @@ export class MqttSession implements SinkSession {
     return false;
   }
 
-  #takeSlot(batch: MqttBatch, index: number, reading: Reading): Slot {
+  #takeSlot(
+    batch: MqttBatch,
+    index: number,
+    reading: Reading,
+    topic: string,
+  ): Slot {
     const slot = this.#freeSlots.pop();
     if (slot === undefined) {
       const made: Slot = {
         batch,
         index,
         reading,
-        settled: (error) => this.#settle(made, error),
+        topic,
+        settled: (error) => this.#onAnswer(made, error),
       };
       return made;
     }
     slot.batch = batch;
     slot.index = index;
     slot.reading = reading;
+    slot.topic = topic;
     return slot;
+  }
+
+  #onAnswer(slot: Slot, error?: Error & { code?: unknown } | null): void {
+    if (error || this.#messages.qos > 0) this.#settle(slot, error);
+    else this.#caution.written(() => this.#settle(slot));
   }
 
   #settle(slot: Slot, error?: Error & { code?: unknown } | null): void {
     if (this.#over !== undefined) return; // The batches have their outcomes.
+    const code = error?.code;
+    if (error && typeof code !== "number") return this.#breakOff();
     const { batch, index, reading } = slot;
     this.#freeSlots.push(slot);
     this.#outstanding--;
     if (this.#batches.isOldest(batch)) this.#deadline.progress();
-    if (!error) batch.accept(index);
-    else if (typeof error.code === "number") {
-      batch.refuse(index, reading, error.code);
-    } else this.#breakOff();
+    if (typeof code === "number") batch.refuse(index, reading, code);
+    else batch.accept(index);
+    this.#caution.passed(slot);
     this.#halted ??= batch.failure;
     this.#advanceSoon();
   }
@@ -292,7 +368,7 @@ export class MqttSession implements SinkSession {
       );
     }
     if (this.#over === undefined) {
-      this.#sessionEnd.asked();
+      this.#options.end.explained();
       this.#end({ kind: "retry", message: "The session has ended" });
       // MQTT.js sends no DISCONNECT while it waits for acknowledgements.
       for (const id of Object.keys(client.outgoing)) {

@@ -30,6 +30,8 @@ export type Failure =
     readonly message: string;
     /** What the operator can do. */
     readonly hint: string;
+    /** Sooner would do harm. @default {a minute} */
+    readonly afterMs?: number;
     /** Comes when there is a reason to try at once, or when `signal` is aborted. */
     readonly mended?: (signal: AbortSignal) => Promise<void>;
   };
@@ -72,6 +74,8 @@ export interface Outcome {
   readonly rejected: readonly Refusal[];
   /** Refused for now, alone (no right on this topic): kept aside so that the rest can pass. */
   readonly parked: readonly Refusal[];
+  /** Readings of the done rows that were not sent, because a newer value stands for them. @default {0} */
+  readonly superseded?: number;
   /** Why the rows after `done` stay. Absent exactly when all rows are done. */
   readonly failure?: Failure;
 }
@@ -85,9 +89,15 @@ export interface SinkSession extends AsyncDisposable {
   /** What the log should say of this session: broker, protocol version. */
   readonly description: string;
   /** Delivers `batch`, at least one row, in order. Does not reject. */
-  deliver(batch: readonly Row[]): Promise<Outcome>;
+  deliver(batch: readonly Row[], options?: DeliverOptions): Promise<Outcome>;
   /** Comes when the session is over without having been asked: the link is gone. */
   readonly closed: Promise<Failure>;
+}
+
+/** Options for {@linkcode SinkSession.deliver}. */
+export interface DeliverOptions {
+  /** The rows waited while newer ones went before them. @default {false} */
+  readonly past?: boolean;
 }
 
 /** Where rows go. */
@@ -96,6 +106,11 @@ export interface Sink {
   readonly name: string;
   /** Server and place, without secrets: a cursor belongs to name and target. */
   readonly target: string;
+  /**
+   * Given where what happens now goes before what waited: rows of the last so many seconds, and those
+   * to come, are delivered first.
+   */
+  readonly liveWithinS?: number;
   /**
    * Connects.
    *
@@ -110,7 +125,10 @@ export interface Sink {
 export interface SinkOpenOptions {
   /** Aborted when the gateway stops. */
   readonly signal: AbortSignal;
-  /** Rows up to this seq are delivered; the next ones will come through `deliver`. */
+  /**
+   * Rows up to this seq are delivered, or are the past; those after it will come through `deliver`
+   * before any of the past.
+   */
   readonly deliveredTo: number;
 }
 

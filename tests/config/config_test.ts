@@ -18,6 +18,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       ack_timeout_s: 15,
       max_inflight: 1000,
       live_within_s: 60,
+      replay: "all",
       start_at: "now",
     },
     influxdb: {

@@ -91,6 +91,8 @@ export async function startRig(options: RigOptions): Promise<Rig> {
         new Backoff(Math.random, { firstMs: 5, longestMs: 50 }),
       onCommit: (listener) => journal.onCommit(listener),
       slowRetryMs: options.slowRetryMs ?? 50,
+      // A link that is cut again and again looks like a duel over the client id.
+      ...(sink.name === "mqtt" ? { longestPauseMs: 50 } : {}),
     })
   );
   const running = forwarders.map((one) => one.run());

@@ -12,6 +12,7 @@ import {
   delivered,
   makeFolder,
   openJournal,
+  START_US,
   Writer,
 } from "../journal/world.ts";
 
@@ -23,6 +24,9 @@ class ScriptedSink implements Sink {
   readonly target = "broker/iiot";
   readonly batches: number[][] = [];
   readonly opened: number[] = [];
+  /** Which of the batches were the past. */
+  readonly past: number[][] = [];
+  liveWithinS?: number;
   maxBatches = 1;
   maxReadings = 100;
   open_: () => void = () => {};
@@ -42,8 +46,13 @@ class ScriptedSink implements Sink {
         maxBatches: this.maxBatches,
         description: "scripted",
         closed: this.closed.promise,
-        deliver: async (rows: readonly Row[]) => {
-          this.batches.push(rows.map(({ seq }) => seq));
+        deliver: async (
+          rows: readonly Row[],
+          { past }: { past: boolean },
+        ) => {
+          const batch = rows.map(({ seq }) => seq);
+          this.batches.push(batch);
+          if (past) this.past.push(batch);
           return await this.answer(rows, this.batches.length);
         },
         [Symbol.asyncDispose]: () => {
@@ -393,4 +402,53 @@ Deno.test("Forwarder tries parked readings at once when it is asked to", async (
   assert.deepEqual(sink.batches, [[1], [0]]);
   forwarder.stop(AbortSignal.abort());
   await running;
+});
+
+Deno.test("Forwarder sends what is live first where the sink wants it, and the past while nothing else is to be sent", async () => {
+  await using folder = await makeFolder();
+  // The newest of the hundred packets is a second old.
+  const now = () => START_US + 101e6;
+  await using journal = await openJournal(folder.path, { now });
+  const writer = new Writer(journal);
+  const packets = Array.from({ length: 100 }, (_, i) => ({ a: i }));
+  await writer.append(...packets);
+  const sink = new ScriptedSink();
+  sink.liveWithinS = 10;
+  sink.maxReadings = 45;
+  sink.answer = async (rows, batch) => {
+    if (batch === 2) await writer.append({ a: 100 }, { a: 101 });
+    return delivered(rows.length);
+  };
+  await forwardAll(journal, sink);
+  assert.deepEqual(sink.opened, [90]);
+  const ends = (batch: number[]) => [batch[0], batch.at(-1)];
+  assert.deepEqual(sink.batches.map(ends), [
+    [91, 100],
+    [1, 45],
+    [101, 102],
+    [46, 90],
+  ]);
+  assert.deepEqual(sink.past.map(ends), [[1, 45], [46, 90]]);
+  assert.equal(journal.cursor("mqtt").seq, 102);
+});
+
+Deno.test("Forwarder gives the past again after a failure, and never what was delivered live", async () => {
+  await using folder = await makeFolder();
+  const now = () => START_US + 101e6;
+  await using journal = await openJournal(folder.path, { now });
+  await rows(journal, 100);
+  const sink = new ScriptedSink();
+  sink.liveWithinS = 10;
+  sink.maxReadings = 45;
+  sink.answer = (batch, count) =>
+    count === 2
+      ? { done: 4, rejected: [], parked: [], failure: RETRY }
+      : delivered(batch.length);
+  await forwardAll(journal, sink);
+  assert.deepEqual(sink.opened, [90, 100]);
+  const given = sink.batches.flat().toSorted((a, b) => a - b);
+  const again = Array.from({ length: 41 }, (_, i) => 5 + i);
+  const all = Array.from({ length: 100 }, (_, i) => 1 + i);
+  assert.deepEqual(given, [...all, ...again].toSorted((a, b) => a - b));
+  assert.equal(journal.standings()[0]?.ledger.delivered, 100);
 });

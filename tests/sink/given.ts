@@ -30,6 +30,7 @@ export function mqttConfig(
     ack_timeout_s: 1,
     max_inflight: 1_000,
     live_within_s: 60,
+    replay: "all",
     start_at: "now",
     ...config,
   };

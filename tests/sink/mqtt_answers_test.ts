@@ -356,3 +356,27 @@ Deno.test("MqttSink's check says what to do about each fault of connecting", asy
   assert.match(found[0]!.hint ?? "", /"mqtt\.password"/);
   assert.match(found[1]!.hint ?? "", /"mqtt\.broker_url"/);
 });
+
+Deno.test("MqttSink's check says what neither QoS 0 nor MQTT 3.1.1 can prove, and sees a broker that hangs up", async () => {
+  const last = async (script: BrokerScript) => {
+    await using broker = startScriptedBroker(script);
+    return (await findings(mqttSink(broker.url))).at(-1)!;
+  };
+  const atQos0 = await last({ properties: MAXIMUM_QOS_0 });
+  assert.equal(atQos0.level, "ok");
+  assert.match(atQos0.detail, /QoS 0 only.*look for values at the broker$/);
+  const old = await last({ connack5: 1 });
+  assert.match(old.detail, /3\.1\.1 brokers acknowledge even what they forbid/);
+  const hangsUp = await last({ properties: MAXIMUM_QOS_0, at: () => "close" });
+  assert.equal(hangsUp.level, "failed");
+  assert.match(hangsUp.detail, /the broker closes the connection$/);
+});
+
+Deno.test("MqttSink lets no more than a second's messages stand before a live one where the rate is limited", async () => {
+  await using broker = startScriptedBroker({});
+  for (const [rate, readings] of [[0.5, 1], [50, 13], [2_000, 500]] as const) {
+    const sink = mqttSink(broker.url, { max_messages_per_s: rate });
+    await using session = await open(sink);
+    assert.deepEqual([session.maxReadings, session.maxBatches], [readings, 4]);
+  }
+});

@@ -185,6 +185,65 @@ test("marks what is no longer live with its time, and nothing that is", async ()
   assert.deepEqual(live!.userProperties, {});
 });
 
+test("sends the past to topics of its own, with its time and never retained", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const sink = mqttSink(broker.url, { replay: "live_first" }, {
+    isNewest: () => true,
+  });
+  assert.equal(sink.liveWithinS, 60);
+  await using session = await open(sink);
+  const given = { board: "press", timeUs: NOW_US - 3_600e6 - 7 };
+  const late = row(1, { "n1.t": 27.6, "x.y": 1 }, given);
+  const { done, rejected } = await session.deliver([late], { past: true });
+  assert.deepEqual([done, rejected.map(({ reading }) => reading.path)], [
+    1,
+    ["x.y"],
+  ]);
+  const [message] = await heard.waitFor(1);
+  assert.deepEqual(message, {
+    topic: "iiot/history/press/node1/temperature",
+    payload: '{"time":"2023-11-14T21:13:19.999993Z","value":27.6}',
+    retain: false,
+    qos: 1,
+    duplicate: false,
+    userProperties: {},
+  });
+  await using later = await subscribe(broker.url, "#");
+  await session.deliver([row(2, { "sts.rx": 2 })]);
+  assert.equal((await later.waitFor(1))[0]!.payload, "2");
+});
+
+test("sends the newest of what is older with replay latest, and counts the rest", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const old = { timeUs: NOW_US - 61e6 };
+  const sink = mqttSink(broker.url, { replay: "latest" }, {
+    isNewest: ({ seq }, path) => seq === (path === "n1.h" ? 1 : 4),
+  });
+  await using session = await open(sink);
+  const outcome = await session.deliver([
+    row(1, { "n1.t": 1, "n1.h": 1 }, old),
+    row(2, { "n1.t": 2 }, old),
+    row(3, { "n1.t": 3 }, { timeUs: NOW_US - 59e6 }),
+    row(4, { "n1.t": 4 }, { timeUs: NOW_US }),
+  ]);
+  assert.deepEqual(outcome, {
+    done: 4,
+    rejected: [],
+    parked: [],
+    superseded: 2,
+  });
+  assert.deepEqual(
+    (await heard.waitFor(3)).map(({ topic, payload }) => `${topic} ${payload}`),
+    [
+      "iiot/node1/humidity 1",
+      "iiot/node1/temperature 3",
+      "iiot/node1/temperature 4",
+    ],
+  );
+});
+
 test("sends no more than max_messages_per_s", async () => {
   await using broker = await startMosquitto();
   await using session = await open(

@@ -7,22 +7,29 @@
 /** What the broker answers; everything is optional. */
 export interface BrokerScript {
   /** Reason code of its CONNACK; "close" hangs up instead. @default {0} */
-  readonly connack?: number | "close";
+  readonly connack?: number | "close" | (() => number);
+  /** The same to MQTT 5 alone. @default {connack} */
+  readonly connack5?: number;
   /** MQTT 5 properties of its CONNACK, as on the wire. @default {[]} */
   readonly properties?: readonly number[];
   /** Reason code of the PUBACK for the publish with this topic; "silence" gives none. */
-  readonly puback?: (topic: string) => number | "silence";
+  readonly puback?: (topic: string, payload: string) => number | "silence";
   /** Reason code of a DISCONNECT that it sends at the first publish. */
   readonly disconnect?: number;
+  /** What it does at a publish instead of answering: hang up, or send a DISCONNECT with this code. */
+  readonly at?: (message: ScriptedPublish) => "close" | number | undefined;
 }
 
 /** A message as the broker got it. */
 export interface ScriptedPublish {
   readonly topic: string;
+  readonly payload: string;
   readonly qos: number;
   readonly retain: boolean;
   /** Bytes of the whole packet. */
   readonly bytes: number;
+  /** Whether a PINGREQ came just before. */
+  readonly afterPing: boolean;
 }
 
 /** A running scripted broker. */
@@ -37,7 +44,7 @@ export interface ScriptedBroker extends AsyncDisposable {
   readonly unanswered: number;
 }
 
-const CONNECT = 1, PUBLISH = 3, DISCONNECT = 14;
+const CONNECT = 1, PUBLISH = 3, PINGREQ = 12, DISCONNECT = 14;
 
 /** Starts a broker on a free port of 127.0.0.1. */
 export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
@@ -47,6 +54,7 @@ export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
     published: [] as ScriptedPublish[],
     goodbyes: 0,
     unanswered: 0,
+    pinged: false,
   };
   const connections = new Set<Deno.TcpConn>();
   const serving = new Set<Promise<void>>();
@@ -99,12 +107,16 @@ function answerTo(
     published: ScriptedPublish[];
     goodbyes: number;
     unanswered: number;
+    pinged: boolean;
   },
 ): number[] | "close" {
   if (type === CONNECT) {
     const level = body[6]!;
     state.levels.push(level);
-    const { connack = 0, properties = [] } = script;
+    const { properties = [] } = script;
+    const given = level === 5 ? script.connack5 : undefined;
+    const { connack: answer = 0 } = script;
+    const connack = given ?? (typeof answer === "function" ? answer() : answer);
     if (connack === "close") return "close";
     return level === 5
       ? [
@@ -121,14 +133,25 @@ function answerTo(
     state.goodbyes++;
     return "close";
   }
+  const afterPing = state.pinged;
+  state.pinged = type === PINGREQ;
+  if (type === PINGREQ) return [0xd0, 0];
   if (type !== PUBLISH) return [];
   const length = body[0]! * 256 + body[1]!;
   const topic = new TextDecoder().decode(body.subarray(2, 2 + length));
   const qos = flags >> 1 & 3;
-  state.published.push({ topic, qos, retain: (flags & 1) === 1, bytes });
+  let start = 2 + length + (qos === 0 ? 0 : 2);
+  if (state.levels.at(-1) === 5) start += 1 + body[start]!;
+  const payload = new TextDecoder().decode(body.subarray(start));
+  const retain = (flags & 1) === 1;
+  const message = { topic, payload, qos, retain, bytes, afterPing };
+  state.published.push(message);
+  const does = script.at?.(message);
+  if (does === "close") return "close";
+  if (does !== undefined) return [0xe0, 2, does, 0];
   if (script.disconnect !== undefined) return [0xe0, 2, script.disconnect, 0];
   if (qos === 0) return [];
-  const code = script.puback?.(topic) ?? 0;
+  const code = script.puback?.(topic, payload) ?? 0;
   if (code === "silence") {
     state.unanswered++;
     return [];

@@ -1,0 +1,354 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Cursor, type CursorHost } from "../../lib/journal/cursor.ts";
+import type { Lane } from "../../lib/journal/lane.ts";
+import { Ledger, MAX_STRETCHES } from "../../lib/journal/ledger.ts";
+import type { Journal } from "../../lib/journal/journal.ts";
+import type { Row } from "../../lib/model.ts";
+import {
+  delivered,
+  makeFolder,
+  openJournal,
+  START_US,
+  Writer,
+} from "./world.ts";
+
+const seqs = (rows: readonly Row[]) => rows.map(({ seq }) => seq);
+const values = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({ a: from + i, b: from + i }));
+
+/** Takes everything that `lane` gives out, three readings at a time, and delivers it. */
+async function drain(lane: Lane): Promise<number[]> {
+  const taken: number[] = [];
+  for (let rows; (rows = await lane.next(6)).length > 0;) {
+    taken.push(...seqs(rows));
+    lane.settle(rows, delivered(rows.length));
+  }
+  return taken;
+}
+
+function mqtt(journal: Journal) {
+  const found = journal.standings().find(({ name }) => name === "mqtt");
+  assert.ok(found);
+  assert.equal(found.imbalance, 0);
+  return found;
+}
+
+/** A journal that has been written for `count` seconds; the clock stands there. */
+async function written(folder: string, count: number) {
+  const clock = { us: START_US };
+  const journal = await openJournal(folder, { now: () => clock.us });
+  const writer = new Writer(journal);
+  const write = async (packets: number) => {
+    await writer.append(...values(clock.us, packets));
+    clock.us += packets * 1e6;
+  };
+  await write(count);
+  return { journal, write };
+}
+
+Deno.test("Cursor gives what is live on a lane of its own, and the past behind it", async () => {
+  await using folder = await makeFolder();
+  const { journal, write } = await written(folder.path, 100);
+  await using _ = journal;
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(10);
+  assert.equal(live.start.seq, 89);
+  assert.deepEqual(await drain(live), [
+    90,
+    91,
+    92,
+    93,
+    94,
+    95,
+    96,
+    97,
+    98,
+    99,
+    100,
+  ]);
+  assert.equal(cursor.seq, 0);
+  assert.equal(mqtt(journal).waiting, 2 * 89);
+  const early = await cursor.next(20);
+  assert.deepEqual(seqs(early), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  await write(2);
+  assert.deepEqual(await drain(live), [101, 102]);
+  cursor.settle(early, delivered(10));
+  assert.deepEqual((await drain(cursor)).length, 79);
+  assert.equal(cursor.seq, 102);
+  assert.deepEqual(mqtt(journal).ledger.deliveredAhead, []);
+  await write(1);
+  assert.deepEqual(await drain(cursor), []);
+  assert.deepEqual(await drain(live), [103]);
+  assert.equal(cursor.seq, 103);
+  assert.equal(mqtt(journal).waiting, 0);
+});
+
+Deno.test("Cursor gives everything on the live lane when nothing is old", async () => {
+  await using folder = await makeFolder();
+  const { journal } = await written(folder.path, 5);
+  await using _ = journal;
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(60);
+  assert.deepEqual(await drain(cursor), []);
+  assert.deepEqual(await drain(live), [1, 2, 3, 4, 5]);
+  assert.equal(cursor.seq, 5);
+});
+
+Deno.test("Journal remembers over a crash what was delivered ahead of the past, whatever the next mode is", async () => {
+  for (const again of ["live_first", "all"]) {
+    await using folder = await makeFolder();
+    await using crashed = await makeFolder();
+    const { journal, write } = await written(folder.path, 50);
+    await using _ = journal;
+    const cursor = journal.cursor("mqtt");
+    const live = await cursor.openLive(5);
+    await drain(live);
+    cursor.settle(await cursor.next(20), delivered(10));
+    await write(3);
+    for await (const { name } of Deno.readDir(folder.path)) {
+      await Deno.copyFile(`${folder.path}/${name}`, `${crashed.path}/${name}`);
+    }
+
+    await using revived = await openJournal(crashed.path, {
+      now: () => START_US + 53e6,
+    });
+    assert.equal(mqtt(revived).waiting, 2 * (50 - 6 - 10 + 3));
+    const next = revived.cursor("mqtt");
+    const lanes = again === "all" ? [next] : [await next.openLive(1), next];
+    const given: number[] = [];
+    for (const lane of lanes) given.push(...await drain(lane));
+    const past = Array.from({ length: 34 }, (_, i) => 11 + i);
+    assert.deepEqual(
+      given,
+      again === "all" ? [...past, 51, 52, 53] : [52, 53, ...past, 51],
+    );
+    assert.equal(mqtt(revived).waiting, 0);
+    assert.equal(next.seq, 53);
+    assert.equal(mqtt(revived).ledger.requeued, 0);
+  }
+});
+
+Deno.test("Journal that is full books only what was not delivered ahead of the past", async () => {
+  await using folder = await makeFolder();
+  const journal = await openJournal(folder.path, {
+    maxBytes: 400_000,
+    now: () => START_US + 600e6,
+    sinks: [{ name: "mqtt", target: "broker/iiot", startAt: "oldest" }],
+  });
+  await using _ = journal;
+  const writer = new Writer(journal);
+  await writer.append(...values(0, 600));
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(300);
+  assert.equal((await drain(live)).length, 301);
+  cursor.giveBack();
+  for (let i = 0; i < 12; i++) await writer.append(...values(0, 1_000));
+  const { ledger, waiting } = mqtt(journal);
+  const evicted = ledger.dropped.evicted ?? 0;
+  assert.ok(evicted >= 2 * 299, `${evicted}`);
+  assert.equal(evicted + waiting, 2 * (12_600 - 301));
+  const given = await drain(cursor);
+  assert.equal(2 * given.length, waiting);
+  assert.ok(given[0]! > 600);
+  assert.deepEqual(mqtt(journal).ledger.dropped, { evicted });
+  assert.equal(mqtt(journal).waiting, 0);
+});
+
+Deno.test("Ledger remembers a hundred stretches, and lets the oldest beyond that come again", () => {
+  const ledger = Ledger.startingAt({ seq: 0, total: 0 }, { seq: 0, total: 0 });
+  const sessions = MAX_STRETCHES + 5;
+  for (let i = 1; i <= sessions; i++) {
+    ledger.receive(4);
+    ledger.forgetStretches();
+    ledger.deliverAhead({
+      from: { seq: 2 * i - 1, total: 4 * i - 2 },
+      to: { seq: 2 * i, total: 4 * i },
+    }, { readings: 2, rejected: 0, parked: 0 });
+    assert.equal(ledger.imbalance(4 * i), 0);
+  }
+  const { deliveredAhead, requeued } = ledger.state;
+  assert.equal(deliveredAhead.length, MAX_STRETCHES);
+  assert.equal(requeued, 2 * 5);
+  assert.equal(ledger.waiting(4 * sessions), 2 * sessions + 2 * 5);
+});
+
+/** Rows in memory, of which any may be deleted, and a cursor over them. */
+class Model {
+  readonly rows: (Row & { gone: boolean; ended: number; due: number })[] = [];
+  ledger = Ledger.startingAt({ seq: 0, total: 0 }, { seq: 0, total: 0 });
+  cursor = this.#cursor();
+  live: Lane | undefined;
+  flights: { lane: Lane; rows: readonly Row[] }[] = [];
+  nowUs = START_US;
+
+  get total(): number {
+    return this.rows.at(-1)?.total ?? 0;
+  }
+
+  #cursor(): Cursor {
+    const host: CursorHost = {
+      read: (seq, maxReadings) => {
+        const found: Row[] = [];
+        for (const row of this.rows.slice(seq)) {
+          if (row.gone) continue;
+          maxReadings -= row.readings.length;
+          if (found.length > 0 && maxReadings < 0) break;
+          found.push(row);
+        }
+        return Promise.resolve(found);
+      },
+      changed: () => {},
+      total: () => this.total,
+      newest: () => this.rows.length,
+      now: () => this.nowUs,
+      flush: () => Promise.resolve(),
+    } as CursorHost;
+    return new Cursor({ id: 1, name: "mqtt", ledger: this.ledger, host });
+  }
+
+  append(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.nowUs += 1e6;
+      const readings = Array(1 + this.rows.length % 3).fill({
+        path: "a",
+        value: 1,
+      });
+      this.rows.push({
+        seq: this.rows.length + 1,
+        board: "",
+        timeUs: this.nowUs,
+        boardTs: null,
+        readings,
+        total: this.total + readings.length,
+        gone: false,
+        ended: 0,
+        due: 1,
+      });
+      this.ledger.receive(readings.length);
+    }
+  }
+
+  /** As the journal does when it is full. */
+  evict(count: number): void {
+    const pinned = (seq: number) =>
+      this.cursor.pins.some(({ from, to }) => seq > from && seq <= to);
+    const chosen = this.rows.slice(0, -1)
+      .filter(({ gone, seq }) => !gone && !pinned(seq)).slice(0, count);
+    for (const row of chosen) {
+      row.gone = true;
+      if (!this.ledger.isDone(row.seq)) {
+        this.ledger.lose("evicted", row.readings.length);
+      }
+    }
+  }
+
+  async launch(lane: Lane, maxReadings: number): Promise<boolean> {
+    const rows = await lane.next(maxReadings);
+    if (rows.length > 0) this.flights.push({ lane, rows });
+    return rows.length > 0;
+  }
+
+  /** The oldest flight comes back with `done` rows; with less than all the session is over. */
+  land(done: number): void {
+    const flight = this.flights.shift();
+    if (flight === undefined) return;
+    const { lane, rows } = flight;
+    lane.settle(rows, delivered(Math.min(done, rows.length)));
+    for (const { seq } of rows.slice(0, done)) this.rows[seq - 1]!.ended++;
+    if (done < rows.length) this.end();
+  }
+
+  end(): void {
+    this.flights = [];
+    this.live = undefined;
+    this.cursor.giveBack();
+  }
+
+  /** As `rewind.ts` does; what the past's lane had under way is not booked any more. */
+  rewind(count: number): void {
+    const { seq } = this.cursor;
+    const to = this.rows[seq - 1 - count];
+    if (to === undefined) return;
+    let readings = 0;
+    for (const row of this.rows.slice(to.seq, seq)) {
+      if (row.gone) continue;
+      readings += row.readings.length;
+      row.due++;
+    }
+    this.cursor.rewind({ seq: to.seq, total: to.total }, readings);
+    this.flights = this.flights.filter(({ lane }) => lane !== this.cursor);
+  }
+
+  restart(): void {
+    this.end();
+    this.ledger = new Ledger(this.ledger.state);
+    this.cursor = this.#cursor();
+  }
+
+  async goLive(withinS: number): Promise<void> {
+    this.end();
+    this.live = await this.cursor.openLive(withinS);
+  }
+}
+
+Deno.test("Cursor gives every row to exactly one lane once, over any sequence of sessions, evictions, rewinds and restarts", async () => {
+  const n = fc.nat(12);
+  const step = fc.oneof(
+    fc.tuple(fc.constant("append" as const), n),
+    fc.tuple(fc.constant("goLive" as const), n),
+    fc.tuple(fc.constant("launchLive" as const), n),
+    fc.tuple(fc.constant("launchPast" as const), n),
+    fc.tuple(fc.constant("land" as const), n),
+    fc.tuple(fc.constant("end" as const), n),
+    fc.tuple(fc.constant("evict" as const), n),
+    fc.tuple(fc.constant("restart" as const), n),
+    fc.tuple(fc.constant("rewind" as const), n),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 80, size: "max" }),
+      async (steps) => {
+        const model = new Model();
+        for (const [kind, n] of steps) {
+          if (kind === "launchPast") await model.launch(model.cursor, n);
+          else if (kind === "launchLive") {
+            if (model.live !== undefined) await model.launch(model.live, n);
+          } else await model[kind](n);
+          assert.equal(model.ledger.imbalance(model.total), 0, kind);
+        }
+        while (model.flights.length > 0) model.land(Infinity);
+        while (
+          await model.launch(model.live ?? model.cursor, 5) ||
+          await model.launch(model.cursor, 5)
+        ) model.land(Infinity);
+        const { state } = model.ledger;
+        assert.equal(model.ledger.imbalance(model.total), 0);
+        assert.equal(model.ledger.waiting(model.total), 0);
+        assert.equal(state.dropped.corrupt, undefined);
+        for (const { seq, ended, due, gone } of model.rows) {
+          assert.ok(ended === due || (gone && ended < due), `${seq}: ${ended}`);
+        }
+        assert.equal(model.cursor.seq, model.rows.length);
+        assert.deepEqual(state.deliveredAhead, []);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+Deno.test("Cursor gives what a rewind puts back while the live lane stays open", async () => {
+  await using folder = await makeFolder();
+  const { journal, write } = await written(folder.path, 20);
+  await using _ = journal;
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(10);
+  await drain(live);
+  await drain(cursor);
+  await journal.rewind("mqtt", { toUs: START_US + 15e6 });
+  await write(1);
+  assert.deepEqual(await drain(live), [21]);
+  assert.deepEqual(await drain(cursor), [15, 16, 17, 18, 19, 20]);
+  assert.equal(mqtt(journal).waiting, 0);
+  assert.equal(cursor.seq, 21);
+});
