@@ -5,6 +5,7 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import type {
   BoardState,
   DiskState,
@@ -13,7 +14,7 @@ import type {
   SinkState,
   StoredRow,
 } from "./disk.ts";
-import { SCHEMA_VERSION } from "./schema.ts";
+import { MIGRATIONS } from "./schema.ts";
 
 /** Bytes of a page, SQLite's default. */
 export const PAGE_BYTES = 4096;
@@ -21,6 +22,25 @@ export const PAGE_BYTES = 4096;
 /** The columns of `packets` as a {@linkcode StoredRow}. */
 export const ROW_COLUMNS =
   `seq, board, epoch, mono_us AS monoUs, board_ts AS boardTs, readings, total, body`;
+
+/** SQLite's result codes for content that cannot be: corrupt, not a database, a file cut short. */
+const DAMAGE_CODES = [11, 26, 522];
+
+/**
+ * Whether an error tells of what a file holds, and not of the disk under it: reading it again will
+ * not help, a salvage will.
+ */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { errcode, code } = error as { errcode?: number; code?: string };
+  if (errcode !== undefined) {
+    return DAMAGE_CODES.includes(errcode) ||
+      DAMAGE_CODES.includes(errcode & 0xff);
+  }
+  // `exec` gives no code; a number beyond 2^53 is none that the journal wrote.
+  return code === "ERR_OUT_OF_RANGE" ||
+    /malformed|not a database|JavaScript number/.test(error.message);
+}
 
 /** Opens SQLite as the journal wants it; `readOnly` for looking at a file that may be in use. */
 export function openDatabase(
@@ -36,21 +56,53 @@ export function openDatabase(
       // WAL: one sync a commit. No auto_vacuum: freed pages stay ours when the disk is full.
       db.exec("PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=WAL");
     }
-    const version = Number(
-      db.prepare("PRAGMA user_version").get()?.["user_version"],
-    );
-    if (version > SCHEMA_VERSION) {
-      throw new Error(
-        `The journal "${path}" was written by a newer version of this program: its schema is ` +
-          `${version}, this program knows up to ${SCHEMA_VERSION}. Use the newer program, or name ` +
-          `another folder in "journal.folder"`,
-      );
-    }
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/** The version of the file's tables; 0 for a new file. */
+export function readVersion(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
+}
+
+/** Runs `work` in a transaction, which is undone if it throws. */
+export function transact<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    try {
+      db.exec("ROLLBACK");
+    } catch {
+      // After a full disk SQLite has rolled back already, and refuses to do it again.
+    }
+    throw error;
+  }
+}
+
+/** Takes the steps that the file has not taken yet. */
+export function migrate(db: DatabaseSync): void {
+  const version = readVersion(db);
+  MIGRATIONS.slice(version).forEach((sql, step) => {
+    db.exec(
+      `BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${
+        version + step + 1
+      }; COMMIT`,
+    );
+  });
+}
+
+/** The checksum that a row of `packets` carries. */
+export function rowChecksum(row: StoredRow): number {
+  const { seq, board, epoch, monoUs, boardTs, readings, total, body } = row;
+  return crc32(
+    `${seq}|${board}|${epoch}|${monoUs}|${boardTs}|${readings}|${total}|${body}`,
+  );
 }
 
 /** Reads all that a file holds besides its rows. */
@@ -68,16 +120,22 @@ export function readState(db: DatabaseSync): DiskState {
       latest: JSON.parse(String(board["latest"])),
     })) as unknown as BoardState[],
     sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState),
-    epochs: db.prepare(
-      "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
-    ).all() as unknown as Epoch[],
+    epochs: readEpochs(db),
     oldest: row("ASC"),
     newest: row("DESC"),
     usedBytes: usedBytes((sql) => db.prepare(sql)),
   };
 }
 
-function toSinkState(row: Record<string, unknown>): SinkState {
+/** Reads the clock epochs. */
+export function readEpochs(db: DatabaseSync): Epoch[] {
+  return db.prepare(
+    "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
+  ).all() as unknown as Epoch[];
+}
+
+/** A row of `sinks`. */
+export function toSinkState(row: Record<string, unknown>): SinkState {
   const number = (column: string) => Number(row[column]);
   return {
     id: number("id"),

@@ -8,6 +8,7 @@
  */
 
 import type { LedgerState } from "./ledger.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** A row as it is stored. */
 export interface StoredRow {
@@ -126,6 +127,8 @@ export interface Commit {
 export interface CommitResult {
   /** Bytes of the file that hold something. */
   readonly usedBytes: number;
+  /** What had to be done about the file since the last commit. */
+  readonly recoveries?: readonly Recovery[];
 }
 
 /** What a file holds when it is opened. */
@@ -150,7 +153,7 @@ export interface OldestRow {
 /** A disk. Every method is one transaction or one query. */
 export interface Disk {
   /**
-   * Opens the file, or makes it.
+   * Opens the file, or makes it; what the file holds is no reason to refuse.
    *
    * @param logBytes how long the write-ahead log may grow before it is copied into the file
    * @throws {Error} if that cannot be done

@@ -7,8 +7,10 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Finding } from "../model.ts";
+import { listAside } from "./aside.ts";
+import { inspect } from "./inspection.ts";
 import { lockOwner } from "./lock.ts";
-import { openDatabase } from "./database.ts";
+import { readCopy } from "./safety_copy.ts";
 
 /** The journal's file in `folder`. */
 export function journalPath(folder: string): string {
@@ -58,19 +60,59 @@ export async function* checkJournal(
     detail: `"${folder}" can be written` +
       (owner === null ? "" : `; a gateway runs there (process ${owner})`),
   };
+  yield* checkFiles(journalPath(folder), { inUse: owner !== null });
+  yield await checkSpace(folder, maxBytes);
+}
+
+/** What a start would find, and what lies beside. */
+function* checkFiles(
+  path: string,
+  { inUse }: { inUse: boolean },
+): Iterable<Finding> {
+  const subject = "Journal";
   try {
-    openDatabase(journalPath(folder), { readOnly: true }).close();
-  } catch (error) {
-    if (await exists(journalPath(folder))) {
+    // A gateway that runs has opened it, and is changing it while we look.
+    const found = inUse
+      ? { kind: "sound" } as const
+      : inspect(path, readCopy(path));
+    if (found.kind === "damaged") {
       yield {
-        level: "failed",
+        level: "warning",
         subject,
-        detail: `its file cannot be opened: ${messageOf(error)}`,
-        hint: "move the files of this folder away; a new journal is begun",
+        detail: `it is damaged: ${found.fault}`,
+        hint:
+          "start the gateway: it puts the files aside and begins a new journal with all that can be read of them",
+      };
+    } else if (found.kind === "newer") {
+      yield {
+        level: "warning",
+        subject,
+        detail: `a newer version of this program wrote it (${found.version})`,
+        hint:
+          "start that version; this one puts the journal aside, begins a new one, and the newer one then takes it over",
       };
     }
+  } catch (error) {
+    yield {
+      level: "failed",
+      subject,
+      detail: `its file cannot be opened: ${messageOf(error)}`,
+      hint: "give this user the right to read and write the files there",
+    };
   }
-  yield await checkSpace(folder, maxBytes);
+  for (const { path: aside, kind, bytes } of listAside(path)) {
+    const megabytes = (bytes / 1e6).toFixed(1);
+    yield {
+      level: "warning",
+      subject,
+      detail: kind === "damaged"
+        ? `a damaged one was put aside: "${aside}" (${megabytes} MB)`
+        : `one of a newer version waits: "${aside}" (${megabytes} MB)`,
+      hint: kind === "damaged"
+        ? "what could be read of it is in the present one; remove it with its -wal, -shm and -copy when you do not need it"
+        : "start the newer version: it sends what waits there",
+    };
+  }
 }
 
 async function checkSpace(folder: string, maxBytes: number): Promise<Finding> {
@@ -90,10 +132,6 @@ async function checkSpace(folder: string, maxBytes: number): Promise<Finding> {
 async function tryWriting(folder: string): Promise<void> {
   const file = await Deno.makeTempFile({ dir: folder, prefix: "check-" });
   await Deno.remove(file);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 function messageOf(error: unknown): string {

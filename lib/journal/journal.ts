@@ -33,6 +33,7 @@ import type {
 import type { LedgerState, Position } from "./ledger.ts";
 import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
+import { describeRecovery } from "./recovery.ts";
 import { Rejects, type SecondReading } from "./rejects.ts";
 import type { JournalReport } from "./report.ts";
 import { rewind, type RewindOptions, type Rewound } from "./rewind.ts";
@@ -193,6 +194,7 @@ export class Journal implements AsyncDisposable {
         ...options,
         maxBytes: options.maxBytes - logBytes,
       }, state);
+      journal.#sayRecoveries(state);
       await journal.#committer.open();
       for (const move of journal.#accounts.moved) {
         journal.#log.warn(
@@ -502,8 +504,17 @@ export class Journal implements AsyncDisposable {
     );
   }
 
-  #committed({ rows, deleted }: Commit, { usedBytes }: CommitResult): void {
+  #sayRecoveries({ recoveries = [] }: CommitResult): void {
+    for (const recovery of recoveries) {
+      const { level, text, values } = describeRecovery(recovery);
+      this.#log[level](text, values);
+    }
+  }
+
+  #committed({ rows, deleted }: Commit, result: CommitResult): void {
+    const { usedBytes } = result;
     this.#usedBytes = usedBytes;
+    this.#sayRecoveries(result);
     for (const row of this.#pending.release(rows)) {
       this.#recent.push(row);
       this.#committedSeq = row.seq;

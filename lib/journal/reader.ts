@@ -9,11 +9,15 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Row } from "../model.ts";
-import { openDatabase, readRejects, ROW_COLUMNS } from "./database.ts";
+import {
+  openDatabase,
+  readRejects,
+  ROW_COLUMNS,
+  rowChecksum,
+} from "./database.ts";
 import type { KeptReject, StoredRow } from "./disk.ts";
 import { isMeant, type RejectFilter } from "./rejects.ts";
 import { toRow } from "./rows.ts";
-import { rowChecksum } from "./store.ts";
 
 /** Up to 1,000 rows after one seq and up to another, with their times of day. */
 const PAGE = `SELECT p.*, coalesce(e.offset_us, 0) + p.monoUs AS timeUs FROM (

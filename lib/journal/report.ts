@@ -7,7 +7,10 @@
 
 import type { BoardState, DiskState, SinkState } from "./disk.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
-import { openDatabase, readState } from "./database.ts";
+import { sizeOf } from "./aside.ts";
+import { openDatabase, readState, readVersion } from "./database.ts";
+import { isDiskFault } from "./inspection.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 
 /** How a sink stands. */
 export interface SinkReport {
@@ -33,10 +36,31 @@ export interface JournalReport {
   readonly usedBytes: number;
 }
 
-/** Reads a journal. @throws {Error} if there is none, or it cannot be read */
-export function readReport(path: string): JournalReport {
+/** What a journal's file tells. */
+export interface FileReport extends JournalReport {
+  /** Why the file cannot be read, or not be used by this version; null when nothing speaks against it. */
+  readonly fault: string | null;
+}
+
+/** What is told of a journal that is not there, or cannot be read. */
+const EMPTY = { boards: [], sinks: [], newest: null, usedBytes: 0 };
+
+/** Reads a journal. @throws {Error} if the disk or its rights stand in the way */
+export function readReport(path: string): FileReport {
+  try {
+    if (sizeOf(path) === 0) return { ...EMPTY, fault: null };
+    return readSound(path);
+  } catch (error) {
+    if (isDiskFault(error)) throw error;
+    const fault = error instanceof Error ? error.message : String(error);
+    return { ...EMPTY, fault };
+  }
+}
+
+function readSound(path: string): FileReport {
   const db = openDatabase(path, { readOnly: true });
   try {
+    const version = readVersion(db);
     // One look: a commit between two queries would not add up.
     db.exec("BEGIN");
     const state = readState(db);
@@ -46,6 +70,9 @@ export function readReport(path: string): JournalReport {
     return {
       boards: state.boards,
       usedBytes: state.usedBytes,
+      fault: version > SCHEMA_VERSION
+        ? `a newer version of this program wrote it (${version})`
+        : null,
       newest: state.newest && {
         seq: state.newest.seq,
         timeUs: timeUs(state, state.newest),

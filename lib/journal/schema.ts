@@ -8,9 +8,12 @@
  * | `packets` | a telemetry packet: `seq` orders; `epoch` and `mono_us` say when; `total` is the running count of readings; `body` is the readings as `{"n1.t":27.6}`; `crc` is the CRC32 of all of it |
  * | `epochs` | a stretch of time in which the wall clock ran evenly: time of day = `offset_us` + `mono_us` |
  * | `boards` | a board: its lines counted, and each reading's newest value |
- * | `sinks` | a sink's cursor and ledger; it belongs to `name` and `target` |
+ * | `sinks` | a sink's cursor and ledger; it belongs to `name` and `target`; `seal` is a checksum over both and where the journal ended |
  * | `parked` | a reading that a sink's server refuses for now |
  * | `rejects` | what could not be used, whole, with the reason |
+ * | `adopted` | a file of a newer version that was put aside, and up to which of its rows it was taken over |
+ *
+ * A new column goes to the end of its table: a salvage finds rows by the columns they begin with.
  *
  * @module
  */
@@ -92,6 +95,13 @@ export const MIGRATIONS: readonly string[] = [
     origin  TEXT    NOT NULL,
     reason  TEXT    NOT NULL,
     body    TEXT    NOT NULL
+  );
+  `,
+  `
+  ALTER TABLE sinks ADD COLUMN seal TEXT NOT NULL DEFAULT '';
+  CREATE TABLE adopted (
+    name TEXT    NOT NULL PRIMARY KEY,
+    seq  INTEGER NOT NULL
   );
   `,
   // Stretches of rows that are done beyond the cursor, as JSON.

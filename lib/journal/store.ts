@@ -6,18 +6,26 @@
  *   system writes them out.
  * - A commit is written whole or not at all, a crash or a full disk included.
  * - Rows are only ever inserted and deleted, never changed.
+ * - Content that cannot be read is no reason to refuse: the journal is opened through `opening.ts`,
+ *   and damage that shows later sends it there once more. What came of it is told by
+ *   {@linkcode DiskState} and the next {@linkcode CommitResult}.
  *
  * @module
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
+import { sizeOf } from "./aside.ts";
 import {
+  isDamage,
+  migrate,
   openDatabase,
   PAGE_BYTES,
+  readEpochs,
   readRejects,
   readState,
   ROW_COLUMNS,
+  rowChecksum,
+  transact,
   usedBytes,
 } from "./database.ts";
 import type {
@@ -28,9 +36,23 @@ import type {
   KeptReject,
   OldestRow,
   ParkedReading,
+  SinkState,
   StoredRow,
 } from "./disk.ts";
-import { MIGRATIONS, TIME_OF_DAY } from "./schema.ts";
+import { Examiner } from "./examiner.ts";
+import type { Position } from "./ledger.ts";
+import { Opening } from "./opening.ts";
+import { NOTHING } from "./reconcile.ts";
+import type { Recovery } from "./recovery.ts";
+import { readCopy, writeCopy } from "./safety_copy.ts";
+import { TIME_OF_DAY } from "./schema.ts";
+import {
+  addStretch,
+  digest,
+  makeSeal,
+  readSeals,
+  type Stretch,
+} from "./seal.ts";
 
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
@@ -38,40 +60,189 @@ export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
 
-/** The checksum that a row of `packets` carries. */
-export function rowChecksum(row: StoredRow): number {
-  const { seq, board, epoch, monoUs, boardTs, readings, total, body } = row;
-  return crc32(
-    `${seq}|${board}|${epoch}|${monoUs}|${boardTs}|${readings}|${total}|${body}`,
-  );
+/** The safety copy is written again after so many packets, … */
+const COPY_ROWS = 100_000;
+/** … and after so many milliseconds. */
+const COPY_MS = 600_000;
+
+/** Rows that are read in one step after a stop that was not in order. */
+const EXAMINED_ROWS = 500;
+
+/** A salvage in mid-run that fails is not tried again sooner. */
+const RECOVERY_PAUSE_MS = 60_000;
+
+/** Options for {@linkcode Store}. */
+export interface StoreOptions {
+  /** Milliseconds since 1970, for the names of files put aside. @default {Date.now} */
+  now?(): number;
 }
+
+/** A row with the checksum that it carries. */
+type CheckedRow = StoredRow & { readonly crc: number };
 
 /** SQLite as a {@linkcode Disk}. */
 export class Store implements Disk {
+  readonly #opening: Opening;
+  #path = "";
+  #logBytes = 0;
   #db: DatabaseSync | undefined;
   #statements = new Map<string, StatementSync>();
   #pagesInLog = 0;
   #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #synchronous = "";
+  #examiner: Examiner | undefined;
+
+  /** The newest row, and the rows that were deleted. */
+  #end: Position = { seq: 0, total: 0 };
+  #deleted: readonly Stretch[] = [];
+  #digest = 0;
+  /** The last commit's accounts: what is known should the file turn out damaged. */
+  #known: Pick<Commit, "boards" | "sinks"> = NOTHING;
+  #copied: { seq: number; atMs: number } | undefined;
+  #recoveries: Recovery[] = [];
+  #failedMs = -Infinity;
+  /** Why there is no file to work with: a salvage failed. */
+  #broken: unknown;
+
+  constructor({ now = Date.now }: StoreOptions = {}) {
+    this.#opening = new Opening({
+      now,
+      connect: (path) => {
+        const store = new Store({ now });
+        store.#connect(path);
+        return {
+          db: store.#open(),
+          write: (commit) => store.#write(commit),
+          restore: ({ deleted }) =>
+            store.#deleted = deleted.reduce(addStretch, store.#deleted),
+          [Symbol.dispose]: () => store.close(),
+        };
+      },
+    });
+  }
 
   open(path: string, logBytes: number): DiskState {
-    this.#db = openDatabase(path);
-    // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
-    // commit that it comes with.
-    const pages = Math.floor(logBytes / PAGE_BYTES);
-    this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
-    this.#migrate();
-    return readState(this.#db);
+    [this.#path, this.#logBytes] = [path, logBytes];
+    const unclean = sizeOf(`${path}-wal`) > 0;
+    const recoveries = this.#opening.prepare(path);
+    const state = this.#connect(path);
+    if (unclean) {
+      this.#examiner = new Examiner((seq) => this.#examine(seq));
+      this.#examiner.start();
+    }
+    return { ...state, recoveries };
   }
 
   commit(commit: Commit): CommitResult {
+    this.#guard(() => this.#commit(commit));
+    this.#known = commit;
+    // It is written: nothing from here on may say that it is not.
+    this.#checkpointWhenIdle(commit);
+    this.#copyWhenDue(commit);
+    return {
+      usedBytes: this.#measure(),
+      recoveries: this.#recoveries.splice(0),
+    };
+  }
+
+  read(seq: number, limit: number): StoredRow[] {
+    return this.#guard(() => {
+      for (let after = seq;;) {
+        const rows = this.#rows("WHERE seq > ? ORDER BY seq", after, limit);
+        const last = rows.at(-1);
+        if (last === undefined) return [];
+        const sound = this.#sound(rows);
+        // A page full of broken rows is not the end.
+        if (sound.length > 0) return sound;
+        after = last.seq;
+      }
+    });
+  }
+
+  oldest(limit: number): OldestRow[] {
+    return this.#guard(() =>
+      this.#sound(this.#rows("ORDER BY seq", limit)).map((
+        { seq, readings, epoch, monoUs },
+      ) => ({ seq, readings, epoch, monoUs }))
+    );
+  }
+
+  parked(sink: number, limit: number): (ParkedReading & { id: number })[] {
+    return this.#guard(() =>
+      this.#all(
+        `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
+         SELECT *, row_number() OVER (PARTITION BY board, path ORDER BY id) AS place
+         FROM parked WHERE sink = ?
+       ) WHERE place <= ? ORDER BY id`,
+        sink,
+        limit,
+      )
+    ) as unknown as (ParkedReading & { id: number })[];
+  }
+
+  oldestParked(sink: number, limit: number): number[] {
+    return this.#guard(() =>
+      this.#all(
+        "SELECT id FROM parked WHERE sink = ? ORDER BY id LIMIT ?",
+        sink,
+        limit,
+      )
+    ).map((row) => Number(row["id"]));
+  }
+
+  rejects(after: number, limit: number): KeptReject[] {
+    return this.#guard(() =>
+      readRejects((sql) => this.#prepare(sql), after, limit)
+    );
+  }
+
+  close(): void {
+    clearTimeout(this.#idleTimer);
+    this.#examiner?.stop();
+    if (this.#copied !== undefined) this.#copy({ closed: true });
+    this.#disconnect();
+  }
+
+  /** Opens the file and takes from it what the next commits go on from. */
+  #connect(path: string): DiskState {
+    const db = this.#db = openDatabase(path);
+    this.#synchronous = "";
+    // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
+    // commit that it comes with.
+    const pages = Math.floor(this.#logBytes / PAGE_BYTES) || 1000;
+    db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
+    migrate(db);
+    const state = readState(db);
+    this.#known = state;
+    this.#end = { seq: 0, total: 0 };
+    if (state.newest !== null) {
+      const { seq, total } = state.newest;
+      this.#end = { seq, total };
+    }
+    this.#deleted = readSeals(db, state.sinks)
+      .flatMap(({ deleted }) => deleted)
+      .reduce<readonly Stretch[]>(addStretch, []);
+    this.#digest = digest((sql) => db.prepare(sql));
+    return state;
+  }
+
+  #disconnect(): void {
+    this.#statements.clear();
+    // The last connection copies the log into the file as it closes, if the disk lets it.
+    this.#db?.close();
+    this.#db = undefined;
+  }
+
+  #commit(commit: Commit): void {
     this.#setSynchronous(commit.durable ? "FULL" : "NORMAL");
+    const before = { end: this.#end, deleted: this.#deleted };
     this.#run("BEGIN IMMEDIATE");
     try {
       this.#write(commit);
       this.#run("COMMIT");
     } catch (error) {
+      [this.#end, this.#deleted] = [before.end, before.deleted];
       try {
         this.#run("ROLLBACK");
       } catch {
@@ -79,80 +250,96 @@ export class Store implements Disk {
       }
       throw error;
     }
-    // It is written: nothing from here on may say that it is not.
-    this.#checkpointWhenIdle(commit);
-    return { usedBytes: this.#measure() };
   }
 
-  read(seq: number, limit: number): StoredRow[] {
+  /** Runs `work`; if the file turns out damaged, salvages it and runs `work` again. */
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      const nowMs = performance.now();
+      if (
+        !isDamage(error) || this.#path === "" ||
+        nowMs - this.#failedMs < RECOVERY_PAUSE_MS
+      ) throw error;
+      try {
+        this.#disconnect();
+        const recovery = this.#opening.rebuild(
+          this.#path,
+          error instanceof Error ? error.message : String(error),
+          {
+            boards: this.#known.boards,
+            sinks: this.#known.sinks,
+            epochs: readCopy(this.#path)?.epochs ?? [],
+            end: this.#end,
+            deleted: this.#deleted,
+            closed: true,
+          },
+        );
+        this.#recoveries.push(recovery);
+        this.#connect(this.#path);
+      } catch (failure) {
+        this.#failedMs = nowMs;
+        this.#broken = error;
+        throw failure;
+      }
+      return work();
+    }
+  }
+
+  #rows(where: string, ...values: number[]): CheckedRow[] {
     return this.#all(
-      `SELECT ${ROW_COLUMNS} FROM packets WHERE seq > ? ORDER BY seq LIMIT ?`,
-      seq,
-      limit,
-    ) as unknown as StoredRow[];
+      `SELECT ${ROW_COLUMNS}, crc FROM packets ${where} LIMIT ?`,
+      ...values,
+    ) as unknown as CheckedRow[];
   }
 
-  oldest(limit: number): OldestRow[] {
-    return this.#all(
-      "SELECT seq, readings, epoch, mono_us AS monoUs FROM packets ORDER BY seq LIMIT ?",
-      limit,
-    ) as unknown as OldestRow[];
+  /** Of `rows` those that are as they were written; the others are removed. */
+  #sound(rows: readonly CheckedRow[]): StoredRow[] {
+    const sound: StoredRow[] = [];
+    const broken: number[] = [];
+    for (const { crc, ...row } of rows) {
+      if (rowChecksum(row) === crc) sound.push(row);
+      else broken.push(row.seq);
+    }
+    if (broken.length > 0) this.#remove(broken);
+    return sound;
   }
 
-  parked(sink: number, limit: number): (ParkedReading & { id: number })[] {
-    return this.#all(
-      `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
-         SELECT *, row_number() OVER (PARTITION BY board, path ORDER BY id) AS place
-         FROM parked WHERE sink = ?
-       ) WHERE place <= ? ORDER BY id`,
-      sink,
-      limit,
-    ) as unknown as (ParkedReading & { id: number })[];
+  /** Removes broken rows: sinks see a gap in the running totals, and book it as `corrupt`. */
+  #remove(broken: readonly number[]): void {
+    transact(this.#open(), () => {
+      for (const seq of broken) {
+        this.#run("DELETE FROM packets WHERE seq = ?", seq);
+      }
+      if (broken.includes(this.#end.seq)) this.#standIn();
+    });
+    this.#recoveries.push({
+      kind: "rows",
+      fault: `their checksums do not fit, the first is packet ${broken[0]}`,
+      path: this.#path,
+      packets: broken.length,
+      missing: {},
+      removed: [],
+    });
   }
 
-  oldestParked(sink: number, limit: number): number[] {
-    return this.#all(
-      "SELECT id FROM parked WHERE sink = ? ORDER BY id LIMIT ?",
-      sink,
-      limit,
-    )
-      .map((row) => Number(row["id"]));
+  /** The newest row is gone: one without readings keeps its number and the running total. */
+  #standIn(): void {
+    const [epoch] = this.#all("SELECT max(id) AS id FROM epochs");
+    const [before] = this.#rows("ORDER BY seq DESC", 1);
+    this.#insert({
+      ...{ board: 1, epoch: Number(epoch?.["id"] ?? 1), monoUs: 0 },
+      ...before,
+      ...this.#end,
+      ...{ boardTs: null, readings: 0, body: "{}" },
+    });
   }
 
-  rejects(after: number, limit: number): KeptReject[] {
-    return readRejects((sql) => this.#prepare(sql), after, limit);
-  }
-
-  close(): void {
-    clearTimeout(this.#idleTimer);
-    this.#statements.clear();
-    // The last connection copies the log into the file as it closes, if the disk lets it.
-    this.#db?.close();
-    this.#db = undefined;
-  }
-
-  #write(
-    commit: Commit,
-  ): void {
+  #write(commit: Commit): void {
     const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
       commit;
-    // A row that is there already was committed by an attempt that the disk reported as failed.
-    const insert = this.#prepare(
-      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
-    );
-    for (const row of rows) {
-      insert.run(
-        row.seq,
-        row.board,
-        row.epoch,
-        row.monoUs,
-        row.boardTs,
-        row.readings,
-        row.total,
-        row.body,
-        rowChecksum(row),
-      );
-    }
+    for (const row of rows) this.#insert(row);
     for (const { id, bootId, offsetUs, quality } of epochs) {
       this.#run(
         "INSERT INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -173,28 +360,6 @@ export class Store implements Disk {
         board.other,
         board.truncated,
         JSON.stringify(board.latest),
-      );
-    }
-    for (const { id, name, target, active, seenTotal, ledger } of sinks) {
-      this.#run(
-        `INSERT OR REPLACE INTO sinks (
-           id, name, target, active, seq, total, seen_total, ahead, parked, received, requeued,
-           delivered, dropped, delivered_ahead
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        id,
-        name,
-        target,
-        active ? 1 : 0,
-        ledger.cursor.seq,
-        ledger.cursor.total,
-        seenTotal,
-        ledger.ahead,
-        ledger.parked,
-        ledger.received,
-        ledger.requeued,
-        ledger.delivered,
-        JSON.stringify(ledger.dropped),
-        JSON.stringify(ledger.deliveredAhead),
       );
     }
     for (const id of commit.unrejected) {
@@ -238,21 +403,45 @@ export class Store implements Disk {
       this.#run(
         `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1) AND id <> ${TIME_OF_DAY.id}`,
       );
+      this.#deleted = addStretch(this.#deleted, deleted);
     }
+    for (const { seq, total } of rows) {
+      if (seq > this.#end.seq) this.#end = { seq, total };
+    }
+    if (boards.length > 0 || epochs.length > 0 || deleted !== null) {
+      this.#digest = digest((sql) => this.#prepare(sql));
+    }
+    for (const sink of sinks) this.#writeSink(sink);
   }
 
-  #migrate(): void {
-    const db = this.#open();
-    const version = Number(
-      db.prepare("PRAGMA user_version").get()?.["user_version"],
+  #insert(row: StoredRow): void {
+    const { seq, board, epoch, monoUs, boardTs, readings, total, body } = row;
+    // A row that is there already was committed by an attempt that the disk reported as failed.
+    this.#run(
+      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
+      ...[seq, board, epoch, monoUs, boardTs, readings, total, body],
+      rowChecksum(row),
     );
-    MIGRATIONS.slice(version).forEach((sql, step) => {
-      db.exec(
-        `BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${
-          version + step + 1
-        }; COMMIT`,
-      );
-    });
+  }
+
+  #writeSink(sink: SinkState): void {
+    const { id, name, target, active, seenTotal, ledger } = sink;
+    const { cursor, ahead, parked, received, requeued, delivered } = ledger;
+    const seal = {
+      end: this.#end,
+      deleted: this.#deleted,
+      digest: this.#digest,
+    };
+    this.#run(
+      `INSERT OR REPLACE INTO sinks (id, name, target, active, seq, total, seen_total, ahead, parked,
+         received, requeued, delivered, dropped, seal, delivered_ahead)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, name, target, active ? 1 : 0, cursor.seq, cursor.total],
+      ...[seenTotal, ahead, parked, received, requeued, delivered],
+      JSON.stringify(ledger.dropped),
+      makeSeal(sink, seal),
+      JSON.stringify(ledger.deliveredAhead),
+    );
   }
 
   #setSynchronous(mode: "FULL" | "NORMAL"): void {
@@ -280,6 +469,44 @@ export class Store implements Disk {
     }, 1000);
   }
 
+  #copyWhenDue({ epochs }: Commit): void {
+    const nowMs = performance.now();
+    const due = this.#copied === undefined || epochs.length > 0 ||
+      this.#end.seq - this.#copied.seq >= COPY_ROWS ||
+      nowMs - this.#copied.atMs >= COPY_MS;
+    if (!due) return;
+    this.#copied = { seq: this.#end.seq, atMs: nowMs };
+    this.#copy({ closed: false });
+  }
+
+  #copy({ closed }: { closed: boolean }): void {
+    try {
+      writeCopy(this.#path, {
+        ...{ closed, end: this.#end, deleted: this.#deleted },
+        boards: this.#known.boards,
+        sinks: this.#known.sinks,
+        epochs: readEpochs(this.#open()),
+      });
+    } catch {
+      // The copy is a help for bad days; a disk that refuses it refuses the next commit too.
+    }
+  }
+
+  /** Reads some rows after `seq`, so that what is broken in them is found; gives the last one's. */
+  #examine(seq: number): number | null {
+    const last = this.read(seq, EXAMINED_ROWS).at(-1);
+    if (last !== undefined) return last.seq;
+    this.#guard(() => {
+      for (const table of ["parked", "rejects"]) {
+        const [found] = this.#all(`PRAGMA quick_check(${table})`);
+        if (found?.["quick_check"] !== "ok") {
+          throw new Error(`The table "${table}" is malformed`);
+        }
+      }
+    });
+    return null;
+  }
+
   /** Bytes that hold something; those of the last look where the disk does not answer. */
   #measure(): number {
     try {
@@ -291,7 +518,9 @@ export class Store implements Disk {
   }
 
   #open(): DatabaseSync {
-    if (this.#db === undefined) throw new Error("The journal is closed");
+    if (this.#db === undefined) {
+      throw this.#broken ?? new Error("The journal is closed");
+    }
     return this.#db;
   }
 

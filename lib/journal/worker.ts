@@ -21,7 +21,12 @@ export interface Call {
 /** What came of a {@linkcode Call}. */
 export type Answer =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string };
+  | {
+    readonly id: number;
+    readonly error: string;
+    /** SQLite's code, where it has one: it tells damage from a disk that fails. */
+    readonly errcode?: number;
+  };
 
 const store = new Store();
 
@@ -34,9 +39,11 @@ function answer({ id, method, args }: Call): Answer {
     const call = store[method] as (...args: unknown[]) => unknown;
     return { id, value: call.apply(store, args) };
   } catch (error) {
+    const { errcode } = error as { errcode?: number };
     return {
       id,
       error: error instanceof Error ? error.message : String(error),
+      ...errcode !== undefined && { errcode },
     };
   }
 }

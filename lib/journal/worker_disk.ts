@@ -30,7 +30,8 @@ export class WorkerDisk implements AsyncDisk {
       const call = this.#calls.get(data.id);
       this.#calls.delete(data.id);
       if ("error" in data) {
-        call?.reject(new Error(data.error));
+        const { error, errcode } = data;
+        call?.reject(Object.assign(new Error(error), { errcode }));
       } else call?.resolve(data.value);
     };
     this.#worker.onerror = (event) => {

@@ -10,13 +10,10 @@ import { formatDuration } from "../duration.ts";
 import { describeError } from "../error_text.ts";
 import type { LinkState } from "../forwarder/link.ts";
 import type { LineCounts } from "../journal/disk.ts";
+import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
-import {
-  type JournalReport,
-  readReport,
-  type SinkReport,
-} from "../journal/report.ts";
+import { readReport, type SinkReport } from "../journal/report.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -35,7 +32,18 @@ export interface Status {
   /** Lines read from each board over all runs: lines = packets + rejects + other. */
   readonly boards: readonly (LineCounts & { readonly name: string })[];
   readonly sinks: readonly SinkStatus[];
-  readonly journal: { readonly path: string; readonly used_bytes: number };
+  readonly journal: {
+    readonly path: string;
+    readonly used_bytes: number;
+    /** Why it cannot be read; null when it can. */
+    readonly fault: string | null;
+    /** Damaged ones, and those of a newer version, the oldest first. */
+    readonly aside: readonly {
+      readonly path: string;
+      readonly kind: "damaged" | "newer";
+      readonly bytes: number;
+    }[];
+  };
 }
 
 /** A sink's ledger, in readings: received + requeued = delivered + waiting + dropped. */
@@ -71,7 +79,7 @@ export interface StatusOptions {
  * How things stand with the journal in `folder`: the gateway that runs is asked; where none does, or
  * it does not answer, the file tells.
  *
- * @throws {Error} if there is a journal and it cannot be read
+ * @throws {Error} if the disk or its rights stand in the way
  */
 export async function readStatus(
   folder: string,
@@ -85,7 +93,10 @@ export async function readStatus(
   });
   const gateway = told?.process ?? await lockOwner(folder);
   if (gateway === null) silence = null;
-  const report = told?.journal ?? await readFile(path);
+  // A gateway that answers has opened its journal: nothing is wrong with that.
+  const { fault, ...report } = told === null
+    ? readReport(path)
+    : { fault: null, ...told.journal };
   const ageS = (us: number) => Math.max(0, Math.round((now - us) / 1e6));
   const sinks = report.sinks.map((sink) =>
     toSinkStatus(sink, told?.links[sink.name] ?? null, ageS)
@@ -96,21 +107,19 @@ export async function readStatus(
     age_s: ageS(report.newest.timeUs),
   };
   return {
-    summary: summarize(gateway, silence, newest, sinks),
+    summary: summarize(gateway, silence, newest, sinks, fault),
     gateway,
     silence,
     newest_packet: newest,
     boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
     sinks,
-    journal: { path, used_bytes: report.usedBytes },
+    journal: {
+      path,
+      used_bytes: report.usedBytes,
+      fault,
+      aside: listAside(path),
+    },
   };
-}
-
-async function readFile(path: string): Promise<JournalReport> {
-  const exists = await Deno.stat(path).then(() => true, () => false);
-  return exists
-    ? readReport(path)
-    : { boards: [], sinks: [], newest: null, usedBytes: 0 };
 }
 
 function toSinkStatus(
@@ -143,10 +152,14 @@ function summarize(
   silence: string | null,
   newest: Status["newest_packet"],
   sinks: readonly SinkStatus[],
+  fault: string | null,
 ): string {
   const runs = gateway === null
     ? "No gateway runs"
     : `A gateway runs (process ${gateway || "unknown"})`;
+  if (fault !== null) {
+    return `${runs}, and the journal cannot be used as it is: ${fault}. A start puts it aside and begins a new one`;
+  }
   if (gateway === null && newest === null) {
     return `${runs}, and no packet has ever come`;
   }
@@ -229,6 +242,12 @@ export function formatStatus(status: Status): string {
       "Journal",
       `${journal.path}, ${(journal.used_bytes / 1e6).toFixed(1)} MB used`,
     ],
+    ...journal.aside.map(({ path, kind, bytes }) =>
+      [
+        kind === "damaged" ? "Damaged one" : "Newer one",
+        `${path}, ${(bytes / 1e6).toFixed(1)} MB, put aside`,
+      ] as [string, string]
+    ),
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   for (const [name, value] of facts) {

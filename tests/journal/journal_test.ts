@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Journal } from "../../lib/journal/journal.ts";
-import { openDatabase } from "../../lib/journal/database.ts";
-import { rowChecksum, Store } from "../../lib/journal/store.ts";
+import { openDatabase, rowChecksum } from "../../lib/journal/database.ts";
+import { Store } from "../../lib/journal/store.ts";
 import {
   delivered,
   directDisk,
@@ -536,21 +536,6 @@ Deno.test("Journal writes a checksum with each row", async () => {
       body: '{"n1.t":27.6}',
     }),
   );
-});
-
-Deno.test("Journal refuses a file of a newer version and says what to do", async () => {
-  await using folder = await makeFolder();
-  {
-    await using _journal = await openJournal(folder.path);
-  }
-  {
-    using db = openDatabase(join(folder.path, "journal.db"));
-    db.exec("PRAGMA user_version=99");
-  }
-  await assert.rejects(openJournal(folder.path), (error: Error) => {
-    assert.match(String(error.cause), /newer version.*schema is 99/);
-    return true;
-  });
 });
 
 Deno.test("Journal keeps at most 2 MiB of rejects, the newest", async () => {
