@@ -47,7 +47,7 @@ export interface CursorHost {
   /** Comes when everything that is known now is on the disk. */
   flush(): Promise<void>;
   readonly boards: Pick<Boards, "id" | "name">;
-  readonly pending: Pick<Pending, "addReject" | "parked" | "unparked">;
+  readonly pending: Pick<Pending, "addReject" | "park" | "unparked">;
   readonly disk: Pick<AsyncDisk, "parked" | "oldestParked">;
 }
 
@@ -250,8 +250,8 @@ export class Cursor {
 
   #park(parked: readonly RefusedReading[]): void {
     if (parked.length === 0) return;
-    this.#host.pending.parked.push(
-      ...parked.map(({ row, reading, reason }) => ({
+    for (const { row, reading, reason } of parked) {
+      this.#host.pending.park({
         sink: this.#id,
         seq: row.seq,
         board: this.#host.boards.id(row.board),
@@ -259,8 +259,8 @@ export class Cursor {
         path: reading.path,
         value: reading.value,
         reason,
-      })),
-    );
+      });
+    }
     this.#trimSoon();
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import type {
   BoardState,
   DiskState,
@@ -53,6 +54,22 @@ export function openDatabase(
   }
 }
 
+/**
+ * Opens a file that cannot be written, nor the files beside it. What only its write-ahead log holds
+ * is seen where the log's index is there too.
+ */
+export function openUnwritable(path: string): DatabaseSync {
+  try {
+    const db = openDatabase(path, { readOnly: true });
+    return db;
+  } catch {
+    // SQLite wants to make an index for the log, even where there is no log.
+    const url = pathToFileURL(path);
+    url.search = "immutable=1";
+    return openDatabase(url.href, { readOnly: true });
+  }
+}
+
 /** Reads all that a file holds besides its rows. */
 export function readState(db: DatabaseSync): DiskState {
   const row = (order: "ASC" | "DESC") =>
@@ -73,7 +90,10 @@ export function readState(db: DatabaseSync): DiskState {
     ).all() as unknown as Epoch[],
     oldest: row("ASC"),
     newest: row("DESC"),
-    usedBytes: usedBytes((sql) => db.prepare(sql)),
+    lastParked: Number(
+      db.prepare("SELECT max(id) AS last FROM parked").get()?.["last"] ?? 0,
+    ),
+    usedBytes: usedBytes((sql) => db.prepare(sql)) - fillerBytes(db),
   };
 }
 
@@ -108,7 +128,20 @@ export function readRejects(
   ).all(after, limit) as unknown as KeptReject[];
 }
 
-/** Bytes of the file that hold something. */
+/** Pages of a row with which the file is filled to its limit (`reserve.ts`): 128 kB. */
+export const FILLER_PAGES = 32;
+
+/** What those rows take of a file. They are there only while it is being filled. */
+export function fillerBytes(db: DatabaseSync): number {
+  const there = db.prepare(
+    "SELECT 1 FROM sqlite_schema WHERE name = 'filler'",
+  ).get();
+  if (there === undefined) return 0;
+  const count = db.prepare("SELECT count(*) AS rows FROM filler").get();
+  return Number(count?.["rows"]) * FILLER_PAGES * PAGE_BYTES;
+}
+
+/** Bytes of the file that hold something, filler rows included. */
 export function usedBytes(prepare: (sql: string) => StatementSync): number {
   const pragma = (name: string) =>
     Number(prepare(`PRAGMA ${name}`).get()?.[name]);

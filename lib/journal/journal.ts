@@ -111,7 +111,7 @@ export class Journal implements AsyncDisposable {
   readonly #accounts: Accounts;
   readonly #offsetsUs: Map<number, number>;
   readonly #recent = new RecentRows();
-  readonly #pending = new Pending();
+  readonly #pending: Pending;
   readonly #committer: Committer;
   readonly #pruner: Pruner;
   /** What could not be used. */
@@ -126,13 +126,14 @@ export class Journal implements AsyncDisposable {
   #end: Position = { seq: 0, total: 0 };
   #newestTimeUs = 0;
   #committedSeq = 0;
-  #usedBytes: number;
+  #filled: CommitResult;
   #overrun = 0;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: JournalOptions, state: DiskState) {
     this.#options = options;
-    this.#usedBytes = state.usedBytes;
+    this.#filled = { usedBytes: state.usedBytes };
+    this.#pending = new Pending(state.lastParked);
     this.#boards = new Boards(state.boards);
     this.#offsetsUs = new Map(
       state.epochs.map(({ id, offsetUs }) => [id, offsetUs]),
@@ -200,7 +201,7 @@ export class Journal implements AsyncDisposable {
         );
       }
       journal.#ageTimer = setInterval(
-        () => journal.#pruner.expire(journal.#usedBytes),
+        () => journal.#pruner.expire(journal.#filled),
         AGE_CHECK_MS,
       );
       return journal;
@@ -345,7 +346,7 @@ export class Journal implements AsyncDisposable {
     clearInterval(this.#ageTimer);
     try {
       await this.#committer.close();
-      await this.#pruner.idle();
+      await this.#pruner.close();
     } catch (error) {
       throw new Error(
         `Cannot write the journal "${this.#options.path}": the packets after ${this.#committedSeq} are lost`,
@@ -496,8 +497,8 @@ export class Journal implements AsyncDisposable {
     );
   }
 
-  #committed({ rows, deleted }: Commit, { usedBytes }: CommitResult): void {
-    this.#usedBytes = usedBytes;
+  #committed({ rows, deleted }: Commit, filled: CommitResult): void {
+    this.#filled = filled;
     for (const row of this.#pending.release(rows)) {
       this.#recent.push(row);
       this.#committedSeq = row.seq;
@@ -509,6 +510,6 @@ export class Journal implements AsyncDisposable {
       this.#overrun = 0;
     }
     for (const listener of [...this.#listeners]) listener();
-    this.#pruner.committed(usedBytes, { deleted: deleted !== null });
+    this.#pruner.committed(filled, { deleted: deleted !== null });
   }
 }

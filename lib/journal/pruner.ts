@@ -10,7 +10,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { EventTime } from "../model.ts";
 import type { Accounts } from "./accounts.ts";
-import type { AsyncDisk, OldestRow } from "./disk.ts";
+import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
+import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
 import { chooseRows, LOOK_AT } from "./retention.ts";
 import type { RecentRows } from "./rows.ts";
@@ -39,6 +40,7 @@ export interface PrunerOptions {
 export class Pruner {
   readonly #options: PrunerOptions;
   readonly #log = getLogger(["gateway", "journal"]);
+  readonly #losses = new Losses();
   #deleting: readonly [first: number, last: number] | null = null;
   #choosing: Promise<void> | undefined;
   /** Delivered rows are being deleted by age, until none is too old. */
@@ -53,25 +55,29 @@ export class Pruner {
     return this.#deleting;
   }
 
-  /** It is time to look for rows that are too old. */
-  expire(usedBytes: number): void {
+  /** Another minute is over: it is time to look for rows that are too old. */
+  expire(filled: CommitResult): void {
+    this.#losses.minute();
     this.#expiring = true;
-    this.#look(usedBytes);
+    this.#look(filled);
   }
 
   /** A commit is done; `deleted`: with the rows that were chosen. */
-  committed(usedBytes: number, { deleted }: { deleted: boolean }): void {
+  committed(filled: CommitResult, { deleted }: { deleted: boolean }): void {
     if (deleted) this.#deleting = null;
-    this.#look(usedBytes);
+    this.#look(filled);
   }
 
-  /** Comes when nothing is being chosen. */
-  async idle(): Promise<void> {
+  /** Comes when nothing is being chosen, and what was lost is told. */
+  async close(): Promise<void> {
     await this.#choosing;
+    this.#losses.close();
   }
 
-  #look(usedBytes: number): void {
-    const full = usedBytes > this.#options.maxBytes;
+  #look(
+    { usedBytes, limitBytes = this.#options.maxBytes }: CommitResult,
+  ): void {
+    const full = usedBytes > limitBytes;
     if (this.#deleting !== null || !(full || this.#expiring)) return;
     this.#choosing ??= this.#choose(full).catch((error) => {
       this.#log.error("Cannot look for packets to delete: {error}", { error });
@@ -92,25 +98,27 @@ export class Pruner {
     if (rows.length === 0) this.#expiring = false;
     const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];
     if (first === undefined || last === undefined) return;
-    this.#book(rows, first, last);
+    this.#book(rows);
     this.#deleting = pending.deleted = [first, last];
     recent.forget(last);
     this.#options.chosen();
   }
 
-  #book(rows: readonly OldestRow[], first: number, last: number): void {
-    for (const { name, ledger } of this.#options.accounts.active) {
-      const lost = rows.reduce(
-        (sum, { seq, readings }) =>
-          seq > ledger.cursor.seq ? sum + readings : sum,
-        0,
-      );
-      if (lost === 0) continue;
-      ledger.lose("evicted", lost);
-      this.#log.error(
-        "The journal is full: {lost} readings that {name} has not had are given up (packets {first} to {last})",
-        { lost, name, first, last },
-      );
+  #book(rows: readonly OldestRow[]): void {
+    const { accounts, timeUs } = this.#options;
+    for (const { name, ledger } of accounts.active) {
+      const lost = rows.filter(({ seq }) => seq > ledger.cursor.seq);
+      const [first, last] = [lost[0], lost.at(-1)];
+      const readings = lost.reduce((sum, row) => sum + row.readings, 0);
+      if (readings === 0 || first === undefined || last === undefined) continue;
+      ledger.lose("evicted", readings);
+      this.#losses.add(name, {
+        readings,
+        first: first.seq,
+        last: last.seq,
+        fromUs: timeUs(first),
+        toUs: timeUs(last),
+      });
     }
   }
 }

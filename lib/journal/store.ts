@@ -14,6 +14,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import {
   openDatabase,
+  openUnwritable,
   PAGE_BYTES,
   readRejects,
   readState,
@@ -28,8 +29,11 @@ import type {
   KeptReject,
   OldestRow,
   ParkedReading,
+  Reserved,
   StoredRow,
 } from "./disk.ts";
+import { toDiskError } from "./disk_error.ts";
+import { checkpointPages, Reserve } from "./reserve.ts";
 import { MIGRATIONS, TIME_OF_DAY } from "./schema.ts";
 
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
@@ -54,21 +58,42 @@ export class Store implements Disk {
   #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #synchronous = "";
+  #path = "";
+  #reserve: Reserve | undefined;
 
   open(path: string, logBytes: number): DiskState {
+    this.close();
+    this.#path = path;
     this.#db = openDatabase(path);
     // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
     // commit that it comes with.
-    const pages = Math.floor(logBytes / PAGE_BYTES);
-    this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
+    this.#db.exec(`PRAGMA wal_autocheckpoint=${checkpointPages(logBytes)}`);
     this.#migrate();
+    this.#reserve = new Reserve(this.#db, path, logBytes);
     return readState(this.#db);
   }
 
-  commit(commit: Commit): CommitResult {
-    this.#setSynchronous(commit.durable ? "FULL" : "NORMAL");
-    this.#run("BEGIN IMMEDIATE");
+  openForReading(path: string): DiskState {
+    this.close();
+    this.#db = openUnwritable(path);
+    return readState(this.#db);
+  }
+
+  reserve(bytes: number): Reserved {
     try {
+      // Nothing of it is worth a sync of its own.
+      this.#setSynchronous("NORMAL");
+      if (this.#reserve === undefined) throw new Error("It cannot be written");
+      return this.#reserve.step(bytes);
+    } catch (error) {
+      throw toDiskError(error, this.#path);
+    }
+  }
+
+  commit(commit: Commit): CommitResult {
+    try {
+      this.#setSynchronous(commit.durable ? "FULL" : "NORMAL");
+      this.#run("BEGIN IMMEDIATE");
       this.#write(commit);
       this.#run("COMMIT");
     } catch (error) {
@@ -77,7 +102,7 @@ export class Store implements Disk {
       } catch {
         // After a full disk SQLite has rolled back already, and refuses to do it again.
       }
-      throw error;
+      throw toDiskError(error, this.#path);
     }
     // It is written: nothing from here on may say that it is not.
     this.#checkpointWhenIdle(commit);
@@ -99,7 +124,7 @@ export class Store implements Disk {
     ) as unknown as OldestRow[];
   }
 
-  parked(sink: number, limit: number): (ParkedReading & { id: number })[] {
+  parked(sink: number, limit: number): ParkedReading[] {
     return this.#all(
       `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
          SELECT *, row_number() OVER (PARTITION BY board, path ORDER BY id) AS place
@@ -107,7 +132,7 @@ export class Store implements Disk {
        ) WHERE place <= ? ORDER BY id`,
       sink,
       limit,
-    ) as unknown as (ParkedReading & { id: number })[];
+    ) as unknown as ParkedReading[];
   }
 
   oldestParked(sink: number, limit: number): number[] {
@@ -126,9 +151,12 @@ export class Store implements Disk {
   close(): void {
     clearTimeout(this.#idleTimer);
     this.#statements.clear();
+    this.#reserve = undefined;
+    this.#synchronous = "";
     // The last connection copies the log into the file as it closes, if the disk lets it.
-    this.#db?.close();
+    const db = this.#db;
     this.#db = undefined;
+    db?.close();
   }
 
   #write(
@@ -136,6 +164,10 @@ export class Store implements Disk {
   ): void {
     const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
       commit;
+    // Before the rows: `SpareDisk` deletes a stretch and keeps some of it.
+    if (deleted !== null) {
+      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
+    }
     // A row that is there already was committed by an attempt that the disk reported as failed.
     const insert = this.#prepare(
       "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
@@ -216,9 +248,12 @@ export class Store implements Disk {
         MAX_REJECT_BYTES,
       );
     }
-    for (const { sink, seq, board, timeUs, path, value, reason } of parked) {
+    for (
+      const { id, sink, seq, board, timeUs, path, value, reason } of parked
+    ) {
       this.#run(
-        "INSERT INTO parked (sink, seq, board, time_us, path, value, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        id,
         sink,
         seq,
         board,
@@ -230,7 +265,6 @@ export class Store implements Disk {
     }
     for (const id of unparked) this.#run("DELETE FROM parked WHERE id = ?", id);
     if (deleted !== null) {
-      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
       this.#run(
         `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1) AND id <> ${TIME_OF_DAY.id}`,
       );
@@ -279,7 +313,8 @@ export class Store implements Disk {
   /** Bytes that hold something; those of the last look where the disk does not answer. */
   #measure(): number {
     try {
-      this.#usedBytes = usedBytes((sql) => this.#prepare(sql));
+      this.#usedBytes = usedBytes((sql) => this.#prepare(sql)) -
+        (this.#reserve?.fillerBytes ?? 0);
     } catch {
       // What is wrong with the disk is for the next commit to say.
     }

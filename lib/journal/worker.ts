@@ -8,7 +8,7 @@
 
 /// <reference lib="deno.worker" />
 
-import type { Disk } from "./disk.ts";
+import { type Disk, DiskError } from "./disk.ts";
 import { Store } from "./store.ts";
 
 /** A call of one of {@linkcode Disk}'s methods. */
@@ -21,7 +21,11 @@ export interface Call {
 /** What came of a {@linkcode Call}. */
 export type Answer =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string };
+  | {
+    readonly id: number;
+    readonly error: string;
+    readonly kind: DiskError["kind"];
+  };
 
 const store = new Store();
 
@@ -37,6 +41,7 @@ function answer({ id, method, args }: Call): Answer {
     return {
       id,
       error: error instanceof Error ? error.message : String(error),
+      kind: error instanceof DiskError ? error.kind : "failing",
     };
   }
 }

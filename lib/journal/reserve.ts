@@ -1,0 +1,142 @@
+/**
+ * Takes the disk space that the journal may need beforehand, so that a disk which others fill up
+ * cannot hurt it: the file is filled to its limit once, and the write-ahead log to its length at
+ * each start. SQLite never gives either back while the file is open (`auto_vacuum=NONE`), so from
+ * then on no commit and no deletion needs new space.
+ *
+ * The file is filled with filler rows in a table of its own, which are then deleted again: their
+ * pages stay free in the file. That table is there only meanwhile, and a crash leaves nothing but
+ * the work to go on with. The log is filled by writing one such row again and again.
+ *
+ * Each step is small, and a step is all that a commit ever waits for.
+ *
+ * @module
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { FILLER_PAGES, fillerBytes, PAGE_BYTES } from "./database.ts";
+import type { Reserved } from "./disk.ts";
+
+/** A page of a long value holds the number of its next page besides. */
+const ROW_BYTES = FILLER_PAGES * (PAGE_BYTES - 4);
+/** Rows deleted in a step. */
+const ROWS_FREED = 4;
+/** Free space that is left to others. */
+const LEFT_FREE_BYTES = 8 * 1024 * 1024;
+
+/** Fills one open file. */
+export class Reserve {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #logBytes: number;
+  /** What the filler rows take now. */
+  #fillerBytes: number;
+  /** The log has had its length since the file was opened. */
+  #logFilled = false;
+
+  constructor(db: DatabaseSync, path: string, logBytes: number) {
+    this.#db = db;
+    this.#path = path;
+    this.#logBytes = logBytes;
+    this.#fillerBytes = fillerBytes(db);
+  }
+
+  /** What the filler rows take of the file; they hold nothing. */
+  get fillerBytes(): number {
+    return this.#fillerBytes;
+  }
+
+  /** One step towards a file of `bytes`. */
+  step(bytes: number): Reserved {
+    const missing = this.#missing(bytes);
+    const { file, log } = missing;
+    const missingBytes = file + log;
+    const roomy = missingBytes === 0 || this.#isRoomy(missingBytes);
+    try {
+      if (file > 0 && roomy) this.#growFile();
+      else if (log > 0 && roomy) this.#growLog();
+      else if (this.#fillerBytes > 0) this.#free();
+      else return { missingBytes, roomy };
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#db.exec(
+        `PRAGMA wal_autocheckpoint=${checkpointPages(this.#logBytes)}`,
+      );
+    }
+    return { missingBytes: Math.max(missingBytes, 1), roomy: true };
+  }
+
+  #missing(bytes: number): { file: number; log: number } {
+    const pages = Number(
+      this.#db.prepare("PRAGMA page_count").get()?.["page_count"],
+    );
+    return {
+      file: Math.max(0, bytes - pages * PAGE_BYTES),
+      log: this.#logFilled
+        ? 0
+        : Math.max(0, this.#logBytes - logLength(this.#path)),
+    };
+  }
+
+  #isRoomy(missingBytes: number): boolean {
+    const { bavail, bsize } = statfsSync(dirname(this.#path));
+    return bavail * bsize >= missingBytes + LEFT_FREE_BYTES;
+  }
+
+  #growFile(): void {
+    this.#addRow();
+    // The log is short, so this copies little; left alone it would copy all of a full log at once.
+    this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  /** Writes into the log without copying it into the file, which would begin it anew. */
+  #growLog(): void {
+    this.#db.exec("PRAGMA wal_autocheckpoint=0");
+    if (this.#fillerBytes === 0) this.#addRow();
+    else {
+      // Other bytes each time: SQLite does not write a page again that stays as it is.
+      this.#db.exec(
+        `UPDATE filler SET body = randomblob(${ROW_BYTES}) WHERE id = (SELECT max(id) FROM filler)`,
+      );
+    }
+    this.#logFilled = logLength(this.#path) >= this.#logBytes;
+  }
+
+  #addRow(): void {
+    this.#db.exec(
+      `BEGIN IMMEDIATE;
+       CREATE TABLE IF NOT EXISTS filler (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+       INSERT INTO filler (body) VALUES (randomblob(${ROW_BYTES}));
+       COMMIT`,
+    );
+    this.#fillerBytes += FILLER_PAGES * PAGE_BYTES;
+  }
+
+  #free(): void {
+    this.#db.exec(
+      `DELETE FROM filler WHERE id IN (SELECT id FROM filler ORDER BY id DESC LIMIT ${ROWS_FREED})`,
+    );
+    this.#fillerBytes = fillerBytes(this.#db);
+    if (this.#fillerBytes === 0) this.#db.exec("DROP TABLE filler");
+  }
+}
+
+/**
+ * After how many pages of the log they are copied into the file: half of its length, so that a large
+ * commit still finds room behind them.
+ */
+export function checkpointPages(logBytes: number): number {
+  return Math.floor(logBytes / 2 / PAGE_BYTES);
+}
+
+function logLength(path: string): number {
+  try {
+    return Deno.statSync(`${path}-wal`).size;
+  } catch {
+    return 0;
+  }
+}
