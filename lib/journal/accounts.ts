@@ -85,8 +85,10 @@ export class Accounts {
       const ledger = new Ledger(state.ledger);
       if (!state.active) {
         ledger.receive(end.total - state.seenTotal);
-        const gone = beginning.total - ledger.cursor.total;
-        ledger.lose("evicted", Math.max(0, gone - state.ledger.ahead));
+        const left = state.left ??
+          end.total - Math.max(beginning.total, ledger.cursor.total);
+        const waiting = ledger.waiting(end.total) - ledger.parked;
+        ledger.lose("evicted", Math.max(0, waiting - left));
       }
       open(state, state.id, ledger);
     }

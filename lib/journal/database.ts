@@ -84,7 +84,12 @@ export function readState(db: DatabaseSync): DiskState {
       ...board,
       latest: JSON.parse(String(board["latest"])),
     })) as unknown as BoardState[],
-    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState),
+    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState)
+      .map((sink) =>
+        sink.active || sink.ledger.ahead === 0
+          ? sink
+          : { ...sink, left: readingsAfter(db, sink.ledger.cursor.seq) }
+      ),
     epochs: db.prepare(
       "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
     ).all() as unknown as Epoch[],
@@ -95,6 +100,13 @@ export function readState(db: DatabaseSync): DiskState {
     ),
     usedBytes: usedBytes((sql) => db.prepare(sql)) - fillerBytes(db),
   };
+}
+
+function readingsAfter(db: DatabaseSync, seq: number): number {
+  const sum = db.prepare(
+    "SELECT sum(readings) AS readings FROM packets WHERE seq > ?",
+  ).get(seq);
+  return Number(sum?.["readings"] ?? 0);
 }
 
 function toSinkState(row: Record<string, unknown>): SinkState {

@@ -74,6 +74,11 @@ export interface SinkState {
   /** Running total of the rows that `ledger.received` has counted. */
   readonly seenTotal: number;
   readonly ledger: LedgerState;
+  /**
+   * Readings beyond the cursor that the file holds; only of a removed sink that some had been deleted
+   * for beyond its cursor: the extent of the rows does not tell what is left.
+   */
+  readonly left?: number;
 }
 
 /** A reading that a sink's server refuses for now. */
@@ -131,6 +136,20 @@ export interface CommitResult {
   /** What `usedBytes` may come to, where that is not the journal's own limit. */
   readonly limitBytes?: number;
 }
+
+/** Where the journal is kept. */
+export type JournalMedium =
+  | { readonly kind: "disk" }
+  | {
+    readonly kind: "memory";
+    /** Microseconds since 1970. */
+    readonly sinceUs: number;
+    /** What the disk said. */
+    readonly reason: string;
+    /** What is in memory, and what may be. */
+    readonly bytes: number;
+    readonly limitBytes: number;
+  };
 
 /** Why a disk did not do what it was asked. */
 export class DiskError extends Error {
@@ -191,9 +210,10 @@ export interface Disk {
   openForReading(path: string): DiskState;
   /**
    * One small step on the way to a file of `bytes` and a write-ahead log of its full length, so that
-   * a disk which others fill up cannot hurt the journal.
+   * a disk which others fill up cannot hurt the journal. A file that is much longer and holds less is
+   * shortened instead, in one go; without `fill` that is all.
    */
-  reserve(bytes: number): Reserved;
+  reserve(bytes: number, fill: boolean): Reserved;
   /** Writes everything of `commit`, or nothing. */
   commit(commit: Commit): CommitResult;
   /** Up to `limit` rows after `seq`, in order. */

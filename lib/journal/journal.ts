@@ -26,6 +26,7 @@ import type {
   Commit,
   CommitResult,
   DiskState,
+  JournalMedium,
   KeptReject,
   LineCounts,
 } from "./disk.ts";
@@ -35,6 +36,7 @@ import { Pruner } from "./pruner.ts";
 import { Rejects, type SecondReading } from "./rejects.ts";
 import type { JournalReport } from "./report.ts";
 import { rewind, type RewindOptions, type Rewound } from "./rewind.ts";
+import { Reserver } from "./reserver.ts";
 import {
   encodeReadings,
   RecentRows,
@@ -59,7 +61,7 @@ const MAX_HELD_US = 2_000_000;
 
 /** Options for {@linkcode Journal.open}. */
 export interface JournalOptions {
-  readonly disk: AsyncDisk;
+  readonly disk: AsyncDisk & { readonly medium?: JournalMedium };
   /** The file. */
   readonly path: string;
   /** Bytes that the file and its write-ahead log may use. */
@@ -73,6 +75,8 @@ export interface JournalOptions {
   now(): number;
   /** Pause before a failed commit is tried again, in milliseconds. @default {1000} */
   readonly retryMs?: number;
+  /** Whether the file is filled to its limit beforehand. @default {false} */
+  readonly reserve?: boolean;
 }
 
 /** A packet and when it happened. */
@@ -116,6 +120,7 @@ export class Journal implements AsyncDisposable {
   readonly #pruner: Pruner;
   /** What could not be used. */
   readonly rejects: Rejects;
+  readonly #reserver: Reserver;
   readonly #listeners = new Set<() => void>();
   readonly #rowContext: RowContext = {
     boardName: (id) => this.#boards.name(id),
@@ -178,6 +183,11 @@ export class Journal implements AsyncDisposable {
       timeUs: (at) => this.timeUs(at),
       chosen: () => this.#committer.schedule(),
     });
+    this.#reserver = new Reserver({
+      disk: options.disk,
+      fileBytes: options.maxBytes,
+      fill: options.reserve ?? false,
+    });
   }
 
   /**
@@ -200,6 +210,7 @@ export class Journal implements AsyncDisposable {
           { ...move },
         );
       }
+      journal.#reserver.start();
       journal.#ageTimer = setInterval(
         () => journal.#pruner.expire(journal.#filled),
         AGE_CHECK_MS,
@@ -294,6 +305,11 @@ export class Journal implements AsyncDisposable {
     return offsetUs + monoUs;
   }
 
+  /** Where the journal is kept: on disk, or in memory because the disk fails. */
+  get medium(): JournalMedium {
+    return this.#options.disk.medium ?? { kind: "disk" };
+  }
+
   /** How the configured sinks stand. */
   standings(): SinkStanding[] {
     return this.#accounts.active.map(({ name, target, ledger }) => ({
@@ -344,6 +360,7 @@ export class Journal implements AsyncDisposable {
   /** Writes what is left and closes the file. @throws {Error} if the disk does not take it */
   async close(): Promise<void> {
     clearInterval(this.#ageTimer);
+    await this.#reserver.close();
     try {
       await this.#committer.close();
       await this.#pruner.close();

@@ -13,8 +13,11 @@ import type { Accounts } from "./accounts.ts";
 import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
 import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
-import { chooseRows, LOOK_AT } from "./retention.ts";
+import { chooseRows, chunkRows } from "./retention.ts";
 import type { RecentRows } from "./rows.ts";
+
+/** Rows in the sinks' hands that may stand before those to delete. */
+const PINNED_ROWS = 2000;
 
 /** What a pruner needs of its journal. */
 export interface PrunerOptions {
@@ -77,22 +80,24 @@ export class Pruner {
   #look(
     { usedBytes, limitBytes = this.#options.maxBytes }: CommitResult,
   ): void {
-    const full = usedBytes > limitBytes;
-    if (this.#deleting !== null || !(full || this.#expiring)) return;
-    this.#choosing ??= this.#choose(full).catch((error) => {
+    const excessBytes = usedBytes - limitBytes;
+    if (this.#deleting !== null || !(excessBytes > 0 || this.#expiring)) return;
+    this.#choosing ??= this.#choose(excessBytes).catch((error) => {
       this.#log.error("Cannot look for packets to delete: {error}", { error });
     }).finally(() => this.#choosing = undefined);
   }
 
-  async #choose(full: boolean): Promise<void> {
+  async #choose(excessBytes: number): Promise<void> {
     const { disk, accounts, pending, recent, historyS, timeUs } = this.#options;
-    const oldest = await disk.oldest(LOOK_AT);
+    const chunk = chunkRows(excessBytes);
+    const oldest = await disk.oldest(chunk + PINNED_ROWS);
     const keptFromUs = this.#options.now() - historyS * 1e6;
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
       pins: accounts.active.map(({ cursor }) => cursor.pin),
-      full,
+      full: excessBytes > 0,
+      chunk,
       expired: (row) => timeUs(row) < keptFromUs,
     });
     if (rows.length === 0) this.#expiring = false;

@@ -23,6 +23,8 @@ import type { Reserved } from "./disk.ts";
 const ROW_BYTES = FILLER_PAGES * (PAGE_BYTES - 4);
 /** Rows deleted in a step. */
 const ROWS_FREED = 4;
+/** How much longer the file may be than asked: a commit goes beyond its limit before rows go. */
+const SLACK_BYTES = 1024 * 1024;
 /** Free space that is left to others. */
 const LEFT_FREE_BYTES = 8 * 1024 * 1024;
 
@@ -48,10 +50,16 @@ export class Reserve {
     return this.#fillerBytes;
   }
 
-  /** One step towards a file of `bytes`. */
-  step(bytes: number): Reserved {
-    const missing = this.#missing(bytes);
-    const { file, log } = missing;
+  /** One step towards a file of `bytes`; without `fill` only towards a shorter one. */
+  step(bytes: number, fill: boolean): Reserved {
+    const pages = this.#pragma("page_count");
+    if (this.#shorten(pages, bytes)) return { missingBytes: 1, roomy: true };
+    const file = fill
+      ? Math.max(0, bytes + SLACK_BYTES - pages * PAGE_BYTES)
+      : 0;
+    const log = fill && !this.#logFilled
+      ? Math.max(0, this.#logBytes - logLength(this.#path))
+      : 0;
     const missingBytes = file + log;
     const roomy = missingBytes === 0 || this.#isRoomy(missingBytes);
     try {
@@ -62,24 +70,22 @@ export class Reserve {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw error;
-    } finally {
-      this.#db.exec(
-        `PRAGMA wal_autocheckpoint=${checkpointPages(this.#logBytes)}`,
-      );
     }
     return { missingBytes: Math.max(missingBytes, 1), roomy: true };
   }
 
-  #missing(bytes: number): { file: number; log: number } {
-    const pages = Number(
-      this.#db.prepare("PRAGMA page_count").get()?.["page_count"],
-    );
-    return {
-      file: Math.max(0, bytes - pages * PAGE_BYTES),
-      log: this.#logFilled
-        ? 0
-        : Math.max(0, this.#logBytes - logLength(this.#path)),
-    };
+  /** What the journal may use has become less: free pages go back to the disk. */
+  #shorten(pages: number, bytes: number): boolean {
+    const used = pages - this.#pragma("freelist_count");
+    const most = bytes + 4 * SLACK_BYTES;
+    if (pages * PAGE_BYTES <= most || used * PAGE_BYTES > bytes) return false;
+    this.#db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#logFilled = false;
+    return true;
+  }
+
+  #pragma(name: "page_count" | "freelist_count"): number {
+    return Number(this.#db.prepare(`PRAGMA ${name}`).get()?.[name]);
   }
 
   #isRoomy(missingBytes: number): boolean {
@@ -96,12 +102,17 @@ export class Reserve {
   /** Writes into the log without copying it into the file, which would begin it anew. */
   #growLog(): void {
     this.#db.exec("PRAGMA wal_autocheckpoint=0");
-    if (this.#fillerBytes === 0) this.#addRow();
-    else {
-      // Other bytes each time: SQLite does not write a page again that stays as it is.
-      this.#db.exec(
-        `UPDATE filler SET body = randomblob(${ROW_BYTES}) WHERE id = (SELECT max(id) FROM filler)`,
-      );
+    try {
+      if (this.#fillerBytes === 0) this.#addRow();
+      else {
+        // Other bytes each time: SQLite does not write a page again that stays as it is.
+        this.#db.exec(
+          `UPDATE filler SET body = randomblob(${ROW_BYTES}) WHERE id = (SELECT max(id) FROM filler)`,
+        );
+      }
+    } finally {
+      const pages = checkpointPages(this.#logBytes);
+      this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     }
     this.#logFilled = logLength(this.#path) >= this.#logBytes;
   }

@@ -79,12 +79,12 @@ export class Store implements Disk {
     return readState(this.#db);
   }
 
-  reserve(bytes: number): Reserved {
+  reserve(bytes: number, fill: boolean): Reserved {
     try {
       // Nothing of it is worth a sync of its own.
       this.#setSynchronous("NORMAL");
       if (this.#reserve === undefined) throw new Error("It cannot be written");
-      return this.#reserve.step(bytes);
+      return this.#reserve.step(bytes, fill);
     } catch (error) {
       throw toDiskError(error, this.#path);
     }
