@@ -37,12 +37,14 @@ export class Reserve {
   #fillerBytes: number;
   /** The log has had its length since the file was opened. */
   #logFilled = false;
+  #checkpoint: number;
 
   constructor(db: DatabaseSync, path: string, logBytes: number) {
     this.#db = db;
     this.#path = path;
     this.#logBytes = logBytes;
     this.#fillerBytes = fillerBytes(db);
+    this.#checkpoint = checkpointPages(logBytes);
   }
 
   /** What the filler rows take of the file; they hold nothing. */
@@ -63,12 +65,15 @@ export class Reserve {
     const missingBytes = file + log;
     const roomy = missingBytes === 0 || this.#isRoomy(missingBytes);
     try {
+      // Copied into the file, the log would begin anew and not become longer: not before it is full.
+      this.#setCheckpoint(file === 0 && log > 0 && roomy ? 0 : undefined);
       if (file > 0 && roomy) this.#growFile();
       else if (log > 0 && roomy) this.#growLog();
       else if (this.#fillerBytes > 0) this.#free();
       else return { missingBytes, roomy };
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#setCheckpoint(undefined);
       throw error;
     }
     return { missingBytes: Math.max(missingBytes, 1), roomy: true };
@@ -99,22 +104,22 @@ export class Reserve {
     this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
-  /** Writes into the log without copying it into the file, which would begin it anew. */
   #growLog(): void {
-    this.#db.exec("PRAGMA wal_autocheckpoint=0");
-    try {
-      if (this.#fillerBytes === 0) this.#addRow();
-      else {
-        // Other bytes each time: SQLite does not write a page again that stays as it is.
-        this.#db.exec(
-          `UPDATE filler SET body = randomblob(${ROW_BYTES}) WHERE id = (SELECT max(id) FROM filler)`,
-        );
-      }
-    } finally {
-      const pages = checkpointPages(this.#logBytes);
-      this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
+    if (this.#fillerBytes === 0) this.#addRow();
+    else {
+      // Other bytes each time: SQLite does not write a page again that stays as it is.
+      this.#db.exec(
+        `UPDATE filler SET body = randomblob(${ROW_BYTES}) WHERE id = (SELECT max(id) FROM filler)`,
+      );
     }
     this.#logFilled = logLength(this.#path) >= this.#logBytes;
+  }
+
+  /** After how many pages the log is copied into the file; 0: never. */
+  #setCheckpoint(pages = checkpointPages(this.#logBytes)): void {
+    if (pages === this.#checkpoint) return;
+    this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
+    this.#checkpoint = pages;
   }
 
   #addRow(): void {

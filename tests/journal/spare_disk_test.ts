@@ -137,7 +137,7 @@ Deno.test("A journal in memory is bounded: the oldest go first, are booked, and 
     // A commit that is written and reported as failed leaves rows that are then given up.
     broken.fault = "lies";
     await writer.append(...packets(6, 10));
-    broken.fault = "dead";
+    broken.fault = "readonly";
     for (let from = 11; from < 10_000; from += 500) {
       await writer.append(...packets(from, from + 499));
     }
@@ -149,21 +149,17 @@ Deno.test("A journal in memory is bounded: the oldest go first, are booked, and 
     assert.ok((dropped.evicted ?? 0) > 5000);
     assert.equal(waiting + (dropped.evicted ?? 0), 10_010);
     balanced(journal);
+    const kept = [
+      ...numbers(1, 5),
+      ...numbers(6 + (dropped.evicted ?? 0), 10_010),
+    ];
+    assert.deepEqual(await drain(journal.cursor("mqtt")), kept);
     broken.fault = "none";
     await until("the disk is back", onDisk(journal));
-    const values = await drain(journal.cursor("mqtt"));
-    const first = values[5] ?? 0;
-    assert.deepEqual(values, [...numbers(1, 5), ...numbers(first, 10_010)]);
-    assert.equal(first - 6, dropped.evicted);
+    const influxdb = journal.cursor("influxdb");
+    assert.deepEqual(await drain(influxdb), kept);
     balanced(journal);
   }
-  await using journal = await openJournal(folder.path);
-  const values = await drain(journal.cursor("influxdb"));
-  assert.equal(
-    values.length + (ledgerOf(journal, "influxdb").dropped.evicted ?? 0),
-    10_010,
-  );
-  balanced(journal);
 });
 
 Deno.test("A gateway that starts on a disk which cannot be written begins where its file ends", async () => {
@@ -243,6 +239,10 @@ Deno.test("A disk that appears with a journal of its own is joined with that in 
       [105, 14],
     ],
   );
+  const cursor = journal.cursor("influxdb");
+  const times = (await cursor.next(1)).map((row) => row.timeUs - START_US);
+  cursor.giveBack();
+  assert.deepEqual(times, [60e6 + 2e6]);
   // Where there was a backlog, what memory had delivered goes again (102), booked as requeued.
   assert.deepEqual(await drain(journal.cursor("mqtt")), [
     ...numbers(5, 10),
