@@ -146,6 +146,8 @@ export type JournalMedium =
     readonly sinceUs: number;
     /** What the disk said. */
     readonly reason: string;
+    /** Whether it is only full. */
+    readonly full: boolean;
     /** What is in memory, and what may be. */
     readonly bytes: number;
     readonly limitBytes: number;

@@ -134,6 +134,7 @@ export class SpareDisk implements AsyncDisk {
       kind: "memory",
       sinceUs: spare.sinceUs,
       reason: spare.reason,
+      full: spare.full,
       bytes: spare.memory.bytes,
       limitBytes: this.#logBytes,
     };

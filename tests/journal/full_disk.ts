@@ -93,11 +93,9 @@ await journal.close();
 
 function look(): void {
   const { medium } = journal;
-  const name = medium.kind === "disk"
-    ? "disk"
-    : `memory: ${
-      /disk is full|disk I\/O/.test(medium.reason) ? "full" : medium.reason
-    }`;
+  const name = medium.kind === "disk" || !medium.full
+    ? medium.kind
+    : "memory: full";
   if (media.at(-1) !== name) media.push(name);
 }
 

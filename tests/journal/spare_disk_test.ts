@@ -92,6 +92,7 @@ Deno.test("A journal tells when it is kept in memory, why, and what to do, and w
       kind: "memory",
       sinceUs: START_US,
       reason: "disk I/O error",
+      full: false,
       bytes: 2 * (7 + 100),
       limitBytes: 16 * 1024 * 1024,
     });
