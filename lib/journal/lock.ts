@@ -35,23 +35,34 @@ export interface FolderLock extends Disposable {
  * @throws {Error} if the folder has no lock file and takes none
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  const stranger = await ownerOf(await standInPath(folder));
+  const standIn = await standInPath(folder);
+  const stranger = await ownerOf(standIn);
   // This process holds it itself while it waits for the folder.
   if (stranger !== null && stranger !== Deno.pid) throw inUse(folder, stranger);
   const path = join(folder, "journal.lock");
-  return await lockFile(path, folder).catch(async (error) => {
-    if (error instanceof FolderInUseError) throw error;
-    // What cannot be written can still be locked, if it is there.
-    const file = await Deno.open(path, { read: true }).catch(() => {
-      throw error;
-    });
-    if (!await tryLock(file, true)) {
-      file.close();
-      // Whoever holds it could perhaps not write its number either.
-      throw inUse(folder, 0);
-    }
-    return { path, [Symbol.dispose]: () => file.close() };
+  const lock = await lockFile(path, folder, 0o600)
+    .catch((error) => lockUnwritable(path, folder, error));
+  // One that a crash left behind.
+  if (stranger === null) await Deno.remove(standIn).catch(() => {});
+  return lock;
+}
+
+/** What cannot be written can still be locked, if it is there. */
+async function lockUnwritable(
+  path: string,
+  folder: string,
+  error: unknown,
+): Promise<FolderLock> {
+  if (error instanceof FolderInUseError) throw error;
+  const file = await Deno.open(path, { read: true }).catch(() => {
+    throw error;
   });
+  if (!await tryLock(file, true)) {
+    file.close();
+    // Whoever holds it could perhaps not write its number either.
+    throw inUse(folder, 0);
+  }
+  return { path, [Symbol.dispose]: () => file.close() };
 }
 
 /**
@@ -62,7 +73,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
  */
 export async function lockStandIn(folder: string): Promise<FolderLock> {
   const path = await standInPath(folder);
-  const lock = await lockFile(path, folder);
+  // Another user's gateway must see that it is held.
+  const lock = await lockFile(path, folder, 0o644);
   return {
     path,
     [Symbol.dispose]: () => {
@@ -82,12 +94,16 @@ export async function lockOwner(folder: string): Promise<number | null> {
     await ownerOf(await standInPath(folder));
 }
 
-async function lockFile(path: string, folder: string): Promise<FolderLock> {
+async function lockFile(
+  path: string,
+  folder: string,
+  mode: number,
+): Promise<FolderLock> {
   const file = await Deno.open(path, {
     read: true,
     write: true,
     create: true,
-    mode: 0o600,
+    mode,
   });
   const deadline = performance.now() + PATIENCE_MS;
   while (!await tryLock(file, true)) {
@@ -104,7 +120,18 @@ async function lockFile(path: string, folder: string): Promise<FolderLock> {
   } catch {
     // A full disk. The lock holds all the same; only the number is missing.
   }
-  return { path, [Symbol.dispose]: () => file.close() };
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      try {
+        // Should the next one not be able to write its number, this one must not stand there.
+        file.truncateSync();
+      } catch {
+        // The disk has failed meanwhile.
+      }
+      file.close();
+    },
+  };
 }
 
 async function ownerOf(path: string): Promise<number | null> {
@@ -112,7 +139,10 @@ async function ownerOf(path: string): Promise<number | null> {
   try {
     file = await Deno.open(path, { read: true });
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (
+      error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory
+    ) return null;
     throw error;
   }
   try {

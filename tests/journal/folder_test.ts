@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { checkJournal } from "../../lib/journal/folder.ts";
+import { requires } from "../servers.ts";
+import { join } from "node:path";
+import { makeFolder, openJournal, Writer } from "./world.ts";
+
+const OPTIONS = { maxBytes: 64e6, reserve: true };
+const check = (folder: string, options = OPTIONS) =>
+  Array.fromAsync(checkJournal(folder, options));
+
+Deno.test("The check of a journal's folder says that it can be written and has room", async () => {
+  await using folder = await makeFolder();
+  const findings = await check(join(folder.path, "new"));
+  assert.deepEqual(findings.map(({ level }) => level), ["ok", "ok"]);
+  assert.match(findings[1]?.detail ?? "", /may take 64 MB more/);
+});
+
+Deno.test("The check counts what the journal has taken already", async () => {
+  await using folder = await makeFolder();
+  {
+    await using journal = await openJournal(folder.path);
+    const packets = Array.from({ length: 20_000 }, () => ({ "n1.t": 27.6 }));
+    await new Writer(journal).append(...packets);
+  }
+  const { size } = await Deno.stat(join(folder.path, "journal.db"));
+  const findings = await check(folder.path, { ...OPTIONS, maxBytes: size });
+  assert.match(findings[1]?.detail ?? "", /all the space it may use/);
+});
+
+Deno.test("The check warns of too little room for the journal, and says what to do", async () => {
+  await using folder = await makeFolder();
+  const [, disk] = await check(folder.path, { ...OPTIONS, maxBytes: 1e15 });
+  assert.equal(disk?.level, "warning");
+  assert.match(disk?.detail ?? "", /may take 1000000000 MB more: too little/);
+  assert.match(disk?.hint ?? "", /max_megabytes/);
+});
+
+Deno.test("The check says that a folder is missing and cannot be made", async () => {
+  await using folder = await makeFolder();
+  const file = join(folder.path, "file");
+  await Deno.writeTextFile(file, "");
+  const [finding] = await check(join(file, "journal"));
+  assert.equal(finding?.level, "failed");
+  assert.match(finding?.detail ?? "", /only kept in memory: Cannot make/);
+  assert.match(finding?.hint ?? "", /journal\.folder/);
+});
+
+const READ_ONLY =
+  'mount -t tmpfs none "$0" && mount -o remount,ro "$0" && exec "$@"';
+
+Deno.test({
+  name: "The check tells a read-only disk from a missing right",
+  ...(Deno.build.os === "linux" && Deno.uid() === 0
+    ? requires("unshare", "mount")
+    : { ignore: true }),
+  fn: async () => {
+    await using folder = await makeFolder();
+    const program = `
+      import { checkJournal } from ${
+      JSON.stringify(
+        new URL("../../lib/journal/folder.ts", import.meta.url).href,
+      )
+    };
+      const options = ${JSON.stringify(OPTIONS)};
+      console.log(JSON.stringify(await Array.fromAsync(checkJournal(Deno.args[0], options))));
+    `;
+    const { stdout } = await new Deno.Command("unshare", {
+      args: [
+        ...["-m", "sh", "-c", READ_ONLY, folder.path],
+        ...[Deno.execPath(), "eval", "--ext=ts", program, folder.path],
+      ],
+    }).output();
+    const [finding] = JSON.parse(new TextDecoder().decode(stdout));
+    assert.equal(finding.level, "failed");
+    assert.match(finding.hint, /mounted read-only.*dmesg/);
+  },
+});
