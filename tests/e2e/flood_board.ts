@@ -25,10 +25,11 @@ if (import.meta.main) {
   let [longestMs, over20Ms] = [0, 0];
   const isFirst = !(await Deno.stat(file).then(() => true, () => false));
   for (let i = 0; isFirst && i < Number(packets); i++) {
+    // As long as a real line; one reading of it is known, so that the servers are done soon.
     const bytes = encoder.encode(
       `[INFO] JSON sent via VCP: {"ts":${i},"id":"N2","n1":{"t":${
-        (i % 1000) / 10
-      },"h":54.1,"g":84190},"n2":{"t":26.8,"p":1013.2,"h":50.1},"sig":{"rssi":-39,"snr":9},"sts":{"rx":${i},"err":0}}\\n (app src/main.rs:573)\n`,
+        (i % 1000) / 20
+      }},"x":"${"x".repeat(120)}"}\\n (app src/main.rs:573)\n`,
     );
     for (let at = 0; at < bytes.length;) {
       const before = performance.now();

@@ -76,6 +76,7 @@ for (let rows; (rows = await cursor.next(5000)).length > 0;) {
 }
 await journal.flush();
 look();
+// deno-lint-ignore no-console -- the test reads it
 console.log(
   JSON.stringify(
     {
