@@ -31,7 +31,8 @@ import type {
   LineCounts,
 } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
-import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
+import { Overruns } from "./overruns.ts";
+import { Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
 import { Rejects, type SecondReading } from "./rejects.ts";
 import type { JournalReport } from "./report.ts";
@@ -116,6 +117,7 @@ export class Journal implements AsyncDisposable {
   readonly #offsetsUs: Map<number, number>;
   readonly #recent = new RecentRows();
   readonly #pending: Pending;
+  readonly #overruns = new Overruns();
   readonly #committer: Committer;
   readonly #pruner: Pruner;
   /** What could not be used. */
@@ -132,7 +134,6 @@ export class Journal implements AsyncDisposable {
   #newestTimeUs = 0;
   #committedSeq = 0;
   #filled: CommitResult;
-  #overrun = 0;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: JournalOptions, state: DiskState) {
@@ -212,7 +213,10 @@ export class Journal implements AsyncDisposable {
       }
       journal.#reserver.start();
       journal.#ageTimer = setInterval(
-        () => journal.#pruner.expire(journal.#filled),
+        () => {
+          journal.#overruns.minute();
+          journal.#pruner.expire(journal.#filled);
+        },
         AGE_CHECK_MS,
       );
       return journal;
@@ -360,6 +364,7 @@ export class Journal implements AsyncDisposable {
   /** Writes what is left and closes the file. @throws {Error} if the disk does not take it */
   async close(): Promise<void> {
     clearInterval(this.#ageTimer);
+    this.#overruns.close();
     await this.#reserver.close();
     try {
       await this.#committer.close();
@@ -398,7 +403,7 @@ export class Journal implements AsyncDisposable {
     const body = encodeReadings(readings);
     if (!this.#pending.fits(body)) {
       this.#accounts.dropAtBirth("overrun", readings.length);
-      this.#sayOverrun();
+      this.#overruns.add(this.timeUs(at));
       return;
     }
     const row = this.#addRow(board, packet, at, body);
@@ -468,15 +473,6 @@ export class Journal implements AsyncDisposable {
     return row;
   }
 
-  #sayOverrun(): void {
-    if (this.#overrun++ === 0) {
-      this.#log.error(
-        "The disk does not keep up: {limit} bytes wait for it, packets are dropped",
-        { limit: MAX_PENDING_BYTES },
-      );
-    }
-  }
-
   /** Waits a moment while more packets than `capacity` wait for the disk. */
   async #room(capacity: number): Promise<void> {
     if (this.#pending.rows <= capacity) return;
@@ -519,12 +515,6 @@ export class Journal implements AsyncDisposable {
     for (const row of this.#pending.release(rows)) {
       this.#recent.push(row);
       this.#committedSeq = row.seq;
-    }
-    if (this.#overrun > 0 && this.#pending.relaxed) {
-      this.#log.error("The disk keeps up again: {packets} packets were lost", {
-        packets: this.#overrun,
-      });
-      this.#overrun = 0;
     }
     for (const listener of [...this.#listeners]) listener();
     this.#pruner.committed(filled, { deleted: deleted !== null });

@@ -56,11 +56,6 @@ export class Pending {
     return this.#rows.length;
   }
 
-  /** Whether less than half of the memory for rows is taken. */
-  get relaxed(): boolean {
-    return this.#bytes < MAX_PENDING_BYTES / 2;
-  }
-
   /** Whether a row with this body still fits into memory. */
   fits(body: string): boolean {
     return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= MAX_PENDING_BYTES;

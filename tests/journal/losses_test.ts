@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Losses } from "../../lib/journal/losses.ts";
+import { Overruns } from "../../lib/journal/overruns.ts";
 import { captureLog } from "../source/log_capture.ts";
 
 const AT = Date.parse("2026-11-23T10:00:00Z") * 1000;
@@ -35,4 +36,21 @@ Deno.test("Losses are told at once, then in one line a minute with their range, 
       "journal error: The journal is full: 9 readings mqtt are given up (packets 71 to 71, of 2026-11-23T10:01:11.000Z to 2026-11-23T10:01:11.000Z)",
     ],
   );
+});
+
+Deno.test("Packets that the disk had no time for are told in the same way", async () => {
+  await using log = await captureLog();
+  const overruns = new Overruns();
+  for (let s = 0; s < 90; s++) overruns.add(AT + s * 1e6);
+  overruns.minute();
+  overruns.add(AT + 100e6);
+  overruns.minute();
+  overruns.minute();
+  overruns.minute();
+  assert.deepEqual(log.lines, [
+    "journal error: The disk does not keep up: 8388608 bytes wait for it, packets are dropped",
+    "journal error: The disk did not keep up: 90 packets of 2026-11-23T10:00:00.000Z to 2026-11-23T10:01:29.000Z are lost, 90 so far",
+    "journal error: The disk did not keep up: 1 packets of 2026-11-23T10:01:40.000Z to 2026-11-23T10:01:40.000Z are lost, 91 so far",
+    "journal warning: The disk keeps up again: 91 packets were lost",
+  ]);
 });
