@@ -163,11 +163,13 @@ export class Cursor {
 
   /** Sets a reading aside to be tried again, though it had ended. @returns false if there is no room */
   requeue(
-    reading: Omit<ParkedReading, "sink" | "board"> & { readonly board: string },
+    reading: Omit<ParkedReading, "id" | "sink" | "board"> & {
+      readonly board: string;
+    },
   ): boolean {
     if (this.#ledger.parked >= MAX_PARKED) return false;
     const board = this.#host.boards.id(reading.board);
-    this.#host.pending.parked.push({ ...reading, board, sink: this.#id });
+    this.#host.pending.park({ ...reading, board, sink: this.#id });
     this.#ledger.requeue(1, "parked");
     this.#host.changed();
     return true;

@@ -20,6 +20,7 @@ import type {
   SinkState,
   StoredRow,
 } from "./disk.ts";
+import { TIME_OF_DAY } from "./schema.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
 
 /** What is kept in memory, and from which state on. */
@@ -39,7 +40,8 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
   const done = Math.min(...active.map(({ ledger }) => ledger.cursor.seq));
   const waiting = commit.rows.filter(({ seq }) => seq > done);
 
-  const epochShift = Math.max(0, ...file.epochs.map(({ id }) => id));
+  const lastEpoch = Math.max(0, ...file.epochs.map(({ id }) => id));
+  const epochOf = (id: number) => id === TIME_OF_DAY.id ? id : id + lastEpoch;
   const boardIds = numbered(commit.boards, file.boards, ({ name }) => name);
   const sinkIds = numbered(
     commit.sinks,
@@ -54,7 +56,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
       ...row,
       seq,
       total,
-      epoch: row.epoch + epochShift,
+      epoch: epochOf(row.epoch),
       board: boardIds.get(row.board) ?? row.board,
     };
   });
@@ -67,7 +69,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
     rows,
     epochs: memory.epochs.map((epoch) => ({
       ...epoch,
-      id: epoch.id + epochShift,
+      id: epochOf(epoch.id),
     })),
     boards: commit.boards.map((board) =>
       joinBoards(board, {
@@ -96,6 +98,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
       board: boardIds.get(reading.board) ?? reading.board,
     })),
     unparked: [],
+    unrejected: [],
     deleted: null,
     durable: true,
   };

@@ -340,7 +340,8 @@ export class Journal implements AsyncDisposable {
       newest: this.#end.seq === 0
         ? null
         : { seq: this.#end.seq, timeUs: this.#newestTimeUs },
-      usedBytes: this.#usedBytes,
+      usedBytes: this.#filled.usedBytes,
+      medium: this.medium,
     };
   }
 

@@ -34,6 +34,7 @@ export class MemoryCommit {
   #rejectBytes = 0;
   readonly #parked = new Map<number, ParkedReading>();
   readonly #unparked = new Set<number>();
+  readonly #unrejected = new Set<number>();
   /** From the first to the last row that was here and was deleted; others in between are still here. */
   #deleted: readonly [first: number, last: number] | null = null;
 
@@ -46,6 +47,11 @@ export class MemoryCommit {
   /** Ids of parked readings that found their end. */
   get unparked(): ReadonlySet<number> {
     return this.#unparked;
+  }
+
+  /** Ids of rejects on the disk that are gone. */
+  get unrejected(): ReadonlySet<number> {
+    return this.#unrejected;
   }
 
   /** Takes what the disk did not; of a stretch to delete, what is here. */
@@ -63,6 +69,7 @@ export class MemoryCommit {
       this.#parked.delete(id);
       this.#unparked.add(id);
     }
+    for (const id of commit.unrejected) this.#unrejected.add(id);
     this.#rejects.push(...commit.rejects);
     for (const { body } of commit.rejects) {
       this.#rejectBytes += body.length + OVERHEAD_BYTES;
@@ -83,6 +90,7 @@ export class MemoryCommit {
       rejects: this.#rejects,
       parked: [...this.#parked.values()],
       unparked: [...this.#unparked],
+      unrejected: [...this.#unrejected],
       // The disk may hold rows of the attempt that it reported as failed.
       deleted: this.#deleted,
       durable: true,

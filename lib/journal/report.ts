@@ -5,7 +5,12 @@
  * @module
  */
 
-import type { BoardState, DiskState, SinkState } from "./disk.ts";
+import type {
+  BoardState,
+  DiskState,
+  JournalMedium,
+  SinkState,
+} from "./disk.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
 import { openDatabase, readState } from "./database.ts";
 
@@ -31,6 +36,8 @@ export interface JournalReport {
   readonly newest: { readonly seq: number; readonly timeUs: number } | null;
   /** Bytes of the file that hold something. */
   readonly usedBytes: number;
+  /** Where the journal is kept; only a gateway that runs keeps it elsewhere than on disk. */
+  readonly medium: JournalMedium;
 }
 
 /** Reads a journal. @throws {Error} if there is none, or it cannot be read */
@@ -46,6 +53,7 @@ export function readReport(path: string): JournalReport {
     return {
       boards: state.boards,
       usedBytes: state.usedBytes,
+      medium: { kind: "disk" },
       newest: state.newest && {
         seq: state.newest.seq,
         timeUs: timeUs(state, state.newest),

@@ -26,6 +26,7 @@ import {
   type DiskState,
   type Epoch,
   type JournalMedium,
+  type KeptReject,
   type OldestRow,
   type ParkedReading,
   type Reserved,
@@ -96,6 +97,7 @@ const NO_COMMIT: Commit = {
   rejects: [],
   parked: [],
   unparked: [],
+  unrejected: [],
   deleted: null,
   durable: true,
 };
@@ -233,6 +235,19 @@ export class SpareDisk implements AsyncDisk {
       ...stored.filter((id) => !unparked.has(id)),
       ...memory.parked(sink).map(({ id }) => id),
     ].slice(0, limit);
+  }
+
+  /** Those in memory have no id yet: they are to be had when the disk is back. */
+  async rejects(after: number, limit: number): Promise<KeptReject[]> {
+    for (let last = after;;) {
+      const from = last;
+      const page = await this.#ask(() => this.#disk.rejects(from, limit));
+      const kept = page.filter(({ id }) =>
+        !this.#spare?.memory.unrejected.has(id)
+      );
+      last = page.at(-1)?.id ?? 0;
+      if (kept.length > 0 || page.length === 0) return kept;
+    }
   }
 
   /** Nothing is missing while the disk takes nothing. */

@@ -8,7 +8,7 @@ import type { GatewayReport } from "../control/protocol.ts";
 import { formatDuration } from "../duration.ts";
 import { describeError } from "../error_text.ts";
 import type { LinkState } from "../forwarder/link.ts";
-import type { LineCounts } from "../journal/disk.ts";
+import type { JournalMedium, LineCounts } from "../journal/disk.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import {
@@ -34,7 +34,16 @@ export interface Status {
   /** Lines read from each board over all runs: lines = packets + rejects + other. */
   readonly boards: readonly (LineCounts & { readonly name: string })[];
   readonly sinks: readonly SinkStatus[];
-  readonly journal: { readonly path: string; readonly used_bytes: number };
+  readonly journal: {
+    readonly path: string;
+    readonly used_bytes: number;
+    /** Why it is kept in memory, where a power cut loses it; null: it is on disk. */
+    readonly memory: {
+      readonly since: string;
+      readonly reason: string;
+      readonly limit_bytes: number;
+    } | null;
+  };
 }
 
 /** A sink's ledger, in readings: received + requeued = delivered + waiting + dropped. */
@@ -95,21 +104,37 @@ export async function readStatus(
     age_s: ageS(report.newest.timeUs),
   };
   return {
-    summary: summarize(gateway, silence, newest, sinks),
+    summary: summarize(gateway, silence, report.medium, newest, sinks),
     gateway,
     silence,
     newest_packet: newest,
     boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
     sinks,
-    journal: { path, used_bytes: report.usedBytes },
+    journal: {
+      path,
+      used_bytes: report.usedBytes,
+      memory: toMemory(report.medium),
+    },
   };
 }
 
 async function readFile(path: string): Promise<JournalReport> {
   const exists = await Deno.stat(path).then(() => true, () => false);
-  return exists
-    ? readReport(path)
-    : { boards: [], sinks: [], newest: null, usedBytes: 0 };
+  return exists ? readReport(path) : {
+    boards: [],
+    sinks: [],
+    newest: null,
+    usedBytes: 0,
+    medium: { kind: "disk" },
+  };
+}
+
+function toMemory(medium: JournalMedium): Status["journal"]["memory"] {
+  return medium.kind === "disk" ? null : {
+    since: new Date(medium.sinceUs / 1000).toISOString(),
+    reason: medium.reason,
+    limit_bytes: medium.limitBytes,
+  };
 }
 
 function toSinkStatus(
@@ -140,6 +165,7 @@ const KEEPS_UP_S = 10;
 function summarize(
   gateway: number | null,
   silence: string | null,
+  medium: JournalMedium,
   newest: Status["newest_packet"],
   sinks: readonly SinkStatus[],
 ): string {
@@ -154,6 +180,9 @@ function summarize(
     : `the newest packet is ${age(newest.age_s)} old`;
   const wrong = [
     ...(silence === null ? [] : ["the gateway does not answer"]),
+    ...(medium.kind === "disk"
+      ? []
+      : ["the disk fails, and packets are only in memory"]),
     ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
   ];
   if (wrong.length === 0) {
@@ -207,6 +236,10 @@ function age(seconds: number): string {
   return formatDuration(seconds * 1000);
 }
 
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
 /** The status as a person reads it, without a line end. */
 export function formatStatus(status: Status): string {
   const lines = [`${status.summary}.`, ""];
@@ -226,7 +259,11 @@ export function formatStatus(status: Status): string {
     ),
     [
       "Journal",
-      `${journal.path}, ${(journal.used_bytes / 1e6).toFixed(1)} MB used`,
+      journal.memory === null
+        ? `${journal.path}, ${megabytes(journal.used_bytes)} MB used`
+        : `${megabytes(journal.used_bytes)} of ${
+          megabytes(journal.memory.limit_bytes)
+        } MB in MEMORY since ${journal.memory.since}, because ${journal.path} fails: ${journal.memory.reason}`,
     ],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));

@@ -67,6 +67,7 @@ export function brokenDisk(): BrokenDisk {
       oldest: read(disk.oldest),
       parked: read(disk.parked),
       oldestParked: read(disk.oldestParked),
+      rejects: read(disk.rejects),
     },
   };
   return broken;

@@ -38,6 +38,7 @@ const commit = (first: number, last: number) => ({
   rejects: [],
   parked: [],
   unparked: [],
+  unrejected: [],
   deleted: null,
   durable: false,
 });
