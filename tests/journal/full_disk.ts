@@ -8,6 +8,7 @@
 
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { fillerBytes, openDatabase } from "../../lib/journal/database.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { SpareDisk } from "../../lib/journal/spare_disk.ts";
 import { WorkerDisk } from "../../lib/journal/worker_disk.ts";
@@ -30,6 +31,11 @@ export interface FullDiskReport {
 
 const [folder = "", mode = ""] = Deno.args;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** What makes a packet some 200 bytes long. */
+const MORE = Object.fromEntries(
+  Array.from({ length: 10 }, (_, i) => [`more.${i}`, 123_456.789]),
+);
+const READINGS = 11;
 const other = join(folder, "others");
 
 const disk = new SpareDisk({
@@ -55,13 +61,13 @@ if (mode === "fill") await filled();
 if (mode !== "limited") await fillDisk();
 const freeBytes = await free();
 let evictedBeforeLimit = 0;
-const wanted = { fill: 200_000, meager: 10_000, limited: 60_000 }[mode] ?? 0;
+const wanted = { fill: 60_000, meager: 4000, limited: 18_000 }[mode] ?? 0;
 while (sent < wanted) {
   await writer.append(
-    ...Array.from({ length: 500 }, () => ({ a: ++sent, b: 1, c: 2 })),
+    ...Array.from({ length: 500 }, () => ({ a: ++sent, ...MORE })),
   );
   look();
-  if (sent < 30_000) evictedBeforeLimit = evicted(journal);
+  if (sent < 15_000) evictedBeforeLimit = evicted(journal);
 }
 if (mode === "meager") {
   await Deno.remove(other);
@@ -82,8 +88,8 @@ console.log(
     {
       freeBytes,
       media,
-      sent: 3 * sent,
-      delivered: 3 * values.length,
+      sent: READINGS * sent,
+      delivered: READINGS * values.length,
       evicted: evicted(journal),
       evictedBeforeLimit,
       inOrder: values.every((value, i) => value === (values[0] ?? 0) + i),
@@ -106,11 +112,17 @@ function evicted(journal: Journal): number {
 
 /** Comes when the file and the log have their full size. */
 async function filled(): Promise<void> {
-  for (let last = -1, calm = 0; calm < 10; await pause(50)) {
-    const now = await free();
-    calm = now === last ? calm + 1 : 0;
-    last = now;
+  const path = join(folder, "journal.db");
+  const logBytes = MAX_BYTES / 4;
+  const deadline = performance.now() + 60_000;
+  for (; performance.now() < deadline; await pause(50)) {
+    const { size } = await Deno.stat(path);
+    const log = await Deno.stat(`${path}-wal`);
+    if (size < MAX_BYTES - logBytes || log.size < logBytes) continue;
+    using db = openDatabase(path, { readOnly: true });
+    if (fillerBytes(db) === 0) return;
   }
+  throw new Error("The file is not filled after a minute");
 }
 
 async function fillDisk(): Promise<void> {
