@@ -40,12 +40,25 @@ export interface JournalReport {
   readonly medium: JournalMedium;
 }
 
+/** What a journal tells that is not there yet. */
+export const EMPTY_REPORT: JournalReport = {
+  boards: [],
+  sinks: [],
+  newest: null,
+  usedBytes: 0,
+  medium: { kind: "disk" },
+};
+
 /** Reads a journal. @throws {Error} if there is none, or it cannot be read */
 export function readReport(path: string): JournalReport {
   const db = openDatabase(path, { readOnly: true });
   try {
     // One look: a commit between two queries would not add up.
     db.exec("BEGIN");
+    // A gateway that has just started makes the file, and its tables a moment later.
+    if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
+      return EMPTY_REPORT;
+    }
     const state = readState(db);
     const after = db.prepare(
       "SELECT epoch, mono_us AS monoUs FROM packets WHERE seq > ? ORDER BY seq LIMIT 1",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
@@ -178,4 +179,11 @@ Deno.test("Status says first that the journal is only in memory, since when and 
   );
   assert.match(formatStatus(status), /MB in MEMORY since .*disk I\/O error/);
   broken.fault = "none";
+});
+
+Deno.test("Status of a journal whose tables are just being made says that no packet has ever come", async () => {
+  await using folder = await makeFolder();
+  await Deno.writeTextFile(join(folder.path, "journal.db"), "");
+  const status = await readStatus(folder.path, silent(LATER_US));
+  assert.equal(status.summary, "No gateway runs, and no packet has ever come");
 });
