@@ -34,6 +34,7 @@ export async function* checkInstallation(
   const { mqtt, influxdb, gateway, journal } = config;
   yield* checkJournal(journal.folder, {
     maxBytes: journal.max_megabytes * 1e6,
+    reserve: journal.reserve,
   });
   const options = {
     catalogue: createCatalogue(config.metrics),

@@ -19,9 +19,10 @@ import { ControlServer } from "./control/server.ts";
 import { counted } from "./counted.ts";
 import { describeError } from "./error_text.ts";
 import { Forwarder } from "./forwarder/forwarder.ts";
-import { journalPath, makeJournalFolder } from "./journal/folder.ts";
+import { journalPath } from "./journal/folder.ts";
+import { HeldFolder } from "./journal/held_folder.ts";
 import { Journal } from "./journal/journal.ts";
-import { lockFolder } from "./journal/lock.ts";
+import { SpareDisk } from "./journal/spare_disk.ts";
 import { WorkerDisk } from "./journal/worker_disk.ts";
 import type { AsyncDisk } from "./journal/disk.ts";
 import type { Row } from "./model.ts";
@@ -57,13 +58,17 @@ export interface GatewayOptions {
  * @throws {Error} if the journal cannot be opened
  */
 export async function runGateway(options: GatewayOptions): Promise<void> {
+  while (await runOnce(options) === "again");
+}
+
+/** Runs until the end, or until it has to begin anew to join two journals. */
+async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   const { config, signal } = options;
   const log = getLogger(["gateway"]);
   const catalogue = createCatalogue(config.metrics);
   await using stack = new AsyncDisposableStack();
 
-  await makeJournalFolder(config.journal.folder);
-  stack.use(await lockFolder(config.journal.folder));
+  const folder = stack.use(new HeldFolder(config.journal.folder));
   const sinks = createSinks(config, {
     catalogue,
     isNewest: (row, path) => journal.isNewest(row, path),
@@ -71,7 +76,12 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     now: nowUs,
     hideSecret: (secret) => options.hideSecret?.(secret),
   });
-  const disk = new WorkerDisk();
+  const worker = new WorkerDisk();
+  const disk = new SpareDisk({
+    disk: worker,
+    prepare: () => folder.take(),
+    now: nowUs,
+  });
   const journal: Journal = await openJournal(config, sinks, disk);
   stack.use(journal);
 
@@ -99,11 +109,11 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
 
   const broken = Promise.withResolvers<never>();
   forwarding.catch(broken.reject);
-  disk.died.then(broken.reject);
+  worker.died.then(broken.reject);
 
   log.info("Starting telemetry processor");
   signal.addEventListener("abort", () => log.info("Stopping"));
-  await Promise.race([source.run(signal), broken.promise]);
+  await Promise.race([source.run(signal), broken.promise, disk.foreign]);
 
   // Half of the time was the child's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
@@ -112,6 +122,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   for (const one of forwarders) one.stop(deadline);
   await forwarding;
   log.info("Stopped: {waiting}", { waiting: sayWaiting(journal) });
+  return signal.aborted ? "end" : "again";
 }
 
 /** Opens the journal, or makes it; the folder's lock is the caller's. */
@@ -125,6 +136,7 @@ export async function openJournal(
     path: journalPath(journal.folder),
     maxBytes: journal.max_megabytes * 1e6,
     historyS: journal.history_s,
+    reserve: journal.reserve,
     sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
       name,
       target,

@@ -2,7 +2,8 @@
  * What a simulated board changes in a configuration, so that its values can be told from a real
  * board's:
  *
- * - They go into a journal of their own, `.dev/journal` beside config.toml.
+ * - They go into a journal of their own, `.dev/journal` beside config.toml, that takes only the disk
+ *   space it needs.
  * - They are sent under a client id of their own, so a gateway at the same broker keeps its place.
  * - Their points are tagged `simulated=true`. Topics are the real ones, or the guide's commands would
  *   show nothing.
@@ -50,6 +51,7 @@ export function simulatedConfig(
       journal: {
         ...config.journal,
         folder: join(dirname(path), ".dev", "journal"),
+        reserve: false,
       },
     },
     leftOut,

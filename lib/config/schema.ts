@@ -155,6 +155,7 @@ function createGatewaySchema(simulate: boolean) {
 const journalTable = z.strictObject({
   folder: file.default("journal"),
   max_megabytes: z.int().min(8).max(1_000_000).default(64),
+  reserve: z.boolean().default(true),
   history: z.string().default("30d").transform(attempt(parseDuration)),
 });
 const journal = journalTable.transform(({ history, ...rest }) => ({

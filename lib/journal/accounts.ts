@@ -13,7 +13,7 @@
 import type { DropReason } from "../model.ts";
 import type { Cursor } from "./cursor.ts";
 import type { SinkState } from "./disk.ts";
-import { Ledger, type LedgerState, type Position } from "./ledger.ts";
+import { Ledger, type Position } from "./ledger.ts";
 
 /** A sink that the configuration has. */
 export interface SinkRegistration {
@@ -85,7 +85,10 @@ export class Accounts {
       const ledger = new Ledger(state.ledger);
       if (!state.active) {
         ledger.receive(end.total - state.seenTotal);
-        ledger.lose("evicted", goneUndone(ledger.state, beginning));
+        const left = state.left ??
+          end.total - Math.max(beginning.total, ledger.cursor.total);
+        const waiting = ledger.waiting(end.total) - ledger.parked;
+        ledger.lose("evicted", Math.max(0, waiting - left));
       }
       open(state, state.id, ledger);
     }
@@ -147,16 +150,4 @@ export class Accounts {
       ...this.#removed,
     ];
   }
-}
-
-/** Readings before `beginning` that were not done, and that the ledger was not told of. */
-function goneUndone(
-  { cursor, ahead, deliveredAhead }: LedgerState,
-  beginning: Position,
-): number {
-  let gone = beginning.total - cursor.total - ahead;
-  for (const { from, to } of deliveredAhead) {
-    gone -= Math.max(0, Math.min(to.total, beginning.total) - from.total);
-  }
-  return Math.max(0, gone);
 }

@@ -220,6 +220,7 @@ class Adopter {
 
   /** What is not rows: losses, parked readings, rejects, the boards' counts and newest values. */
   #finish(missing: Record<string, number>): Partial<Commit> {
+    let id = this.#before.lastParked;
     const parked = this.#pairs.flatMap((pair) => {
       const { state, there } = pair;
       if (there === undefined) return [];
@@ -233,7 +234,7 @@ class Adopter {
         ledger.dropped.corrupt = (ledger.dropped.corrupt ?? 0) + lost;
       }
       pair.state = { ...state, ledger };
-      return own.map((one) => ({ ...one, sink: state.id }));
+      return own.map((one) => ({ ...one, id: ++id, sink: state.id }));
     });
     const rejects = this.#aside.prepare(
       "SELECT time_us AS timeUs, board, origin, reason, body FROM rejects ORDER BY id",
@@ -271,10 +272,13 @@ class Adopter {
     return { rows: [row], epochs: [{ ...epoch, id: own }] };
   }
 
-  #parked(there: SinkState): Commit["parked"] {
+  #parked(there: SinkState): Omit<Commit["parked"][number], "id">[] {
     const rows = this.#aside.prepare(
       "SELECT board, time_us AS timeUs, path, value, reason FROM parked WHERE sink = ? ORDER BY id",
-    ).all(there.id) as unknown as Omit<Commit["parked"][number], "sink">[];
+    ).all(there.id) as unknown as Omit<
+      Commit["parked"][number],
+      "id" | "sink"
+    >[];
     return rows.map((row) => ({
       ...row,
       sink: there.id,

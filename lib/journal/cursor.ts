@@ -51,7 +51,7 @@ export interface CursorHost {
   /** Comes when everything that is known now is on the disk. */
   flush(): Promise<void>;
   readonly boards: Pick<Boards, "id" | "name">;
-  readonly pending: Pick<Pending, "addReject" | "parked" | "unparked">;
+  readonly pending: Pick<Pending, "addReject" | "park" | "unparked">;
   readonly disk: Pick<AsyncDisk, "parked" | "oldestParked">;
 }
 
@@ -212,11 +212,13 @@ export class Cursor implements Lane {
 
   /** Sets a reading aside to be tried again, though it had ended. @returns false if there is no room */
   requeue(
-    reading: Omit<ParkedReading, "sink" | "board"> & { readonly board: string },
+    reading: Omit<ParkedReading, "id" | "sink" | "board"> & {
+      readonly board: string;
+    },
   ): boolean {
     if (this.#ledger.parked >= MAX_PARKED) return false;
     const board = this.#host.boards.id(reading.board);
-    this.#host.pending.parked.push({ ...reading, board, sink: this.#id });
+    this.#host.pending.park({ ...reading, board, sink: this.#id });
     this.#ledger.requeue(1, "parked");
     this.#host.changed();
     return true;
@@ -349,8 +351,8 @@ export class Cursor implements Lane {
 
   #park(parked: readonly RefusedReading[]): void {
     if (parked.length === 0) return;
-    this.#host.pending.parked.push(
-      ...parked.map(({ row, reading, reason }) => ({
+    for (const { row, reading, reason } of parked) {
+      this.#host.pending.park({
         sink: this.#id,
         seq: row.seq,
         board: this.#host.boards.id(row.board),
@@ -358,8 +360,8 @@ export class Cursor implements Lane {
         path: reading.path,
         value: reading.value,
         reason,
-      })),
-    );
+      });
+    }
     this.#trimSoon();
   }
 

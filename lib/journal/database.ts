@@ -6,6 +6,7 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { pathToFileURL } from "node:url";
 import type {
   BoardState,
   DiskState,
@@ -14,6 +15,7 @@ import type {
   SinkState,
   StoredRow,
 } from "./disk.ts";
+import type { LedgerState } from "./ledger.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 /** Bytes of a page, SQLite's default. */
@@ -105,6 +107,22 @@ export function rowChecksum(row: StoredRow): number {
   );
 }
 
+/**
+ * Opens a file that cannot be written, nor the files beside it. What only its write-ahead log holds
+ * is seen where the log's index is there too.
+ */
+export function openUnwritable(path: string): DatabaseSync {
+  try {
+    const db = openDatabase(path, { readOnly: true });
+    return db;
+  } catch {
+    // SQLite wants to make an index for the log, even where there is no log.
+    const url = pathToFileURL(path);
+    url.search = "immutable=1";
+    return openDatabase(url.href, { readOnly: true });
+  }
+}
+
 /** Reads all that a file holds besides its rows. */
 export function readState(db: DatabaseSync): DiskState {
   const row = (order: "ASC" | "DESC") =>
@@ -119,12 +137,38 @@ export function readState(db: DatabaseSync): DiskState {
       ...board,
       latest: JSON.parse(String(board["latest"])),
     })) as unknown as BoardState[],
-    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState),
+    sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState)
+      .map((sink) => withLeft(db, sink)),
     epochs: readEpochs(db),
     oldest: row("ASC"),
     newest: row("DESC"),
-    usedBytes: usedBytes((sql) => db.prepare(sql)),
+    lastParked: Number(
+      db.prepare("SELECT max(id) AS last FROM parked").get()?.["last"] ?? 0,
+    ),
+    usedBytes: usedBytes((sql) => db.prepare(sql)) - fillerBytes(db),
   };
+}
+
+/** A removed sink that was done with rows out of order, with what is left for it. */
+function withLeft(db: DatabaseSync, sink: SinkState): SinkState {
+  const { active, ledger } = sink;
+  if (active || ledger.ahead === 0 && ledger.deliveredAhead.length === 0) {
+    return sink;
+  }
+  return { ...sink, left: undoneReadings(db, ledger) };
+}
+
+/** Readings of the rows beyond a ledger's cursor that it does not hold for done. */
+export function undoneReadings(db: DatabaseSync, ledger: LedgerState): number {
+  const { cursor, deliveredAhead } = ledger;
+  const sum = db.prepare(
+    "SELECT ifnull(sum(readings), 0) AS readings FROM packets WHERE seq > ? AND seq <= ?",
+  );
+  const starts = [cursor, ...deliveredAhead.map(({ to }) => to)];
+  return starts.reduce((readings, { seq }, i) => {
+    const last = deliveredAhead[i]?.from.seq ?? Number.MAX_SAFE_INTEGER;
+    return readings + Number(sum.get(seq, last)?.["readings"]);
+  }, 0);
 }
 
 /** Reads the clock epochs. */
@@ -167,7 +211,20 @@ export function readRejects(
   ).all(after, limit) as unknown as KeptReject[];
 }
 
-/** Bytes of the file that hold something. */
+/** Pages of a row with which the file is filled to its limit (`reserve.ts`): 128 kB. */
+export const FILLER_PAGES = 32;
+
+/** What those rows take of a file. They are there only while it is being filled. */
+export function fillerBytes(db: DatabaseSync): number {
+  const there = db.prepare(
+    "SELECT 1 FROM sqlite_schema WHERE name = 'filler'",
+  ).get();
+  if (there === undefined) return 0;
+  const count = db.prepare("SELECT count(*) AS rows FROM filler").get();
+  return Number(count?.["rows"]) * FILLER_PAGES * PAGE_BYTES;
+}
+
+/** Bytes of the file that hold something, filler rows included. */
 export function usedBytes(prepare: (sql: string) => StatementSync): number {
   const pragma = (name: string) =>
     Number(prepare(`PRAGMA ${name}`).get()?.[name]);

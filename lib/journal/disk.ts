@@ -75,10 +75,17 @@ export interface SinkState {
   /** Running total of the rows that `ledger.received` has counted. */
   readonly seenTotal: number;
   readonly ledger: LedgerState;
+  /**
+   * Readings beyond the cursor that the file holds; only of a removed sink that some had been deleted
+   * for beyond its cursor: the extent of the rows does not tell what is left.
+   */
+  readonly left?: number;
 }
 
 /** A reading that a sink's server refuses for now. */
 export interface ParkedReading {
+  /** Unique; those parked later have higher ones. */
+  readonly id: number;
   readonly sink: number;
   readonly seq: number;
   readonly board: number;
@@ -129,6 +136,48 @@ export interface CommitResult {
   readonly usedBytes: number;
   /** What had to be done about the file since the last commit. */
   readonly recoveries?: readonly Recovery[];
+  /** What `usedBytes` may come to, where that is not the journal's own limit. */
+  readonly limitBytes?: number;
+}
+
+/** Where the journal is kept. */
+export type JournalMedium =
+  | { readonly kind: "disk" }
+  | {
+    readonly kind: "memory";
+    /** Microseconds since 1970. */
+    readonly sinceUs: number;
+    /** What the disk said. */
+    readonly reason: string;
+    /** Whether it is only full. */
+    readonly full: boolean;
+    /** What is in memory, and what may be. */
+    readonly bytes: number;
+    readonly limitBytes: number;
+  };
+
+/** Why a disk did not do what it was asked. */
+export class DiskError extends Error {
+  override name = "DiskError";
+  /** `full`: no room is left, a quota or the largest file's size included; `failing`: anything else. */
+  readonly kind: "full" | "failing";
+
+  constructor(
+    message: string,
+    kind: DiskError["kind"],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** How far the file is filled to its limit. */
+export interface Reserved {
+  /** Bytes of disk space that are still to be taken; 0 when the file is filled. */
+  readonly missingBytes: number;
+  /** Whether the disk has room for them. */
+  readonly roomy: boolean;
 }
 
 /** What a file holds when it is opened. */
@@ -140,6 +189,8 @@ export interface DiskState extends CommitResult {
   readonly oldest: StoredRow | null;
   /** The newest row; it is never deleted, so `seq` and `total` go on from it. */
   readonly newest: StoredRow | null;
+  /** The highest id of a parked reading; 0 when none is parked. */
+  readonly lastParked: number;
 }
 
 /** The oldest rows, as much of them as deleting needs. */
@@ -153,12 +204,21 @@ export interface OldestRow {
 /** A disk. Every method is one transaction or one query. */
 export interface Disk {
   /**
-   * Opens the file, or makes it; what the file holds is no reason to refuse.
+   * Opens the file, or makes it; what the file holds is no reason to refuse. A file that is open is
+   * closed first: after a failed sync nothing that is known of it can be trusted.
    *
-   * @param logBytes how long the write-ahead log may grow before it is copied into the file
+   * @param logBytes how long the write-ahead log may become
    * @throws {Error} if that cannot be done
    */
   open(path: string, logBytes: number): DiskState;
+  /** Opens a file that cannot be written, to be read. @throws {Error} if that cannot be done */
+  openForReading(path: string): DiskState;
+  /**
+   * One small step on the way to a file of `bytes` and a write-ahead log of its full length, so that
+   * a disk which others fill up cannot hurt the journal. A file that is much longer and holds less is
+   * shortened instead, in one go; without `fill` that is all.
+   */
+  reserve(bytes: number, fill: boolean): Reserved;
   /** Writes everything of `commit`, or nothing. */
   commit(commit: Commit): CommitResult;
   /** Up to `limit` rows after `seq`, in order. */
@@ -166,7 +226,7 @@ export interface Disk {
   /** The oldest `limit` rows. */
   oldest(limit: number): OldestRow[];
   /** Up to `limit` parked readings of `sink` for each topic, the oldest of each. */
-  parked(sink: number, limit: number): (ParkedReading & { id: number })[];
+  parked(sink: number, limit: number): ParkedReading[];
   /** The oldest `limit` parked readings of `sink`. */
   oldestParked(sink: number, limit: number): number[];
   /** Up to `limit` rejects after the id `after`, in order. */

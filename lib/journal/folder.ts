@@ -33,12 +33,14 @@ export async function makeJournalFolder(folder: string): Promise<void> {
 export interface JournalCheckOptions {
   /** Bytes that the file may use (`journal.max_megabytes`). */
   readonly maxBytes: number;
+  /** Whether the file is to be filled to its limit (`journal.reserve`). */
+  readonly reserve: boolean;
 }
 
 /** Looks whether a journal can be kept in `folder`; makes nothing but a folder that is missing. */
 export async function* checkJournal(
   folder: string,
-  { maxBytes }: JournalCheckOptions,
+  options: JournalCheckOptions,
 ): AsyncIterable<Finding> {
   const subject = "Journal";
   try {
@@ -48,8 +50,11 @@ export async function* checkJournal(
     yield {
       level: "failed",
       subject,
-      detail: `"${folder}" cannot be written: ${messageOf(error)}`,
-      hint: `give this user the right to write there, or set "journal.folder"`,
+      detail:
+        `"${folder}" cannot be written, so packets are only kept in memory: ${
+          messageOf(error)
+        }`,
+      hint: hintFor(messageOf(error)),
     };
     return;
   }
@@ -61,7 +66,7 @@ export async function* checkJournal(
       (owner === null ? "" : `; a gateway runs there (process ${owner})`),
   };
   yield* checkFiles(journalPath(folder), { inUse: owner !== null });
-  yield await checkSpace(folder, maxBytes);
+  yield await checkSpace(folder, options);
 }
 
 /** What a start would find, and what lies beside. */
@@ -115,23 +120,58 @@ function* checkFiles(
   }
 }
 
-async function checkSpace(folder: string, maxBytes: number): Promise<Finding> {
+async function checkSpace(
+  folder: string,
+  { maxBytes, reserve }: JournalCheckOptions,
+): Promise<Finding> {
   const { bavail, bsize } = await statfs(folder);
+  const taken = await taking(journalPath(folder)) +
+    await taking(`${journalPath(folder)}-wal`);
   const freeMb = Math.floor(bavail * bsize / 1e6);
-  const wantedMb = Math.ceil(maxBytes / 1e6);
-  const detail = `${freeMb} MB free, the journal may grow to ${wantedMb} MB`;
-  if (freeMb >= wantedMb) return { level: "ok", subject: "Disk", detail };
+  const missingMb = Math.ceil(Math.max(0, maxBytes - taken) / 1e6);
+  const detail = missingMb === 0
+    ? `the journal has all the space it may use`
+    : `${freeMb} MB free, the journal may take ${missingMb} MB more`;
+  if (freeMb >= missingMb) return { level: "ok", subject: "Disk", detail };
   return {
     level: "warning",
     subject: "Disk",
-    detail,
+    detail: reserve
+      ? `${detail}: too little to take it beforehand ("journal.reserve")`
+      : detail,
     hint: `make room, or lower "journal.max_megabytes"`,
   };
 }
 
+/** Bytes of disk that a file takes. */
+async function taking(path: string): Promise<number> {
+  return await Deno.stat(path)
+    .then(({ size, blocks }) => blocks === null ? size : blocks * 512, () => 0);
+}
+
+/** Writes as much as a commit does: a used-up quota refuses that, not an empty file. */
 async function tryWriting(folder: string): Promise<void> {
   const file = await Deno.makeTempFile({ dir: folder, prefix: "check-" });
-  await Deno.remove(file);
+  try {
+    await Deno.writeFile(file, new Uint8Array(65_536));
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+/** What to do about a folder that cannot be written; the numbers are the system's (errno.h). */
+function hintFor(message: string): string {
+  if (/os error 30\b/.test(message)) {
+    return "the disk is mounted read-only: mount it to be written; one that became so by itself is failing (see dmesg): replace it";
+  }
+  if (/os error 28\b/.test(message)) return "the disk is full: make room on it";
+  if (/os error 122\b/.test(message)) {
+    return "this user's quota is used up: raise it, or make room";
+  }
+  if (/os error 5\b/.test(message)) {
+    return "the disk is failing (see dmesg): replace it";
+  }
+  return `give this user the right to write there, or set "journal.folder"`;
 }
 
 function messageOf(error: unknown): string {

@@ -27,16 +27,19 @@ import type {
   Commit,
   CommitResult,
   DiskState,
+  JournalMedium,
   KeptReject,
   LineCounts,
 } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
-import { MAX_PENDING_BYTES, Pending } from "./pending.ts";
+import { Overruns } from "./overruns.ts";
+import { Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
 import { describeRecovery } from "./recovery.ts";
 import { Rejects, type SecondReading } from "./rejects.ts";
 import type { JournalReport } from "./report.ts";
 import { rewind, type RewindOptions, type Rewound } from "./rewind.ts";
+import { Reserver } from "./reserver.ts";
 import {
   encodeReadings,
   RecentRows,
@@ -51,7 +54,7 @@ const MAX_LOG_BYTES = 16 * 1024 * 1024;
 /** How often delivered rows are looked at for their age. */
 const AGE_CHECK_MS = 60_000;
 /** The longest that a writer waits for the disk to catch up before it goes on regardless. */
-const ROOM_WAIT_MS = 20;
+const ROOM_WAIT_MS = 10;
 /** Pause before a failed commit is tried again. */
 const COMMIT_RETRY_MS = 1000;
 /** The most rows read from the disk at once. */
@@ -61,7 +64,7 @@ const MAX_HELD_US = 2_000_000;
 
 /** Options for {@linkcode Journal.open}. */
 export interface JournalOptions {
-  readonly disk: AsyncDisk;
+  readonly disk: AsyncDisk & { readonly medium?: JournalMedium };
   /** The file. */
   readonly path: string;
   /** Bytes that the file and its write-ahead log may use. */
@@ -75,6 +78,8 @@ export interface JournalOptions {
   now(): number;
   /** Pause before a failed commit is tried again, in milliseconds. @default {1000} */
   readonly retryMs?: number;
+  /** Whether the file is filled to its limit beforehand. @default {false} */
+  readonly reserve?: boolean;
 }
 
 /** A packet and when it happened. */
@@ -87,7 +92,7 @@ export interface TimedPacket {
 export interface BoardLog {
   /**
    * Takes packets. They are committed soon; the promise only asks the writer to wait a moment (at
-   * most 20 ms) while more than `capacity` packets wait.
+   * most 10 ms) while more than `capacity` packets wait.
    */
   append(packets: readonly TimedPacket[], capacity: number): Promise<void>;
   /** Keeps a line that could not be used; `at`: when it was read, now unless told otherwise. */
@@ -113,11 +118,13 @@ export class Journal implements AsyncDisposable {
   readonly #accounts: Accounts;
   readonly #offsetsUs: Map<number, number>;
   readonly #recent = new RecentRows();
-  readonly #pending = new Pending();
+  readonly #pending: Pending;
+  readonly #overruns = new Overruns();
   readonly #committer: Committer;
   readonly #pruner: Pruner;
   /** What could not be used. */
   readonly rejects: Rejects;
+  readonly #reserver: Reserver;
   readonly #listeners = new Set<() => void>();
   readonly #rowContext: RowContext = {
     boardName: (id) => this.#boards.name(id),
@@ -128,13 +135,13 @@ export class Journal implements AsyncDisposable {
   #end: Position = { seq: 0, total: 0 };
   #newestTimeUs = 0;
   #committedSeq = 0;
-  #usedBytes: number;
-  #overrun = 0;
+  #filled: CommitResult;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: JournalOptions, state: DiskState) {
     this.#options = options;
-    this.#usedBytes = state.usedBytes;
+    this.#filled = { usedBytes: state.usedBytes };
+    this.#pending = new Pending(state.lastParked);
     this.#boards = new Boards(state.boards);
     this.#offsetsUs = new Map(
       state.epochs.map(({ id, offsetUs }) => [id, offsetUs]),
@@ -179,6 +186,11 @@ export class Journal implements AsyncDisposable {
       timeUs: (at) => this.timeUs(at),
       chosen: () => this.#committer.schedule(),
     });
+    this.#reserver = new Reserver({
+      disk: options.disk,
+      fileBytes: options.maxBytes,
+      fill: options.reserve ?? false,
+    });
   }
 
   /**
@@ -205,8 +217,12 @@ export class Journal implements AsyncDisposable {
           },
         );
       }
+      journal.#reserver.start();
       journal.#ageTimer = setInterval(
-        () => journal.#pruner.expire(journal.#usedBytes),
+        () => {
+          journal.#overruns.minute();
+          journal.#pruner.expire(journal.#filled);
+        },
         AGE_CHECK_MS,
       );
       return journal;
@@ -299,6 +315,11 @@ export class Journal implements AsyncDisposable {
     return offsetUs + monoUs;
   }
 
+  /** Where the journal is kept: on disk, or in memory because the disk fails. */
+  get medium(): JournalMedium {
+    return this.#options.disk.medium ?? { kind: "disk" };
+  }
+
   /** How the configured sinks stand. */
   standings(): SinkStanding[] {
     return this.#accounts.active.map(({ name, target, ledger }) => ({
@@ -325,7 +346,8 @@ export class Journal implements AsyncDisposable {
       newest: this.#end.seq === 0
         ? null
         : { seq: this.#end.seq, timeUs: this.#newestTimeUs },
-      usedBytes: this.#usedBytes,
+      usedBytes: this.#filled.usedBytes,
+      medium: this.medium,
     };
   }
 
@@ -349,9 +371,11 @@ export class Journal implements AsyncDisposable {
   /** Writes what is left and closes the file. @throws {Error} if the disk does not take it */
   async close(): Promise<void> {
     clearInterval(this.#ageTimer);
+    this.#overruns.close();
+    await this.#reserver.close();
     try {
       await this.#committer.close();
-      await this.#pruner.idle();
+      await this.#pruner.close();
     } catch (error) {
       throw new Error(
         `Cannot write the journal "${this.#options.path}": the packets after ${this.#committedSeq} are lost`,
@@ -388,7 +412,7 @@ export class Journal implements AsyncDisposable {
     const body = encodeReadings(readings);
     if (!this.#pending.fits(body)) {
       this.#accounts.dropAtBirth("overrun", readings.length);
-      this.#sayOverrun();
+      this.#overruns.add(this.timeUs(at));
       return;
     }
     const row = this.#addRow(board, packet, at, body);
@@ -458,15 +482,6 @@ export class Journal implements AsyncDisposable {
     return row;
   }
 
-  #sayOverrun(): void {
-    if (this.#overrun++ === 0) {
-      this.#log.error(
-        "The disk does not keep up: {limit} bytes wait for it, packets are dropped",
-        { limit: MAX_PENDING_BYTES },
-      );
-    }
-  }
-
   /** Waits a moment while more packets than `capacity` wait for the disk. */
   async #room(capacity: number): Promise<void> {
     if (this.#pending.rows <= capacity) return;
@@ -511,21 +526,14 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  #committed({ rows, deleted }: Commit, result: CommitResult): void {
-    const { usedBytes } = result;
-    this.#usedBytes = usedBytes;
-    this.#sayRecoveries(result);
+  #committed({ rows, deleted }: Commit, filled: CommitResult): void {
+    this.#filled = filled;
+    this.#sayRecoveries(filled);
     for (const row of this.#pending.release(rows)) {
       this.#recent.push(row);
       this.#committedSeq = row.seq;
     }
-    if (this.#overrun > 0 && this.#pending.relaxed) {
-      this.#log.error("The disk keeps up again: {packets} lost", {
-        packets: counted(this.#overrun, "packet was", "packets were"),
-      });
-      this.#overrun = 0;
-    }
     for (const listener of [...this.#listeners]) listener();
-    this.#pruner.committed(usedBytes, { deleted: deleted !== null });
+    this.#pruner.committed(filled, { deleted: deleted !== null });
   }
 }

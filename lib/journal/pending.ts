@@ -27,7 +27,8 @@ const ROW_OVERHEAD_BYTES = 100;
 /** Gathers what the next commit writes. */
 export class Pending {
   readonly epochs: Epoch[] = [];
-  readonly parked: ParkedReading[] = [];
+  readonly #parked: ParkedReading[] = [];
+  #lastParked: number;
   readonly unparked: number[] = [];
   readonly unrejected: number[] = [];
   /** Something gathered has to be on the disk when its commit returns, though it brings no row. */
@@ -40,14 +41,19 @@ export class Pending {
   #rejects: Reject[] = [];
   #rejectBytes = 0;
 
+  /** @param lastParked the highest id of a parked reading so far */
+  constructor(lastParked = 0) {
+    this.#lastParked = lastParked;
+  }
+
+  /** Parks a reading. */
+  park(reading: Omit<ParkedReading, "id">): void {
+    this.#parked.push({ id: ++this.#lastParked, ...reading });
+  }
+
   /** Rows that wait for the next commit. */
   get rows(): number {
     return this.#rows.length;
-  }
-
-  /** Whether less than half of the memory for rows is taken. */
-  get relaxed(): boolean {
-    return this.#bytes < MAX_PENDING_BYTES / 2;
   }
 
   /** Whether a row with this body still fits into memory. */
@@ -85,7 +91,7 @@ export class Pending {
       boards,
       sinks,
       rejects: this.#rejects,
-      parked: this.parked.splice(0),
+      parked: this.#parked.splice(0),
       unparked: this.unparked.splice(0),
       unrejected: this.unrejected.splice(0),
       deleted: this.deleted,

@@ -8,13 +8,16 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { counted } from "../counted.ts";
 import type { EventTime } from "../model.ts";
 import type { Accounts } from "./accounts.ts";
-import type { AsyncDisk, OldestRow } from "./disk.ts";
+import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
+import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
-import { chooseRows, LOOK_AT } from "./retention.ts";
+import { chooseRows, chunkRows } from "./retention.ts";
 import type { RecentRows } from "./rows.ts";
+
+/** Rows in the sinks' hands that may stand before those to delete. */
+const PINNED_ROWS = 2000;
 
 /** What a pruner needs of its journal. */
 export interface PrunerOptions {
@@ -40,6 +43,7 @@ export interface PrunerOptions {
 export class Pruner {
   readonly #options: PrunerOptions;
   readonly #log = getLogger(["gateway", "journal"]);
+  readonly #losses = new Losses();
   #deleting: readonly [first: number, last: number] | null = null;
   #choosing: Promise<void> | undefined;
   /** Delivered rows are being deleted by age, until none is too old. */
@@ -54,69 +58,72 @@ export class Pruner {
     return this.#deleting;
   }
 
-  /** It is time to look for rows that are too old. */
-  expire(usedBytes: number): void {
+  /** Another minute is over: it is time to look for rows that are too old. */
+  expire(filled: CommitResult): void {
+    this.#losses.minute();
     this.#expiring = true;
-    this.#look(usedBytes);
+    this.#look(filled);
   }
 
   /** A commit is done; `deleted`: with the rows that were chosen. */
-  committed(usedBytes: number, { deleted }: { deleted: boolean }): void {
+  committed(filled: CommitResult, { deleted }: { deleted: boolean }): void {
     if (deleted) this.#deleting = null;
-    this.#look(usedBytes);
+    this.#look(filled);
   }
 
-  /** Comes when nothing is being chosen. */
-  async idle(): Promise<void> {
+  /** Comes when nothing is being chosen, and what was lost is told. */
+  async close(): Promise<void> {
     await this.#choosing;
+    this.#losses.close();
   }
 
-  #look(usedBytes: number): void {
-    const full = usedBytes > this.#options.maxBytes;
-    if (this.#deleting !== null || !(full || this.#expiring)) return;
-    this.#choosing ??= this.#choose(full).catch((error) => {
+  #look(
+    { usedBytes, limitBytes = this.#options.maxBytes }: CommitResult,
+  ): void {
+    const excessBytes = usedBytes - limitBytes;
+    if (this.#deleting !== null || !(excessBytes > 0 || this.#expiring)) return;
+    this.#choosing ??= this.#choose(excessBytes).catch((error) => {
       this.#log.error("Cannot look for packets to delete: {error}", { error });
     }).finally(() => this.#choosing = undefined);
   }
 
-  async #choose(full: boolean): Promise<void> {
+  async #choose(excessBytes: number): Promise<void> {
     const { disk, accounts, pending, recent, historyS, timeUs } = this.#options;
-    const oldest = await disk.oldest(LOOK_AT);
+    const chunk = chunkRows(excessBytes);
+    const oldest = await disk.oldest(chunk + PINNED_ROWS);
     const keptFromUs = this.#options.now() - historyS * 1e6;
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
       pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
-      full,
+      full: excessBytes > 0,
+      chunk,
       expired: (row) => timeUs(row) < keptFromUs,
     });
     if (rows.length === 0) this.#expiring = false;
     const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];
     if (first === undefined || last === undefined) return;
-    this.#book(rows, first, last);
+    this.#book(rows);
     this.#deleting = pending.deleted = [first, last];
     recent.forget(last);
     this.#options.chosen();
   }
 
-  #book(rows: readonly OldestRow[], first: number, last: number): void {
-    for (const { name, ledger } of this.#options.accounts.active) {
-      const lost = rows.reduce(
-        (sum, { seq, readings }) => ledger.isDone(seq) ? sum : sum + readings,
-        0,
-      );
-      if (lost === 0) continue;
-      ledger.lose("evicted", lost);
-      this.#log.error(
-        "The journal is full: {lost} that {name} has not had {are} given up (packets {first} to {last})",
-        {
-          lost: counted(lost, "reading"),
-          are: lost === 1 ? "is" : "are",
-          name,
-          first,
-          last,
-        },
-      );
+  #book(rows: readonly OldestRow[]): void {
+    const { accounts, timeUs } = this.#options;
+    for (const { name, ledger } of accounts.active) {
+      const lost = rows.filter(({ seq }) => !ledger.isDone(seq));
+      const [first, last] = [lost[0], lost.at(-1)];
+      const readings = lost.reduce((sum, row) => sum + row.readings, 0);
+      if (readings === 0 || first === undefined || last === undefined) continue;
+      ledger.lose("evicted", readings);
+      this.#losses.add(name, {
+        readings,
+        first: first.seq,
+        last: last.seq,
+        fromUs: timeUs(first),
+        toUs: timeUs(last),
+      });
     }
   }
 }

@@ -11,7 +11,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { readState } from "./database.ts";
+import { readState, undoneReadings } from "./database.ts";
 import type {
   BoardState,
   Commit,
@@ -207,10 +207,12 @@ function reconcileLedger(
   const before = state.dropped.corrupt ?? 0;
   const ledger = new Ledger(state);
   ledger.receive(end.total - seenTotal);
-  const gone = undoneStretches(state, end).reduce(
-    (sum, { from, to }) => sum + to.total - from.total - readings(db, from, to),
+  const done = state.deliveredAhead.reduce(
+    (sum, { from, to }) => sum + to.total - from.total,
     0,
   );
+  const gone = end.total - state.cursor.total - done -
+    undoneReadings(db, state);
   if (gone > state.ahead) ledger.lose("corrupt", gone - state.ahead);
   ledger.unpark(trimParked(db, id, state), "corrupt");
   const after = ledger.state;
@@ -219,28 +221,6 @@ function reconcileLedger(
   // Rows that were given up are there after all: they are put back.
   const requeued = after.requeued + state.ahead - gone;
   return { state: { ...after, ahead: gone, requeued }, missing };
-}
-
-/** The rows beyond the cursor that the ledger does not hold for done. */
-function undoneStretches(
-  { cursor, deliveredAhead }: LedgerState,
-  end: Position,
-): { from: Position; to: Position }[] {
-  const starts = [cursor, ...deliveredAhead.map(({ to }) => to)];
-  return starts.map((from, i) => ({
-    from,
-    to: deliveredAhead[i]?.from ?? end,
-  }));
-}
-
-/** Readings of the rows after `from`, up to `to`. */
-function readings(db: DatabaseSync, from: Position, to: Position): number {
-  const { found } = {
-    ...db.prepare(
-      "SELECT ifnull(sum(readings), 0) AS found FROM packets WHERE seq > ? AND seq <= ?",
-    ).get(from.seq, to.seq),
-  };
-  return Number(found);
 }
 
 /** Removes parked readings that the ledger does not know; gives how many of those it knows are gone. */

@@ -5,7 +5,12 @@
  * @module
  */
 
-import type { BoardState, DiskState, SinkState } from "./disk.ts";
+import type {
+  BoardState,
+  DiskState,
+  JournalMedium,
+  SinkState,
+} from "./disk.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
 import { sizeOf } from "./aside.ts";
 import { openDatabase, readState, readVersion } from "./database.ts";
@@ -34,6 +39,8 @@ export interface JournalReport {
   readonly newest: { readonly seq: number; readonly timeUs: number } | null;
   /** Bytes of the file that hold something. */
   readonly usedBytes: number;
+  /** Where the journal is kept; only a gateway that runs keeps it elsewhere than on disk. */
+  readonly medium: JournalMedium;
 }
 
 /** What a journal's file tells. */
@@ -42,18 +49,24 @@ export interface FileReport extends JournalReport {
   readonly fault: string | null;
 }
 
-/** What is told of a journal that is not there, or cannot be read. */
-const EMPTY = { boards: [], sinks: [], newest: null, usedBytes: 0 };
+/** What is told of a journal that is not there yet, or cannot be read. */
+const EMPTY_REPORT: FileReport = {
+  boards: [],
+  sinks: [],
+  newest: null,
+  usedBytes: 0,
+  medium: { kind: "disk" },
+  fault: null,
+};
 
 /** Reads a journal. @throws {Error} if the disk or its rights stand in the way */
 export function readReport(path: string): FileReport {
   try {
-    if (sizeOf(path) === 0) return { ...EMPTY, fault: null };
-    return readSound(path);
+    return sizeOf(path) === 0 ? EMPTY_REPORT : readSound(path);
   } catch (error) {
     if (isDiskFault(error)) throw error;
     const fault = error instanceof Error ? error.message : String(error);
-    return { ...EMPTY, fault };
+    return { ...EMPTY_REPORT, fault };
   }
 }
 
@@ -63,6 +76,10 @@ function readSound(path: string): FileReport {
     const version = readVersion(db);
     // One look: a commit between two queries would not add up.
     db.exec("BEGIN");
+    // A gateway that has just started makes the file, and its tables a moment later.
+    if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
+      return EMPTY_REPORT;
+    }
     const state = readState(db);
     const after = db.prepare(
       "SELECT epoch, mono_us AS monoUs FROM packets WHERE seq > ? ORDER BY seq LIMIT 1",
@@ -70,6 +87,7 @@ function readSound(path: string): FileReport {
     return {
       boards: state.boards,
       usedBytes: state.usedBytes,
+      medium: { kind: "disk" },
       fault: version > SCHEMA_VERSION
         ? `a newer version of this program wrote it (${version})`
         : null,

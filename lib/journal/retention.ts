@@ -11,11 +11,18 @@
 
 import type { OldestRow } from "./disk.ts";
 
-/** Rows deleted in one transaction: 1,000 take about 1 ms. */
-export const DELETE_CHUNK = 1000;
+/** Rows deleted in one transaction, at least: 1,000 take about 1 ms. */
+const MIN_CHUNK = 1000;
+/** At most: as many as memory holds before the journal, so that a flood does not outrun it. */
+const MAX_CHUNK = 50_000;
+/** What a row takes of the file, rather more than less: what is too little is deleted next. */
+const ROW_BYTES = 200;
 
-/** Oldest rows to look at: those in the sinks' hands may stand before the ones to delete. */
-export const LOOK_AT = 3000;
+/** How many rows to delete in one transaction when the file holds so many bytes too many. */
+export function chunkRows(excessBytes: number): number {
+  const rows = Math.ceil(excessBytes / ROW_BYTES);
+  return Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, rows));
+}
 
 /** A stretch of rows in a sink's hands: after `from`, up to and with `to`. */
 export interface Pin {
@@ -33,13 +40,15 @@ export interface RetentionQuestion {
   readonly pins: readonly Pin[];
   /** Whether the file holds more than it may. */
   readonly full: boolean;
+  /** The most rows to delete. */
+  readonly chunk: number;
   /** Whether a row is older than delivered rows are kept. */
   expired(row: OldestRow): boolean;
 }
 
 /** The rows to delete now, a leading or inner stretch of `oldest`; empty when none. */
 export function chooseRows(question: RetentionQuestion): OldestRow[] {
-  const { oldest, newest, pins, full, expired } = question;
+  const { oldest, newest, pins, full, chunk, expired } = question;
   const delivered = Math.min(newest, ...pins.map((pin) => pin.from));
   const chosen: OldestRow[] = [];
   for (const row of oldest) {
@@ -48,7 +57,7 @@ export function chooseRows(question: RetentionQuestion): OldestRow[] {
       (full || (row.seq <= delivered && expired(row)));
     if (wanted) chosen.push(row);
     else if (chosen.length > 0 || !pinned) break;
-    if (chosen.length === DELETE_CHUNK) break;
+    if (chosen.length === chunk) break;
   }
   return chosen;
 }

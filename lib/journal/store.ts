@@ -19,6 +19,7 @@ import {
   isDamage,
   migrate,
   openDatabase,
+  openUnwritable,
   PAGE_BYTES,
   readEpochs,
   readRejects,
@@ -36,14 +37,17 @@ import type {
   KeptReject,
   OldestRow,
   ParkedReading,
+  Reserved,
   SinkState,
   StoredRow,
 } from "./disk.ts";
+import { toDiskError } from "./disk_error.ts";
 import { Examiner } from "./examiner.ts";
 import type { Position } from "./ledger.ts";
 import { Opening } from "./opening.ts";
 import { NOTHING } from "./reconcile.ts";
 import type { Recovery } from "./recovery.ts";
+import { checkpointPages, Reserve } from "./reserve.ts";
 import { readCopy, writeCopy } from "./safety_copy.ts";
 import { TIME_OF_DAY } from "./schema.ts";
 import {
@@ -91,6 +95,7 @@ export class Store implements Disk {
   #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #synchronous = "";
+  #reserve: Reserve | undefined;
   #examiner: Examiner | undefined;
 
   /** The newest row, and the rows that were deleted. */
@@ -123,6 +128,7 @@ export class Store implements Disk {
   }
 
   open(path: string, logBytes: number): DiskState {
+    this.#disconnect();
     [this.#path, this.#logBytes] = [path, logBytes];
     const unclean = sizeOf(`${path}-wal`) > 0;
     const recoveries = this.#opening.prepare(path);
@@ -134,9 +140,30 @@ export class Store implements Disk {
     return { ...state, recoveries };
   }
 
+  openForReading(path: string): DiskState {
+    this.#disconnect();
+    this.#db = openUnwritable(path);
+    return readState(this.#db);
+  }
+
+  reserve(bytes: number, fill: boolean): Reserved {
+    try {
+      // Nothing of it is worth a sync of its own.
+      this.#setSynchronous("NORMAL");
+      if (this.#reserve === undefined) throw new Error("It cannot be written");
+      return this.#reserve.step(bytes, fill);
+    } catch (error) {
+      throw toDiskError(error, this.#path);
+    }
+  }
+
   commit(commit: Commit): CommitResult {
-    this.#guard(() => this.#commit(commit));
-    this.#known = commit;
+    try {
+      this.#guard(() => this.#commit(commit));
+    } catch (error) {
+      throw toDiskError(error, this.#path);
+    }
+    if (commit.sinks.length > 0) this.#known = commit;
     // It is written: nothing from here on may say that it is not.
     this.#checkpointWhenIdle(commit);
     this.#copyWhenDue(commit);
@@ -168,7 +195,7 @@ export class Store implements Disk {
     );
   }
 
-  parked(sink: number, limit: number): (ParkedReading & { id: number })[] {
+  parked(sink: number, limit: number): ParkedReading[] {
     return this.#guard(() =>
       this.#all(
         `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
@@ -178,7 +205,7 @@ export class Store implements Disk {
         sink,
         limit,
       )
-    ) as unknown as (ParkedReading & { id: number })[];
+    ) as unknown as ParkedReading[];
   }
 
   oldestParked(sink: number, limit: number): number[] {
@@ -198,8 +225,6 @@ export class Store implements Disk {
   }
 
   close(): void {
-    clearTimeout(this.#idleTimer);
-    this.#examiner?.stop();
     if (this.#copied !== undefined) this.#copy({ closed: true });
     this.#disconnect();
   }
@@ -207,12 +232,12 @@ export class Store implements Disk {
   /** Opens the file and takes from it what the next commits go on from. */
   #connect(path: string): DiskState {
     const db = this.#db = openDatabase(path);
-    this.#synchronous = "";
     // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
     // commit that it comes with.
-    const pages = Math.floor(this.#logBytes / PAGE_BYTES) || 1000;
+    const pages = checkpointPages(this.#logBytes) || 1000;
     db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     migrate(db);
+    this.#reserve = new Reserve(db, path, this.#logBytes);
     const state = readState(db);
     this.#known = state;
     this.#end = { seq: 0, total: 0 };
@@ -227,11 +252,18 @@ export class Store implements Disk {
     return state;
   }
 
+  /** Lets go of the file, without a word of what was known of it. */
   #disconnect(): void {
+    clearTimeout(this.#idleTimer);
+    this.#examiner?.stop();
+    this.#copied = undefined;
     this.#statements.clear();
+    this.#reserve = undefined;
+    this.#synchronous = "";
     // The last connection copies the log into the file as it closes, if the disk lets it.
-    this.#db?.close();
+    const db = this.#db;
     this.#db = undefined;
+    db?.close();
   }
 
   #commit(commit: Commit): void {
@@ -339,6 +371,10 @@ export class Store implements Disk {
   #write(commit: Commit): void {
     const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
       commit;
+    // Before the rows: `SpareDisk` deletes a stretch and keeps some of it.
+    if (deleted !== null) {
+      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
+    }
     for (const row of rows) this.#insert(row);
     for (const { id, bootId, offsetUs, quality } of epochs) {
       this.#run(
@@ -385,9 +421,12 @@ export class Store implements Disk {
         MAX_REJECT_BYTES,
       );
     }
-    for (const { sink, seq, board, timeUs, path, value, reason } of parked) {
+    for (
+      const { id, sink, seq, board, timeUs, path, value, reason } of parked
+    ) {
       this.#run(
-        "INSERT INTO parked (sink, seq, board, time_us, path, value, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        id,
         sink,
         seq,
         board,
@@ -399,7 +438,6 @@ export class Store implements Disk {
     }
     for (const id of unparked) this.#run("DELETE FROM parked WHERE id = ?", id);
     if (deleted !== null) {
-      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
       this.#run(
         `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1) AND id <> ${TIME_OF_DAY.id}`,
       );
@@ -510,7 +548,8 @@ export class Store implements Disk {
   /** Bytes that hold something; those of the last look where the disk does not answer. */
   #measure(): number {
     try {
-      this.#usedBytes = usedBytes((sql) => this.#prepare(sql));
+      this.#usedBytes = usedBytes((sql) => this.#prepare(sql)) -
+        (this.#reserve?.fillerBytes ?? 0);
     } catch {
       // What is wrong with the disk is for the next commit to say.
     }

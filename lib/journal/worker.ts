@@ -8,7 +8,7 @@
 
 /// <reference lib="deno.worker" />
 
-import type { Disk } from "./disk.ts";
+import { type Disk, DiskError } from "./disk.ts";
 import { Store } from "./store.ts";
 
 /** A call of one of {@linkcode Disk}'s methods. */
@@ -24,8 +24,7 @@ export type Answer =
   | {
     readonly id: number;
     readonly error: string;
-    /** SQLite's code, where it has one: it tells damage from a disk that fails. */
-    readonly errcode?: number;
+    readonly kind: DiskError["kind"];
   };
 
 const store = new Store();
@@ -39,11 +38,10 @@ function answer({ id, method, args }: Call): Answer {
     const call = store[method] as (...args: unknown[]) => unknown;
     return { id, value: call.apply(store, args) };
   } catch (error) {
-    const { errcode } = error as { errcode?: number };
     return {
       id,
       error: error instanceof Error ? error.message : String(error),
-      ...errcode !== undefined && { errcode },
+      kind: error instanceof DiskError ? error.kind : "failing",
     };
   }
 }

@@ -4,8 +4,11 @@
  * @module
  */
 
-import type { AsyncDisk, Disk } from "./disk.ts";
+import { type AsyncDisk, type Disk, DiskError } from "./disk.ts";
 import type { Answer, Call } from "./worker.ts";
+
+/** How long a disk may take to close its file: one that hangs must not keep the program. */
+const CLOSE_WITHIN_MS = 5000;
 
 /**
  * A {@linkcode Disk} on a worker thread. Calls are carried out in the order they are made.
@@ -30,8 +33,7 @@ export class WorkerDisk implements AsyncDisk {
       const call = this.#calls.get(data.id);
       this.#calls.delete(data.id);
       if ("error" in data) {
-        const { error, errcode } = data;
-        call?.reject(Object.assign(new Error(error), { errcode }));
+        call?.reject(new DiskError(data.error, data.kind));
       } else call?.resolve(data.value);
     };
     this.#worker.onerror = (event) => {
@@ -49,6 +51,8 @@ export class WorkerDisk implements AsyncDisk {
   }
 
   open = this.#method("open");
+  openForReading = this.#method("openForReading");
+  reserve = this.#method("reserve");
   commit = this.#method("commit");
   read = this.#method("read");
   oldest = this.#method("oldest");
@@ -57,9 +61,14 @@ export class WorkerDisk implements AsyncDisk {
   rejects = this.#method("rejects");
 
   async close(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_WITHIN_MS);
+    });
     try {
-      await this.#method("close")();
+      await Promise.race([this.#method("close")(), late]);
     } finally {
+      clearTimeout(timer);
       this.#worker.terminate();
     }
   }

@@ -9,7 +9,7 @@ import { counted } from "../counted.ts";
 import { formatDuration } from "../duration.ts";
 import { describeError } from "../error_text.ts";
 import type { LinkState } from "../forwarder/link.ts";
-import type { LineCounts } from "../journal/disk.ts";
+import type { JournalMedium, LineCounts } from "../journal/disk.ts";
 import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
@@ -43,6 +43,12 @@ export interface Status {
       readonly kind: "damaged" | "newer";
       readonly bytes: number;
     }[];
+    /** Why it is kept in memory, where a power cut loses it; null: it is on disk. */
+    readonly memory: {
+      readonly since: string;
+      readonly reason: string;
+      readonly limit_bytes: number;
+    } | null;
   };
 }
 
@@ -107,7 +113,14 @@ export async function readStatus(
     age_s: ageS(report.newest.timeUs),
   };
   return {
-    summary: summarize(gateway, silence, newest, sinks, fault),
+    summary: summarize(
+      gateway,
+      silence,
+      report.medium,
+      newest,
+      sinks,
+      fault,
+    ),
     gateway,
     silence,
     newest_packet: newest,
@@ -116,9 +129,18 @@ export async function readStatus(
     journal: {
       path,
       used_bytes: report.usedBytes,
+      memory: toMemory(report.medium),
       fault,
       aside: listAside(path),
     },
+  };
+}
+
+function toMemory(medium: JournalMedium): Status["journal"]["memory"] {
+  return medium.kind === "disk" ? null : {
+    since: new Date(medium.sinceUs / 1000).toISOString(),
+    reason: medium.reason,
+    limit_bytes: medium.limitBytes,
   };
 }
 
@@ -150,6 +172,7 @@ const KEEPS_UP_S = 10;
 function summarize(
   gateway: number | null,
   silence: string | null,
+  medium: JournalMedium,
   newest: Status["newest_packet"],
   sinks: readonly SinkStatus[],
   fault: string | null,
@@ -168,6 +191,9 @@ function summarize(
     : `the newest packet is ${age(newest.age_s)} old`;
   const wrong = [
     ...(silence === null ? [] : ["the gateway does not answer"]),
+    ...(medium.kind === "disk"
+      ? []
+      : ["the disk fails, and packets are only in memory"]),
     ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
   ];
   if (wrong.length === 0) {
@@ -221,6 +247,10 @@ function age(seconds: number): string {
   return formatDuration(seconds * 1000);
 }
 
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
 /** The status as a person reads it, without a line end. */
 export function formatStatus(status: Status): string {
   const lines = [`${status.summary}.`, ""];
@@ -240,7 +270,11 @@ export function formatStatus(status: Status): string {
     ),
     [
       "Journal",
-      `${journal.path}, ${(journal.used_bytes / 1e6).toFixed(1)} MB used`,
+      journal.memory === null
+        ? `${journal.path}, ${megabytes(journal.used_bytes)} MB used`
+        : `${megabytes(journal.used_bytes)} of ${
+          megabytes(journal.memory.limit_bytes)
+        } MB in MEMORY since ${journal.memory.since}, because ${journal.path} fails: ${journal.memory.reason}`,
     ],
     ...journal.aside.map(({ path, kind, bytes }) =>
       [

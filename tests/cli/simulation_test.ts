@@ -23,6 +23,7 @@ Deno.test("Simulated values go into a journal of their own beside the configurat
     { force: false },
   );
   assert.equal(config.journal.folder, "/etc/gateway/.dev/journal");
+  assert.equal(config.journal.reserve, false);
   assert.ok(config.mqtt && config.influxdb);
   assert.deepEqual(leftOut, []);
 });

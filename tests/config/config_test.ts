@@ -44,6 +44,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
     journal: {
       folder: "/etc/gateway/journal",
       max_megabytes: 64,
+      reserve: true,
       history_s: 30 * 86_400,
     },
     broker: { host: "127.0.0.1", port: 1883 },

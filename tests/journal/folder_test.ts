@@ -1,76 +1,77 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { openDatabase } from "../../lib/journal/database.ts";
 import { checkJournal } from "../../lib/journal/folder.ts";
-import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
-import {
-  makeImage,
-  NOW_MS,
-  STAMP,
-  watchedDisk,
-  writeImage,
-} from "./damaged.ts";
-import { makeFolder, openJournal } from "./world.ts";
+import { requires } from "../servers.ts";
+import { join } from "node:path";
+import { makeFolder, openJournal, Writer } from "./world.ts";
 
-const LATER = {
-  now: NOW_MS * 1000,
-  ask: () => Promise.reject(new Error("No gateway runs")),
-};
+const OPTIONS = { maxBytes: 64e6, reserve: true };
+const check = (folder: string, options = OPTIONS) =>
+  Array.fromAsync(checkJournal(folder, options));
 
-async function findings(folder: string): Promise<string[]> {
-  const found = await Array.fromAsync(checkJournal(folder, { maxBytes: 8e6 }));
-  return found.filter(({ subject }) => subject === "Journal")
-    .map(({ level, detail }) => `${level}: ${detail.replaceAll(folder, ".")}`);
-}
-
-Deno.test("Check and status say what a start will do with a damaged journal, and what lies aside", async () => {
+Deno.test("The check of a journal's folder says that it can be written and has room", async () => {
   await using folder = await makeFolder();
-  const path = join(folder.path, "journal.db");
-  await Deno.writeTextFile(path, "no database ".repeat(100));
-  assert.deepEqual(await findings(folder.path), [
-    'ok: "." can be written',
-    "warning: it is damaged: file is not a database",
-  ]);
-  assert.match(
-    (await readStatus(folder.path, LATER)).summary,
-    /the journal cannot be used as it is: file is not a database. A start puts it aside/,
-  );
-  {
-    await using _journal = await openJournal(folder.path, {
-      disk: watchedDisk(),
-    });
-  }
-  const aside = `./journal-${STAMP}.damaged.db`;
-  assert.deepEqual(await findings(folder.path), [
-    'ok: "." can be written',
-    `warning: a damaged one was put aside: "${aside}" (0.0 MB)`,
-  ]);
-  const status = await readStatus(folder.path, LATER);
-  assert.equal(status.journal.fault, null);
-  assert.match(formatStatus(status), /Damaged one +.*damaged\.db, 0\.0 MB/);
+  const findings = await check(join(folder.path, "new"));
+  assert.deepEqual(findings.map(({ level }) => level), ["ok", "ok"]);
+  assert.match(findings[1]?.detail ?? "", /may take 64 MB more/);
 });
 
-Deno.test("Check and status name a newer version's journal", async () => {
+Deno.test("The check counts what the journal has taken already", async () => {
   await using folder = await makeFolder();
-  await writeImage(folder.path, await makeImage());
   {
-    using db = openDatabase(join(folder.path, "journal.db"));
-    db.exec("CREATE TABLE novelties (id); PRAGMA user_version=99");
+    await using journal = await openJournal(folder.path);
+    const packets = Array.from({ length: 20_000 }, () => ({ "n1.t": 27.6 }));
+    await new Writer(journal).append(...packets);
   }
-  assert.deepEqual(
-    (await findings(folder.path))[1],
-    "warning: a newer version of this program wrote it (99)",
-  );
-  const { journal, sinks } = await readStatus(folder.path, LATER);
-  assert.match(String(journal.fault), /newer version/);
-  assert.equal(sinks.length, 2);
-  {
-    await using _journal = await openJournal(folder.path, {
-      disk: watchedDisk(),
-    });
-  }
-  assert.match(
-    (await findings(folder.path))[1]!,
-    /one of a newer version waits: ".\/journal-.*newer\.db"/,
-  );
+  const { size } = await Deno.stat(join(folder.path, "journal.db"));
+  const findings = await check(folder.path, { ...OPTIONS, maxBytes: size });
+  assert.match(findings[1]?.detail ?? "", /all the space it may use/);
+});
+
+Deno.test("The check warns of too little room for the journal, and says what to do", async () => {
+  await using folder = await makeFolder();
+  const [, disk] = await check(folder.path, { ...OPTIONS, maxBytes: 1e15 });
+  assert.equal(disk?.level, "warning");
+  assert.match(disk?.detail ?? "", /may take 1000000000 MB more: too little/);
+  assert.match(disk?.hint ?? "", /max_megabytes/);
+});
+
+Deno.test("The check says that a folder is missing and cannot be made", async () => {
+  await using folder = await makeFolder();
+  const file = join(folder.path, "file");
+  await Deno.writeTextFile(file, "");
+  const [finding] = await check(join(file, "journal"));
+  assert.equal(finding?.level, "failed");
+  assert.match(finding?.detail ?? "", /only kept in memory: Cannot make/);
+  assert.match(finding?.hint ?? "", /journal\.folder/);
+});
+
+const READ_ONLY =
+  'mount -t tmpfs none "$0" && mount -o remount,ro "$0" && exec "$@"';
+
+Deno.test({
+  name: "The check tells a read-only disk from a missing right",
+  ...(Deno.build.os === "linux" && Deno.uid() === 0
+    ? requires("unshare", "mount")
+    : { ignore: true }),
+  fn: async () => {
+    await using folder = await makeFolder();
+    const program = `
+      import { checkJournal } from ${
+      JSON.stringify(
+        new URL("../../lib/journal/folder.ts", import.meta.url).href,
+      )
+    };
+      const options = ${JSON.stringify(OPTIONS)};
+      console.log(JSON.stringify(await Array.fromAsync(checkJournal(Deno.args[0], options))));
+    `;
+    const { stdout } = await new Deno.Command("unshare", {
+      args: [
+        ...["-m", "sh", "-c", READ_ONLY, folder.path],
+        ...[Deno.execPath(), "eval", "--ext=ts", program, folder.path],
+      ],
+    }).output();
+    const [finding] = JSON.parse(new TextDecoder().decode(stdout));
+    assert.equal(finding.level, "failed");
+    assert.match(finding.hint, /mounted read-only.*dmesg/);
+  },
 });

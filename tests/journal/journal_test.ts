@@ -481,6 +481,62 @@ Deno.test("Journal starts a new sink where the configuration says and lets a rem
   balanced(journal);
 });
 
+Deno.test("Journal books what a removed sink lost as evicted, wherever the rows stood that it lost before", async () => {
+  const sinks = ["mqtt", "influxdb"].map((name) => ({
+    name,
+    target: name,
+    startAt: "oldest" as const,
+  }));
+  // Rows 2 to 5 are in the hands of mqtt when 6 and 7 are given up; it is removed, and its rows go
+  // up to `beginning`.
+  for (const beginning of [3, 5, 7, 9]) {
+    await using folder = await makeFolder();
+    const disk = directDisk();
+    {
+      await using journal = await openJournal(folder.path, { sinks, disk });
+      await new Writer(journal).append(
+        ...Array.from({ length: 12 }, (_, i) => ({ a: i + 1 })),
+      );
+      const cursor = journal.cursor("mqtt");
+      cursor.settle(await cursor.next(1), delivered(1));
+    }
+    {
+      using db = openDatabase(join(folder.path, "journal.db"));
+      db.exec(
+        `DELETE FROM packets WHERE seq IN (1, 6, 7);
+         UPDATE sinks SET seal = '';
+         UPDATE sinks SET ahead = 2, dropped = '{"evicted":2}' WHERE name = 'mqtt'`,
+      );
+    }
+    {
+      await using journal = await openJournal(folder.path, {
+        sinks: sinks.slice(1),
+      });
+      const influxdb = journal.cursor("influxdb");
+      while ((await influxdb.next(100)).length > 0);
+      await journal.flush();
+    }
+    {
+      using db = openDatabase(join(folder.path, "journal.db"));
+      db.exec(
+        `DELETE FROM packets WHERE seq < ${beginning}; UPDATE sinks SET seal = ''`,
+      );
+    }
+    await using journal = await openJournal(folder.path, { sinks });
+    const cursor = journal.cursor("mqtt");
+    const rows = await cursor.next(100);
+    cursor.settle(rows, delivered(rows.length));
+    const { ledger, waiting } = standing(journal, "mqtt");
+    assert.deepEqual(ledger.dropped, { evicted: 11 - rows.length });
+    assert.equal(waiting, 0);
+    assert.equal(
+      rows.length,
+      [2, 3, 4, 5, 8, 9, 10, 11, 12].filter((seq) => seq >= beginning).length,
+    );
+    assert.equal(standing(journal, "mqtt").imbalance, 0);
+  }
+});
+
 Deno.test("Journal counts a board's lines over its runs", async () => {
   await using folder = await makeFolder();
   for (let run = 0; run < 2; run++) {

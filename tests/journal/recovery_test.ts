@@ -286,7 +286,7 @@ Deno.test("A page in the middle that makes SQLite throw is passed: the journal i
 Deno.test("A commit that meets a broken page is written after a salvage", async () => {
   const image = large;
   await using folder = await makeFolder();
-  const reason = new TextEncoder().encode("forbidden");
+  const reason = new TextEncoder().encode("The braces do not close");
   await writeImage(folder.path, image, (bytes, suffix) => {
     const at = suffix === "" ? indexOf(bytes, reason) : -1;
     if (at >= 0) bytes.fill(0xff, at - at % PAGE, at - at % PAGE + 200);
@@ -297,16 +297,19 @@ Deno.test("A commit that meets a broken page is written after a salvage", async 
     join(folder.path, "journal.db"),
     1e6,
   );
-  const parked = {
-    ...{ sink: 1, seq: 1, board: 1, timeUs: 1, path: "a" },
-    ...{ value: 1, reason: "no" },
+  const reject = {
+    timeUs: 1,
+    board: "",
+    origin: "source",
+    reason: "no",
+    body: "a",
   };
   const row = { ...newest!, seq: newest!.seq + 1 };
-  const commit = { ...NOTHING, boards, sinks, rows: [row], parked: [parked] };
+  const commit = { ...NOTHING, boards, sinks, rows: [row], rejects: [reject] };
   const { recoveries } = store.commit(commit);
   assert.deepEqual(recoveries?.map(({ kind }) => kind), ["damaged"]);
   assert.equal(store.read(newest!.seq, 10).length, 1);
-  assert.equal(store.parked(1, 100).at(-1)?.path, "a");
+  assert.equal(store.rejects(0, 100).at(-1)?.body, "a");
   store.close();
 });
 

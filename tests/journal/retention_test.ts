@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chooseRows, DELETE_CHUNK } from "../../lib/journal/retention.ts";
+import { chooseRows, chunkRows } from "../../lib/journal/retention.ts";
 
 const rows = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => ({
@@ -18,6 +18,7 @@ Deno.test("Retention by age takes only what every sink has delivered", () => {
     newest: 10,
     pins: [{ from: 6, to: 6 }, { from: 4, to: 8 }],
     full: false,
+    chunk: 1000,
     expired: always,
   });
   assert.deepEqual(seqs(chosen), [1, 2, 3, 4]);
@@ -29,6 +30,7 @@ Deno.test("Retention by age stops at the first row that is young enough", () => 
     newest: 10,
     pins: [{ from: 9, to: 9 }],
     full: false,
+    chunk: 1000,
     expired: (row) => row.monoUs < 3e6,
   });
   assert.deepEqual(seqs(chosen), [1, 2]);
@@ -40,6 +42,7 @@ Deno.test("Retention by size takes the oldest, delivered or not, but nothing in 
     newest: 10,
     pins: [{ from: 0, to: 3 }, { from: 9, to: 9 }],
     full: true,
+    chunk: 1000,
     expired: never,
   });
   assert.deepEqual(seqs(chosen), [4, 5, 6, 7, 8, 9]);
@@ -51,6 +54,7 @@ Deno.test("Retention takes one unbroken stretch at a time", () => {
     newest: 10,
     pins: [{ from: 3, to: 6 }],
     full: true,
+    chunk: 1000,
     expired: never,
   });
   assert.deepEqual(seqs(chosen), [1, 2, 3]);
@@ -61,6 +65,7 @@ Deno.test("Retention never takes the newest row, and takes nothing from a journa
     oldest: rows(1, 3),
     newest: 3,
     pins: [{ from: 3, to: 3 }],
+    chunk: 1000,
   };
   assert.deepEqual(
     seqs(chooseRows({ ...question, full: true, expired: always })),
@@ -78,7 +83,14 @@ Deno.test("Retention takes at most one chunk at a time", () => {
     newest: 3000,
     pins: [],
     full: true,
+    chunk: 1000,
     expired: never,
   });
-  assert.equal(chosen.length, DELETE_CHUNK);
+  assert.equal(chosen.length, 1000);
+});
+
+Deno.test("Retention deletes more at a time the more is too much, so that a flood does not outrun it", () => {
+  assert.equal(chunkRows(1), 1000);
+  assert.equal(chunkRows(2_000_000), 10_000);
+  assert.equal(chunkRows(1e9), 50_000);
 });

@@ -26,6 +26,8 @@ export function directDisk(store: Disk = new Store()): AsyncDisk {
   };
   return {
     open: call("open"),
+    openForReading: call("openForReading"),
+    reserve: call("reserve"),
     commit: call("commit"),
     read: call("read"),
     oldest: call("oldest"),

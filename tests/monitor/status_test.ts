@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
 import {
@@ -149,4 +151,39 @@ Deno.test("Status that the running gateway gives has what the disk has not yet, 
   );
   assert.match(text, /\n {2}Last failure 61 s ago: gone\n/);
   assert.match(text, /\n {2}The link has been blocked for 2 h: 401/);
+});
+
+Deno.test("Status says first that the journal is only in memory, since when and why", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk),
+  });
+  broken.fault = "dead";
+  await new Writer(journal).append({ a: 1 });
+  const status = await readStatus(folder.path, {
+    now: START_US + 3e6,
+    ask: async () => {
+      // What memory holds can be asked for although the disk cannot be read.
+      return { process: 7, journal: await journal.report(), links: {} };
+    },
+  });
+  assert.deepEqual(status.journal.memory, {
+    since: new Date(START_US / 1000).toISOString(),
+    reason: "disk I/O error",
+    limit_bytes: 16 * 1024 * 1024,
+  });
+  assert.match(
+    status.summary,
+    /^The disk fails, and packets are only in memory\. A gateway runs/,
+  );
+  assert.match(formatStatus(status), /MB in MEMORY since .*disk I\/O error/);
+  broken.fault = "none";
+});
+
+Deno.test("Status of a journal whose tables are just being made says that no packet has ever come", async () => {
+  await using folder = await makeFolder();
+  await Deno.writeTextFile(join(folder.path, "journal.db"), "");
+  const status = await readStatus(folder.path, silent(LATER_US));
+  assert.equal(status.summary, "No gateway runs, and no packet has ever come");
 });

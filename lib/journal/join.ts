@@ -1,0 +1,205 @@
+/**
+ * Puts a journal that was kept in memory behind the one that a disk turned out to hold.
+ *
+ * - The packets that some sink still has to get take new numbers behind those of the file, so
+ *   nothing of either is lost.
+ * - A sink that had no backlog in the file goes on where it was in memory. One that had is given
+ *   everything from its place in the file on, what it has had from memory a second time: counted as
+ *   `requeued`.
+ * - What both counted is added up.
+ *
+ * @module
+ */
+
+import type {
+  BoardState,
+  Commit,
+  DiskState,
+  Epoch,
+  Latest,
+  SinkState,
+  StoredRow,
+} from "./disk.ts";
+import { TIME_OF_DAY } from "./schema.ts";
+import { Ledger, type LedgerState, type Position } from "./ledger.ts";
+
+/** What is kept in memory, and from which state on. */
+export interface MemoryJournal {
+  readonly commit: Commit;
+  /** What was read from the disk when it began: counted in the file already. */
+  readonly base: Pick<DiskState, "boards" | "sinks">;
+  /** All epochs that its rows may belong to. */
+  readonly epochs: readonly Epoch[];
+}
+
+/** The commit that adds `memory` to a file that holds `file`. */
+export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
+  const { commit, base } = memory;
+  const end: Position = file.newest ?? { seq: 0, total: 0 };
+  const active = commit.sinks.filter((sink) => sink.active);
+  const done = Math.min(...active.map(({ ledger }) => ledger.cursor.seq));
+  const waiting = commit.rows.filter(({ seq }) => seq > done);
+
+  const lastEpoch = Math.max(0, ...file.epochs.map(({ id }) => id));
+  const epochOf = (id: number) => id === TIME_OF_DAY.id ? id : id + lastEpoch;
+  const boardIds = numbered(commit.boards, file.boards, ({ name }) => name);
+  const sinkIds = numbered(
+    commit.sinks,
+    file.sinks,
+    ({ name, target }) => `${name} ${target}`,
+  );
+  const places = new Map<number, Position>();
+  let { seq, total } = end;
+  const rows = waiting.map((row): StoredRow => {
+    places.set(row.seq, { seq: ++seq, total: total += row.readings });
+    return {
+      ...row,
+      seq,
+      total,
+      epoch: epochOf(row.epoch),
+      board: boardIds.get(row.board) ?? row.board,
+    };
+  });
+  const place = (cursor: Position): Position => {
+    const last = waiting.findLast((row) => row.seq <= cursor.seq);
+    return last && places.get(last.seq) || end;
+  };
+  let lastParked = file.lastParked;
+  return {
+    rows,
+    epochs: memory.epochs.map((epoch) => ({
+      ...epoch,
+      id: epochOf(epoch.id),
+    })),
+    boards: commit.boards.map((board) =>
+      joinBoards(board, {
+        id: boardIds.get(board.id) ?? board.id,
+        file: file.boards.find(({ name }) => name === board.name),
+        base: base.boards.find(({ name }) => name === board.name),
+        seqOf: (old) => places.get(old)?.seq ?? 0,
+      })
+    ),
+    sinks: active.map((sink) =>
+      joinSinks(sink, {
+        id: sinkIds.get(sink.id) ?? sink.id,
+        file: file.sinks.find((other) => isSame(other, sink)),
+        base: base.sinks.find((other) => isSame(other, sink)),
+        parked: commit.parked.filter((one) => one.sink === sink.id).length,
+        fileEnd: end,
+        place,
+        total,
+      })
+    ),
+    rejects: commit.rejects,
+    parked: commit.parked.map((reading) => ({
+      ...reading,
+      id: ++lastParked,
+      sink: sinkIds.get(reading.sink) ?? reading.sink,
+      board: boardIds.get(reading.board) ?? reading.board,
+    })),
+    unparked: [],
+    unrejected: [],
+    deleted: null,
+    durable: true,
+  };
+}
+
+/** The id in the file for each id in memory; new ones for what the file does not know. */
+function numbered<T extends { id: number }>(
+  memory: readonly T[],
+  file: readonly T[],
+  keyOf: (one: T) => string,
+): Map<number, number> {
+  const known = new Map(file.map((one) => [keyOf(one), one.id]));
+  let last = Math.max(0, ...known.values());
+  return new Map(
+    memory.map((one) => [one.id, known.get(keyOf(one)) ?? ++last]),
+  );
+}
+
+function isSame(one: SinkState, other: SinkState): boolean {
+  return one.name === other.name && one.target === other.target;
+}
+
+interface BoardJoin {
+  readonly id: number;
+  readonly file: BoardState | undefined;
+  readonly base: BoardState | undefined;
+  /** A row's new number; 0 when it has none, because every sink has had it. */
+  seqOf(seq: number): number;
+}
+
+function joinBoards(
+  board: BoardState,
+  { id, file, base, seqOf }: BoardJoin,
+): BoardState {
+  const latest: Latest = { ...file?.latest };
+  for (const [path, newest] of Object.entries(board.latest)) {
+    if (newest.seq === base?.latest[path]?.seq) continue;
+    latest[path] = { ...newest, seq: seqOf(newest.seq) };
+  }
+  const sum = (key: "lines" | "packets" | "rejects" | "other" | "truncated") =>
+    (file?.[key] ?? 0) + board[key] - (base?.[key] ?? 0);
+  return {
+    id,
+    name: board.name,
+    lines: sum("lines"),
+    packets: sum("packets"),
+    rejects: sum("rejects"),
+    other: sum("other"),
+    truncated: sum("truncated"),
+    latest,
+  };
+}
+
+interface SinkJoin {
+  readonly id: number;
+  readonly file: SinkState | undefined;
+  readonly base: SinkState | undefined;
+  /** Readings parked in memory. */
+  readonly parked: number;
+  /** Where the file's rows end. */
+  readonly fileEnd: Position;
+  /** A place in memory, in the joined file. */
+  place(cursor: Position): Position;
+  /** Running total of the joined file. */
+  readonly total: number;
+}
+
+function joinSinks(
+  sink: SinkState,
+  { id, file, base, parked, fileEnd, place, total }: SinkJoin,
+): SinkState {
+  const before = file?.ledger ?? Ledger.startingAt(fileEnd, fileEnd).state;
+  // A sink that the file does not know begins at its end.
+  const hasBacklog = before.cursor.seq < fileEnd.seq;
+  const sum = (key: "received" | "requeued" | "delivered") =>
+    before[key] + sink.ledger[key] - (base?.ledger[key] ?? 0);
+  const dropped: LedgerState["dropped"] = { ...before.dropped };
+  for (
+    const [reason, count] of Object.entries(sink.ledger.dropped) as [
+      keyof LedgerState["dropped"],
+      number,
+    ][]
+  ) {
+    const more = count - (base?.ledger.dropped[reason] ?? 0);
+    if (more > 0) dropped[reason] = (dropped[reason] ?? 0) + more;
+  }
+  const ledger: LedgerState = {
+    cursor: hasBacklog ? before.cursor : place(sink.ledger.cursor),
+    ahead: before.ahead,
+    deliveredAhead: hasBacklog
+      ? before.deliveredAhead
+      : sink.ledger.deliveredAhead
+        .map(({ from, to }) => ({ from: place(from), to: place(to) }))
+        .filter(({ from, to }) => from.seq < to.seq),
+    parked: before.parked + parked,
+    received: sum("received"),
+    requeued: sum("requeued"),
+    delivered: sum("delivered"),
+    dropped,
+  };
+  // What is given out a second time is what the equation lacks.
+  ledger.requeued -= Math.min(0, new Ledger(ledger).imbalance(total));
+  return { ...sink, id, active: true, seenTotal: total, ledger };
+}
