@@ -29,7 +29,7 @@ export class JournalRecord {
   readonly #journalFolder: string;
   readonly #copyFolder: string;
 
-  /** @param copyFolder takes copies, which are removed again */
+  /** @param copyFolder keeps the journal as it was looked at last */
   constructor(journalFolder: string, copyFolder: string) {
     this.#journalFolder = journalFolder;
     this.#copyFolder = copyFolder;
@@ -40,7 +40,9 @@ export class JournalRecord {
    * session left.
    */
   async look(session: number): Promise<void> {
-    const copy = await Deno.makeTempDir({ dir: this.#copyFolder });
+    const copy = this.#copyFolder;
+    await Deno.remove(copy, { recursive: true }).catch(ignoreNotFound);
+    await Deno.mkdir(copy);
     try {
       let there = false;
       for (const name of ["journal.db", "journal.db-wal"]) {
@@ -50,8 +52,6 @@ export class JournalRecord {
       if (there) this.#read(join(copy, "journal.db"), session);
     } catch (error) {
       this.faults.push(`The journal after session ${session}: ${error}`);
-    } finally {
-      await Deno.remove(copy, { recursive: true });
     }
   }
 

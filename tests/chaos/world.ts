@@ -97,7 +97,10 @@ export class World implements AsyncDisposable {
       databaseProxy: this.databaseProxy,
       listener: this.listener,
     } = parts);
-    this.#journal = new JournalRecord(this.disk.outside, options.folder);
+    this.#journal = new JournalRecord(
+      this.disk.outside,
+      join(options.folder, "journal-copy"),
+    );
     this.gateway = stack.use(
       new ChaosGateway({
         ...options,
