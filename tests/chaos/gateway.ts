@@ -63,6 +63,17 @@ export class ChaosGateway implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** What runs a command of the program with this gateway's configuration and disk. */
+  command(...args: readonly string[]): string[] {
+    const { folder, program } = this.#options;
+    return [
+      ...this.#prefix,
+      ...program.command,
+      ...args,
+      ...["--config", join(folder, "config.toml")],
+    ];
+  }
+
   /** Process id, while it runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
@@ -72,15 +83,12 @@ export class ChaosGateway implements AsyncDisposable {
   start(): void {
     clearTimeout(this.#restart);
     if (this.#child !== undefined) return;
-    const { folder, program } = this.#options;
     const number = ++this.#number;
     const startedAtMs = Date.now();
     this.#asked = undefined;
     const child = this.#spawn([
       ...["sh", "-c", 'exec 2>>"$0"; exec "$@"', this.logPath(number)],
-      ...this.#prefix,
-      ...program.command,
-      ...["run", "--config", join(folder, "config.toml")],
+      ...this.command("run"),
     ], "null");
     this.#child = child;
     this.#ended = child.status.then(async ({ code }) => {
@@ -190,8 +198,8 @@ export class ChaosGateway implements AsyncDisposable {
    *
    * @throws {Error} if the board's program outlives it, or the lock is still held
    */
-  async expectNothingLeft(): Promise<void> {
-    const deadline = performance.now() + ORPHAN_DEADLINE_MS;
+  async expectNothingLeft(timeoutMs = ORPHAN_DEADLINE_MS): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       const boards = await this.boards();
       const owner = await lockOwner(this.#options.disk.outside);
@@ -209,12 +217,10 @@ export class ChaosGateway implements AsyncDisposable {
 
   /** `status --json` */
   async status(): Promise<Status> {
-    const { folder, program } = this.#options;
-    const { stdout, stderr } = await this.#spawn([
-      ...this.#prefix,
-      ...program.command,
-      ...["status", "--json", "--config", join(folder, "config.toml")],
-    ], "piped").output();
+    const { stdout, stderr } = await this.#spawn(
+      this.command("status", "--json"),
+      "piped",
+    ).output();
     const decoder = new TextDecoder();
     if (stdout.length === 0) throw new Error(decoder.decode(stderr));
     return JSON.parse(decoder.decode(stdout)) as Status;

@@ -32,22 +32,12 @@ export async function runFaults(
     durationMs,
     quick: durationMs < QUICK_BELOW_MS,
   });
-  const over = new AbortController();
-  const stop = () => over.abort();
-  const timer = setTimeout(stop, durationMs);
-  signal.addEventListener("abort", stop);
-  try {
-    await world.setUsualRate();
-    world.gateway.start();
-    await Promise.all(
-      [...plan].map(([track, steps]) =>
-        runTrack(world, track, steps, over.signal)
-      ),
-    );
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  }
+  const over = AbortSignal.any([signal, AbortSignal.timeout(durationMs)]);
+  await world.setUsualRate();
+  world.gateway.start();
+  await Promise.all(
+    [...plan].map(([track, steps]) => runTrack(world, track, steps, over)),
+  );
   if (signal.aborted) return;
   // Half of the seeds ask what a session that was there all the time makes of it, the others a new one.
   if (seed % 2 === 0) {
