@@ -209,6 +209,14 @@ const BROKEN: Record<string, [(good: Writable<Evidence>) => void, RegExp]> = {
     },
     /The ledger of mqtt received 210 readings \(overrun 0\), the journal held 200/,
   ],
+  "readings that were given up": [
+    (good) => {
+      const [first, second] = good.status.sinks;
+      const broken = { ...first!, delivered: 199, dropped: { corrupt: 1 } };
+      good.status = { ...good.status, sinks: [broken, second!] };
+    },
+    /The ledger of mqtt dropped 1 readings \(corrupt\)/,
+  ],
   "a journal that stayed empty": [
     (good) => good.rows = [],
     /never held a packet/,
