@@ -235,6 +235,7 @@ export class ChaosGateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
     await this.kill();
+    while (await this.killBoard());
   }
 
   get #clockPath(): string {

@@ -46,7 +46,6 @@ export async function runFaults(
   } else world.say("Faults cease");
   world.gateway.start();
   await world.drain(DRAIN_MS);
-  world.say("Everything is delivered");
   await world.stopGateway("SIGTERM");
 }
 

@@ -20,6 +20,10 @@ export interface RunKillsOptions {
 const LIFE_MS = [100, 2500] as const;
 const PER_S = 150;
 const DRAIN_MS = 60_000;
+/** How often the board is silent when the gateway is killed. */
+const SILENT_EVERY = 4;
+/** The board looks for orders more often. */
+const SILENT_MS = 200;
 
 /** Comes back when the gateway has ended and everything should have arrived. */
 export async function runKills(
@@ -33,7 +37,12 @@ export async function runKills(
     const lifeMs = Math.round(shortest + random.next() * (longest - shortest));
     world.gateway.start();
     await wait(lifeMs, signal);
+    // A board that prints ends at its next line, guarded or not: only a silent one shows the guard.
+    const silent = count % SILENT_EVERY === 0;
+    if (silent) await world.setRate(0);
+    if (silent) await wait(SILENT_MS, signal);
     await world.gateway.kill();
+    if (silent) await world.setRate(PER_S);
     if (count % 10 === 0) world.say(`killed ${count} times`);
   }
   if (signal.aborted) return;

@@ -245,24 +245,21 @@ export class World implements AsyncDisposable {
     if (tookMs > 4000 + 1000) this.fault(`Stopping took ${tookMs} ms`);
   }
 
-  /**
-   * Waits until everything is delivered.
-   *
-   * @throws {Error} with how things stand if it is not in time
-   */
+  /** Waits until everything is delivered; a fault if it is not within `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     await this.setRate(0);
     let status: Status | undefined;
     try {
       await eventually("nothing waits", async () => {
+        // Meanwhile what was printed is read.
         await new Promise((resolve) => setTimeout(resolve, 500));
-        // Everything printed has been read once the last packet is in the journal.
         status = await this.gateway.status();
         return status.sinks.length === this.sinks.length &&
           status.sinks.every(({ waiting }) => waiting === 0);
       }, timeoutMs);
+      this.say("Everything is delivered");
     } catch (error) {
-      throw new Error(`${error}; ${status?.summary}`, { cause: error });
+      this.fault(`${error}: ${status?.summary}`);
     }
   }
 
