@@ -35,6 +35,8 @@ export interface Fault {
   readonly unit?: string;
   /** The gateway tries again only after a minute. @default {false} */
   readonly blocks?: boolean;
+  /** No fault of the track `gateway` may be under way meanwhile. @default {false} */
+  readonly needsGateway?: boolean;
   /** Makes it, waits for `ms` or until `signal` is aborted, and mends it. */
   run(world: World, how: FaultRun): Promise<void>;
 }
@@ -261,13 +263,31 @@ const DISK_FAULTS: Fault[] = [
     weight: 3,
     ms: [500, 6000],
     run: async (world, { ms, signal }) => {
-      world.diskFails = true;
-      await world.disk.fill();
-      await wait(ms, signal);
-      await world.disk.unfill();
-      // A commit is tried again after a second.
-      await wait(2500, new AbortController().signal);
-      world.diskFails = false;
+      await world.whileDiskFails(async () => {
+        await world.disk.fill();
+        await wait(ms, signal);
+        await world.disk.unfill();
+        // A commit is tried again after a second.
+        await wait(2500, new AbortController().signal);
+      });
+    },
+  },
+  {
+    track: "disk",
+    name: "is read-only at a start",
+    weight: 1,
+    ms: [1000, 6000],
+    needsGateway: true,
+    run: async (world, { ms, signal }) => {
+      await world.stopGateway("SIGTERM");
+      await world.whileDiskFails(async () => {
+        await world.disk.setReadOnly(true);
+        world.gateway.start();
+        await wait(ms, signal);
+        await world.disk.setReadOnly(false);
+        await world.stopGateway("SIGTERM");
+      });
+      world.gateway.start();
     },
   },
 ];

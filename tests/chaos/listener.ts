@@ -13,6 +13,8 @@ export interface HeardValue {
   readonly value: number;
   /** It was published with retain. */
   readonly retain: boolean;
+  /** The broker itself sends it again, after the listener's own link broke. */
+  readonly again: boolean;
 }
 
 /** What has been heard on each topic, in order. */
@@ -27,12 +29,13 @@ export class Listener implements AsyncDisposable {
   private constructor(client: MqttClient) {
     this.#client = client;
     client.on("error", () => {}); // A broker that is stopped is no fault of the subscriber.
-    client.on("message", (topic, payload, { retain }) => {
+    client.on("message", (topic, payload, { retain, dup }) => {
       const values = this.#heard.get(topic) ?? [];
       this.#heard.set(topic, values);
       values.push({
         value: Number(new TextDecoder().decode(payload)),
         retain,
+        again: dup,
       });
       this.#messages++;
     });

@@ -62,6 +62,8 @@ async function runTrack(
     if (signal.aborted) return;
     const much = fault.unit === undefined ? "" : ` ${amount} ${fault.unit}`;
     world.say(`${track.padEnd(8)} ${fault.name}${much}, ${ms} ms`);
-    await fault.run(world, { ms, amount, signal });
+    const run = () => fault.run(world, { ms, amount, signal });
+    const needsGateway = track === "gateway" || fault.needsGateway;
+    await (needsGateway ? world.inTurn(run) : run());
   }
 }

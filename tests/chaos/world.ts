@@ -62,8 +62,6 @@ export class World implements AsyncDisposable {
   readonly databaseProxy: TcpProxy;
   readonly listener: Listener;
   readonly folder: string;
-  /** Something is wrong with the disk: what is in memory only may be lost with the process. */
-  diskFails = false;
   readonly #options: WorldOptions;
   readonly #journal: JournalRecord;
   readonly #stack: AsyncDisposableStack;
@@ -71,6 +69,8 @@ export class World implements AsyncDisposable {
   readonly #excusedSessions = new Set<number>();
   #sinks: readonly SinkName[] = ["mqtt", "influxdb"];
   #perS = 0;
+  #diskFails = false;
+  #turn: Promise<unknown> = Promise.resolve();
   #act: { id: number; kind: BoardAct } = { id: 0, kind: "garbage" };
 
   private constructor(
@@ -107,7 +107,7 @@ export class World implements AsyncDisposable {
         disk: this.disk,
         onDeath: ({ number, code }) => this.#onDeath(number, code),
         onEnd: async ({ number }) => {
-          if (this.diskFails) this.#excusedSessions.add(number);
+          if (this.#diskFails) this.#excusedSessions.add(number);
           await this.gateway.expectNothingLeft()
             .catch((error) => this.fault(error.message));
           await this.#journal.look(number);
@@ -123,7 +123,9 @@ export class World implements AsyncDisposable {
     const mosquitto = stack.use(await startMosquitto());
     const victoria = stack.use(await startVictoriaMetrics());
     const brokerProxy = stack.use(await startTcpProxy(mosquitto.port));
-    const databaseProxy = stack.use(await startTcpProxy(victoria.port));
+    const databaseProxy = stack.use(
+      await startTcpProxy(victoria.port, { resetsServer: false }),
+    );
     const listener = stack.use(
       await Listener.connect(mosquitto.url, `${TOPIC_PREFIX}/#`),
     );
@@ -215,6 +217,20 @@ export class World implements AsyncDisposable {
     );
   }
 
+  /** Runs what starts and stops the gateway, one thing after the other. */
+  async inTurn(run: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(run);
+    this.#turn = turn.catch(() => {});
+    await turn;
+  }
+
+  /** While `run` runs, what is in memory only may be lost with the process, and no start succeed. */
+  async whileDiskFails(run: () => Promise<void>): Promise<void> {
+    this.#diskFails = true;
+    await run();
+    this.#diskFails = false;
+  }
+
   /** Orders the board to print so many packets a second. */
   async setRate(perS: number): Promise<void> {
     this.#perS = perS;
@@ -241,7 +257,7 @@ export class World implements AsyncDisposable {
     const number = this.gateway.sessions.at(-1)?.number ?? 0;
     // The runtime itself was still starting: nobody was there yet to end in order.
     const tooEarly = await this.#logOf(number) === "";
-    if (code !== undefined && code !== 0 && !this.diskFails && !tooEarly) {
+    if (code !== undefined && code !== 0 && !this.#diskFails && !tooEarly) {
       this.fault(`The gateway ended with ${code} when it was asked to stop`);
     }
     // What it promises, and a second for a busy machine.
@@ -301,7 +317,7 @@ export class World implements AsyncDisposable {
 
   #onDeath(number: number, code: number): void {
     const text = `the gateway ended by itself with ${code} (session ${number})`;
-    if (this.diskFails) this.say(text);
+    if (this.#diskFails) this.say(text);
     else this.fault(text);
   }
 
