@@ -12,14 +12,12 @@ const INDEXES = Array.from({ length: PACKETS }, (_, index) => index);
 /** A run in which everything arrived; `change` breaks it. */
 function evidence(change: (good: Writable<Evidence>) => void = () => {}) {
   const sink = {
-    target: "",
     received: READINGS,
     requeued: 0,
     delivered: READINGS,
     waiting: 0,
     dropped: {},
     balanced: true,
-    cursor: { seq: PACKETS, age_s: 0 },
   };
   const metrics = BUILT_IN_METRICS.map((metric) => ({
     ...metric,
@@ -69,12 +67,8 @@ function evidence(change: (good: Writable<Evidence>) => void = () => {}) {
       }))
     ),
     status: {
-      summary: "",
-      gateway: null,
-      newest_packet: null,
       boards: [],
       sinks: [{ name: "mqtt", ...sink }, { name: "influxdb", ...sink }],
-      journal: { path: "", used_bytes: 0 },
     },
     faults: [],
   };

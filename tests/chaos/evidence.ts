@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Status } from "../../lib/monitor/status.ts";
+import type { SinkStatus, Status } from "../../lib/monitor/status.ts";
 import type { ExportedPoint } from "../servers.ts";
 import type { PrintedPacket } from "./board_files.ts";
 import type { Session } from "./gateway.ts";
@@ -28,7 +28,10 @@ export interface Evidence {
   /** What the database holds. */
   readonly points: readonly ExportedPoint[];
   /** How the gateway says that things stand. */
-  readonly status: Status;
+  readonly status: {
+    readonly boards: Status["boards"];
+    readonly sinks: readonly Omit<SinkStatus, "target" | "cursor" | "link">[];
+  };
   /** What was wrong on the way. */
   readonly faults: readonly string[];
 }
