@@ -33,12 +33,24 @@ export interface JournalReport {
   readonly usedBytes: number;
 }
 
+/** Nothing has ever come. */
+export const EMPTY_REPORT: JournalReport = {
+  boards: [],
+  sinks: [],
+  newest: null,
+  usedBytes: 0,
+};
+
 /** Reads a journal. @throws {Error} if there is none, or it cannot be read */
 export function readReport(path: string): JournalReport {
   const db = openDatabase(path, { readOnly: true });
   try {
     // One look: a commit between two queries would not add up.
     db.exec("BEGIN");
+    // A gateway is just making it, or was killed while it did.
+    const { user_version: version } = db.prepare("PRAGMA user_version").get() ??
+      {};
+    if (version === 0) return EMPTY_REPORT;
     const state = readState(db);
     const after = db.prepare(
       "SELECT epoch, mono_us AS monoUs FROM packets WHERE seq > ? ORDER BY seq LIMIT 1",

@@ -12,6 +12,7 @@ import type { LineCounts } from "../journal/disk.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import {
+  EMPTY_REPORT,
   type JournalReport,
   readReport,
   type SinkReport,
@@ -107,9 +108,7 @@ export async function readStatus(
 
 async function readFile(path: string): Promise<JournalReport> {
   const exists = await Deno.stat(path).then(() => true, () => false);
-  return exists
-    ? readReport(path)
-    : { boards: [], sinks: [], newest: null, usedBytes: 0 };
+  return exists ? readReport(path) : EMPTY_REPORT;
 }
 
 function toSinkStatus(
