@@ -39,18 +39,23 @@ Deno.test({
   ...requires("victoria-metrics"),
   async fn() {
     await using database = await startVictoriaMetrics();
+    const futureMs = Date.now() + 3_600_000;
+    const series = "temperature,node=node1,unit=celsius";
     const answer = await fetch(`${database.url}/api/v2/write?precision=us`, {
       method: "POST",
-      body: "temperature,node=node1,unit=celsius value=27.6 1700000000000000",
+      body:
+        `${series} value=27.6 1700000000000000\n${series} value=27.7 ${futureMs}000`,
     });
     await answer.body?.cancel();
     assert.equal(answer.status, 204);
-    const wanted = [{
+    const wanted = [[1_700_000_000_000, 27.6], [futureMs, 27.7]].map((
+      [timeMs, value],
+    ) => ({
       name: "temperature_value",
       tags: { node: "node1", unit: "celsius" },
-      timeMs: 1_700_000_000_000,
-      value: 27.6,
-    }];
+      timeMs,
+      value,
+    }));
     assert.deepEqual(await database.export(), wanted);
     await database.stop();
     await database.start();

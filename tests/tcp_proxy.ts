@@ -32,6 +32,13 @@ export interface TcpProxyOptions {
   readonly answerInstead?: (first: Uint8Array) => Uint8Array | undefined;
   /** @default {freePort()} */
   readonly port?: number;
+  /**
+   * Whether a reset reaches the server as one, or as an end: VictoriaMetrics takes what came before a
+   * reset for a whole body, and stores a line that is cut in its time.
+   *
+   * @default {true}
+   */
+  readonly resetsServer?: boolean;
 }
 
 /** Options for {@linkcode TcpProxy.cutAfter}. */
@@ -113,6 +120,7 @@ interface Lane {
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
+  readonly resetsServer: boolean;
   readonly gone: AbortController;
 }
 
@@ -225,7 +233,8 @@ class Proxy implements TcpProxy {
         noDelay: true,
       } as SocketConstructorOpts & { port: number },
     );
-    const link = { client, server, gone: new AbortController() };
+    const { resetsServer = true } = this.#options;
+    const link = { client, server, resetsServer, gone: new AbortController() };
     const closed = [client, server].map((socket) =>
       new Promise<void>((resolve) => socket.once("close", () => resolve()))
     );
@@ -337,12 +346,12 @@ function healthy(): Lane {
 
 /** Closes both sides; without a reset, after what was written to them has left. */
 function end(
-  { client, server, gone }: Link,
+  { client, server, resetsServer, gone }: Link,
   { reset = false }: { reset?: boolean } = {},
 ): void {
   gone.abort();
   for (const socket of [client, server]) {
-    if (reset) socket.resetAndDestroy();
+    if (reset && (resetsServer || socket === client)) socket.resetAndDestroy();
     else socket.destroySoon();
   }
 }

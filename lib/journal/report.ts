@@ -50,7 +50,7 @@ export interface FileReport extends JournalReport {
 }
 
 /** What is told of a journal that is not there yet, or cannot be read. */
-const EMPTY_REPORT: FileReport = {
+export const EMPTY_REPORT: FileReport = {
   boards: [],
   sinks: [],
   newest: null,
@@ -76,10 +76,8 @@ function readSound(path: string): FileReport {
     const version = readVersion(db);
     // One look: a commit between two queries would not add up.
     db.exec("BEGIN");
-    // A gateway that has just started makes the file, and its tables a moment later.
-    if (db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
-      return EMPTY_REPORT;
-    }
+    // A gateway is just making it, or was killed while it did.
+    if (version === 0) return EMPTY_REPORT;
     const state = readState(db);
     const after = db.prepare(
       "SELECT epoch, mono_us AS monoUs FROM packets WHERE seq > ? ORDER BY seq LIMIT 1",
