@@ -28,10 +28,8 @@ export interface PrunerOptions {
   readonly historyS: number;
   /** The newest committed row's seq. */
   newest(): number;
-  /** Time of day in microseconds. */
-  timeUs(at: EventTime): number;
-  /** Microseconds since 1970 by the wall clock. */
-  now(): number;
+  /** Whether a row is certainly older than `ageUs`, however wrong the clock is. */
+  isOlder(at: EventTime, ageUs: number): boolean;
   /** Rows were chosen: a commit is due. */
   chosen(): void;
 }
@@ -80,15 +78,14 @@ export class Pruner {
   }
 
   async #choose(full: boolean): Promise<void> {
-    const { disk, accounts, pending, recent, historyS, timeUs } = this.#options;
+    const { disk, accounts, pending, recent, historyS } = this.#options;
     const oldest = await disk.oldest(LOOK_AT);
-    const keptFromUs = this.#options.now() - historyS * 1e6;
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
       pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
       full,
-      expired: (row) => timeUs(row) < keptFromUs,
+      expired: (row) => this.#options.isOlder(row, historyS * 1e6),
     });
     if (rows.length === 0) this.#expiring = false;
     const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];

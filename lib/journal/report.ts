@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { BoardState, DiskState, SinkState } from "./disk.ts";
+import type { BoardState, DiskState, Epoch, SinkState } from "./disk.ts";
 import { Ledger, type LedgerState } from "./ledger.ts";
 import { sizeOf } from "./aside.ts";
 import { openDatabase, readState, readVersion } from "./database.ts";
@@ -32,6 +32,8 @@ export interface JournalReport {
   readonly sinks: readonly SinkReport[];
   /** The newest packet; null in an empty journal. */
   readonly newest: { readonly seq: number; readonly timeUs: number } | null;
+  /** The newest clock epoch; null in an empty journal. */
+  readonly clock: Pick<Epoch, "quality" | "knownBy" | "correctedUs"> | null;
   /** Bytes of the file that hold something. */
   readonly usedBytes: number;
 }
@@ -43,7 +45,13 @@ export interface FileReport extends JournalReport {
 }
 
 /** What is told of a journal that is not there, or cannot be read. */
-const EMPTY = { boards: [], sinks: [], newest: null, usedBytes: 0 };
+const EMPTY: JournalReport = {
+  boards: [],
+  sinks: [],
+  newest: null,
+  clock: null,
+  usedBytes: 0,
+};
 
 /** Reads a journal. @throws {Error} if the disk or its rights stand in the way */
 export function readReport(path: string): FileReport {
@@ -73,6 +81,7 @@ function readSound(path: string): FileReport {
       fault: version > SCHEMA_VERSION
         ? `a newer version of this program wrote it (${version})`
         : null,
+      clock: state.epochs.at(-1) ?? null,
       newest: state.newest && {
         seq: state.newest.seq,
         timeUs: timeUs(state, state.newest),

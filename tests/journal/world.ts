@@ -74,6 +74,7 @@ export function openJournal(
   options: Partial<JournalOptions> & { worker?: boolean } = {},
 ): Promise<Journal> {
   const { worker = false, ...rest } = options;
+  const { now = () => START_US } = rest;
   return Journal.open({
     disk: worker ? new WorkerDisk() : directDisk(),
     path: join(folder, "journal.db"),
@@ -84,7 +85,9 @@ export function openJournal(
       { name: "influxdb", target: "server/bucket", startAt: "oldest" },
     ],
     bootId: "boot",
-    now: () => START_US,
+    now,
+    // Whatever was written before is of this run of the system, and long ago where `now` says so.
+    monotonicUs: () => rest.now ? now() - START_US : 1e12,
     ...rest,
   });
 }
@@ -106,7 +109,7 @@ export class Writer {
   constructor(journal: Journal, board = "", offsetUs = START_US) {
     this.#journal = journal;
     this.#board = journal.board(board, this.counts);
-    this.#epoch = journal.openEpoch({ offsetUs, monoUs: 0 });
+    this.#epoch = journal.epochs.open({ offsetUs, monoUs: 0 });
   }
 
   /** Appends packets of these readings, and comes when they are committed. */
