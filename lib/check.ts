@@ -5,13 +5,18 @@
  */
 
 import { createCatalogue } from "./catalogue.ts";
+import { readBoot } from "./clock/boot.ts";
+import { checkClock } from "./clock/check.ts";
+import { Clock } from "./clock/clock.ts";
+import { askSystem } from "./clock/synchronization.ts";
 import type { Config } from "./config/schema.ts";
+import { isLoopback } from "./config/url.ts";
 import type { GatewayReport } from "./control/protocol.ts";
 import { formatDuration } from "./duration.ts";
 import { checkJournal } from "./journal/folder.ts";
 import type { Finding } from "./model.ts";
-import { InfluxdbSink } from "./sink/influxdb.ts";
-import { MqttSink } from "./sink/mqtt.ts";
+import { InfluxdbSink, type InfluxdbSinkOptions } from "./sink/influxdb.ts";
+import { MqttSink, type MqttSinkOptions } from "./sink/mqtt.ts";
 import type { Sink } from "./sink/sink.ts";
 import { checkProbeRs } from "./source/probe_rs.ts";
 
@@ -36,11 +41,22 @@ export async function* checkInstallation(
     maxBytes: journal.max_megabytes * 1e6,
     reserve: journal.reserve,
   });
-  const options = {
+  const clock = new Clock({
+    trust: config.clock.trust,
+    holdS: config.clock.hold_s,
+    monotonicUs: (await readBoot()).monotonicUs,
+    ask: askSystem,
+  });
+  const options: MqttSinkOptions & InfluxdbSinkOptions = {
     catalogue: createCatalogue(config.metrics),
     isNewest: () => false,
     latest: () => [],
     now: () => Date.now() * 1000,
+    serverTime: ({ url, ...heard }) =>
+      clock.hear("influxdb", {
+        ...heard,
+        isHere: isLoopback(new URL(url).hostname),
+      }),
   };
   if (mqtt !== undefined) {
     const sink = new MqttSink(mqtt, options);
@@ -55,6 +71,7 @@ export async function* checkInstallation(
     if (own !== undefined) yield own;
     yield* sink.check({ signal, writeTestPoint });
   }
+  yield* checkClock(config.clock, { clock, ask: askSystem, signal });
   yield* checkProbeRs({ ...gateway, env, signal });
 }
 

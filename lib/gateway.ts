@@ -12,8 +12,12 @@
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import { type Boot, readBoot } from "./clock/boot.ts";
+import { Clock } from "./clock/clock.ts";
+import { askSystem } from "./clock/synchronization.ts";
 import { rereadSecret, TOKEN_CHARACTERS } from "./config/config.ts";
 import type { Config } from "./config/schema.ts";
+import { isLoopback } from "./config/url.ts";
 import { Operations } from "./control/operations.ts";
 import { ControlServer } from "./control/server.ts";
 import { counted } from "./counted.ts";
@@ -27,7 +31,7 @@ import { WorkerDisk } from "./journal/worker_disk.ts";
 import type { AsyncDisk } from "./journal/disk.ts";
 import type { Row } from "./model.ts";
 import { Backoff } from "./sink/backoff.ts";
-import { InfluxdbSink } from "./sink/influxdb.ts";
+import { InfluxdbSink, type InfluxdbSinkOptions } from "./sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "./sink/mqtt.ts";
 import { Secret } from "./sink/secret.ts";
 import type { Sink } from "./sink/sink.ts";
@@ -69,21 +73,47 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   await using stack = new AsyncDisposableStack();
 
   const folder = stack.use(new HeldFolder(config.journal.folder));
+  const boot = await readBoot();
+  const clock = new Clock({
+    trust: config.clock.trust,
+    holdS: config.clock.hold_s,
+    monotonicUs: boot.monotonicUs,
+    ask: async (question) => {
+      const by = await askSystem(question);
+      // While points wait for the clock no other request would bring an answer.
+      if (by === null) {
+        await Promise.all(
+          sinks.map(({ sink }) => sink.askTime?.(question.signal)),
+        );
+      }
+      return by;
+    },
+  });
   const sinks = createSinks(config, {
     catalogue,
     isNewest: (row, path) => journal.isNewest(row, path),
     latest: () => journal.latest(),
-    now: nowUs,
+    now: () => clock.timeUs,
+    ageUs: (row) => journal.ageUs(row),
+    serverTime: ({ url, ...heard }) =>
+      clock.hear("influxdb", {
+        ...heard,
+        isHere: isLoopback(new URL(url).hostname),
+      }),
     hideSecret: (secret) => options.hideSecret?.(secret),
   });
   const worker = new WorkerDisk();
   const disk = new SpareDisk({
     disk: worker,
     prepare: () => folder.take(),
-    now: nowUs,
+    now: () => clock.timeUs,
   });
-  const journal: Journal = await openJournal(config, sinks, disk);
+  const journal: Journal = await openJournal(config, sinks, disk, {
+    boot,
+    now: () => clock.timeUs,
+  });
   stack.use(journal);
+  stack.use(clock).start(journal.epochs);
 
   const forwarders = sinks.map(({ sink }) =>
     new Forwarder({
@@ -99,7 +129,7 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     for (const one of forwarders) one.stop(AbortSignal.abort());
     await forwarding;
   });
-  const source = stack.use(createSource(options, catalogue, journal));
+  const source = stack.use(createSource(options, catalogue, journal, clock));
   stack.use(
     await listenForCommands(
       config,
@@ -130,6 +160,7 @@ export async function openJournal(
   { journal }: Pick<Config, "journal">,
   sinks: ReturnType<typeof createSinks>,
   disk: AsyncDisk,
+  { boot, now }: { readonly boot: Boot; now(): number },
 ): Promise<Journal> {
   return await Journal.open({
     disk,
@@ -137,13 +168,15 @@ export async function openJournal(
     maxBytes: journal.max_megabytes * 1e6,
     historyS: journal.history_s,
     reserve: journal.reserve,
-    sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
+    sinks: sinks.map(({ sink: { name, target, needsTime }, startAt }) => ({
       name,
       target,
       startAt,
+      needsTime: needsTime ?? false,
     })),
-    bootId: await readBootId(),
-    now: nowUs,
+    bootId: boot.id,
+    monotonicUs: boot.monotonicUs,
+    now,
   });
 }
 
@@ -191,7 +224,10 @@ async function listenForCommands(
 }
 
 /** What the sinks need from the rest of the gateway. */
-export interface SinkNeeds extends Omit<MqttSinkOptions, "password"> {
+export interface SinkNeeds
+  extends
+    Omit<MqttSinkOptions, "password">,
+    Omit<InfluxdbSinkOptions, "token"> {
   /** Is told a secret that was changed in its file, before it is used. @default {nobody needs to know} */
   hideSecret?(secret: string): void;
 }
@@ -227,15 +263,12 @@ function createSource(
   { config, command, env, onPacket }: GatewayOptions,
   catalogue: Catalogue,
   journal: Journal,
+  clock: Clock,
 ): Source {
   const board = "";
+  const eventClock = new EventClock({ now: () => clock.now() });
   const { marker, max_line_bytes, channel_capacity, stop_timeout_s } =
     config.gateway;
-  const clock = new EventClock({
-    monotonic: () => performance.now(),
-    wall: Date.now,
-    nextEpoch: (epoch) => journal.openEpoch(epoch),
-  });
   const source: Source = new Source({
     command,
     env,
@@ -244,22 +277,24 @@ function createSource(
     catalogue,
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: new Backoff(Math.random),
-    clock,
+    clock: eventClock,
     write: (packets) => {
       for (const { packet: { readings }, at } of onPacket ? packets : []) {
-        onPacket?.({ board, timeUs: journal.timeUs(at), readings });
+        onPacket?.({ board, timeUs: journal.epochs.time(at).timeUs, readings });
       }
       return boardLog.append(packets, channel_capacity);
     },
     // Stamped like packets, so that each can become one with a time of its own.
-    onReject: (line, reason) => boardLog.reject(line, reason, clock.stamp()),
+    onReject: (line, reason) =>
+      boardLog.reject(line, reason, eventClock.stampReject()),
     onDropped: (dropped, line) => {
       for (const one of dropped) {
-        boardLog.reject(line, dropReason(one), clock.stamp());
+        boardLog.reject(line, dropReason(one), eventClock.stampReject());
       }
     },
   });
-  const boardLog = journal.board(board, source.counters);
+  const { counts } = eventClock.board;
+  const boardLog = journal.board(board, source.counters, counts);
   return source;
 }
 
@@ -285,14 +320,4 @@ function sayWaiting(journal: Journal): string {
     `${counted(waiting, "reading waits", "readings wait")} for ${name}`
   );
   return `${parts.join(", ")}; they go out at the next start`;
-}
-
-function nowUs(): number {
-  return Date.now() * 1000;
-}
-
-/** Identifies this run of the operating system; empty where there is no such id. */
-async function readBootId(): Promise<string> {
-  return await Deno.readTextFile("/proc/sys/kernel/random/boot_id")
-    .then((id) => id.trim(), () => "");
 }

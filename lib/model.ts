@@ -55,8 +55,35 @@ export interface DroppedReading {
 export interface EventTime {
   /** The clock epoch's id; its offset turns `monoUs` into time of day. */
   readonly epoch: number;
-  /** Microseconds of the process's monotonic clock; strictly increasing per board within an epoch. */
+  /** Microseconds since the system started; a multiple of {@linkcode STAMP_US}, strictly increasing per board. */
   readonly monoUs: number;
+}
+
+/**
+ * Monotonic times are multiples of this, in microseconds: the remainders are left to the journal, to
+ * keep clock epochs apart whose times overlap.
+ */
+export const STAMP_US = 8;
+
+/** What is known about a time of day. */
+export type TimeQuality =
+  /** The clock was right. The time stays for ever. */
+  | "known"
+  /** Nobody said in time whether the clock was right. The time stays for ever. */
+  | "estimated"
+  /** It may still be corrected, once: what keeps times must not have it yet. */
+  | "unknown";
+
+/** What the clock of a board did, by its `ts`; nothing is dropped for it. */
+export interface BoardClockCounts {
+  /** It began at zero again. */
+  readonly reboots: number;
+  /** It passed its largest value, after 49.7 days. */
+  readonly wraps: number;
+  /** It said the same time twice. */
+  readonly repeats: number;
+  /** It was over a minute further than the time that had passed. */
+  readonly jumps: number;
 }
 
 /** A committed packet, as the sinks get it. */
@@ -65,8 +92,11 @@ export interface Row {
   readonly seq: number;
   /** The board's name; empty for the single `[gateway]` form. */
   readonly board: string;
-  /** Time of day in microseconds since 1970, unique per board and the same at every retry. */
+  /** Time of day in microseconds since 1970, unique per board; may change while it is unknown. */
   readonly timeUs: number;
+  readonly timeQuality: TimeQuality;
+  /** Microseconds since the system started, where it has not been started anew since. */
+  readonly monoUs?: number;
   /** Milliseconds since the board booted, or null. */
   readonly boardTs: number | null;
   readonly readings: readonly Reading[];

@@ -21,7 +21,7 @@ const MAY_KNOW: Record<string, { values?: string[]; types?: string[] }> = {
   cli: { values: ANY },
   gateway: { values: ANY },
   check: {
-    values: ["config", "source", "journal", "sink", "broker"],
+    values: ["clock", "config", "source", "journal", "sink", "broker"],
     types: ["control"],
   },
   forwarder: { values: ["journal", "sink"] },

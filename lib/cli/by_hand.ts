@@ -9,6 +9,7 @@ import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import { ask, Unreachable } from "../control/client.ts";
 import type { Command, ResultOf } from "../control/protocol.ts";
+import { readBoot } from "../clock/boot.ts";
 import { createOperations, createSinks, openJournal } from "../gateway.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockFolder, lockOwner } from "../journal/lock.ts";
@@ -83,7 +84,10 @@ async function onOurOwn<C extends Command>(
     now: () => Date.now() * 1000,
   });
   const journal = stack.use(
-    await openJournal(config, sinks, new WorkerDisk()),
+    await openJournal(config, sinks, new WorkerDisk(), {
+      boot: await readBoot(),
+      now: () => Date.now() * 1000,
+    }),
   );
   const { perform } = createOperations(config, journal, []);
   const signal = new AbortController().signal;

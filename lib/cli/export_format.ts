@@ -64,9 +64,16 @@ export function createExportFormat(
         `${JSON.stringify(Object.fromEntries(columns(row, reading)))}\n`,
     };
   }
-  const nobody = { seq: 0, board: "", timeUs: 0, boardTs: null, total: 0 };
-  const names = columns({ ...nobody, readings: [] }, { path: "", value: 0 })
-    .map(([name]) => name);
+  const nobody: Row = {
+    seq: 0,
+    board: "",
+    timeUs: 0,
+    timeQuality: "known",
+    boardTs: null,
+    total: 0,
+    readings: [],
+  };
+  const names = columns(nobody, { path: "", value: 0 }).map(([name]) => name);
   return {
     head: `${names.join(",")}\r\n`,
     line: (row, reading) =>

@@ -7,6 +7,7 @@
  * - They are sent under a client id of their own, so a gateway at the same broker keeps its place.
  * - Their points are tagged `simulated=true`. Topics are the real ones, or the guide's commands would
  *   show nothing.
+ * - The clock of this machine is trusted: nobody waits for their points.
  * - They go to loopback addresses only; a sink with another one is left out, unless that is forced.
  *
  * @module
@@ -14,6 +15,7 @@
 
 import { dirname, join } from "node:path";
 import type { Config } from "../config/schema.ts";
+import { isLoopback } from "../config/url.ts";
 
 /** A configuration for simulated values. */
 export interface SimulatedConfig {
@@ -48,6 +50,7 @@ export function simulatedConfig(
       influxdb: influxdb && keep("influxdb.url", [influxdb.url])
         ? { ...influxdb, tags: { ...influxdb.tags, simulated: "true" } }
         : undefined,
+      clock: { ...config.clock, trust: true },
       journal: {
         ...config.journal,
         folder: join(dirname(path), ".dev", "journal"),
@@ -56,9 +59,4 @@ export function simulatedConfig(
     },
     leftOut,
   };
-}
-
-/** Whether `host` means this machine; brackets of an IPv6 address are allowed. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }

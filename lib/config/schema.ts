@@ -31,6 +31,8 @@ export type InfluxdbConfig = NonNullable<Config["influxdb"]>;
 export type GatewayConfig = Config["gateway"];
 /** The table `[journal]`; `folder` is absolute, `history` has become `history_s`. */
 export type JournalConfig = Config["journal"];
+/** The table `[clock]`. */
+export type ClockConfig = Config["clock"];
 /** The table `[broker]`, the embedded one. */
 export type BrokerConfig = Config["broker"];
 /** The table `[log]`. */
@@ -107,8 +109,8 @@ const influxdb = z.strictObject({
   token_file: file.optional(),
   tags: z.record(
     lineText.regex(
-      /^(?!_)(?!(node|unit|board|time)$)/,
-      'must not begin with "_" and must not be "node", "unit", "board" or "time"',
+      /^(?!_)(?!(node|unit|board|clock|time)$)/,
+      'must not begin with "_" and must not be "node", "unit", "board", "clock" or "time"',
     ),
     lineText,
   ).default({}),
@@ -163,6 +165,11 @@ const journal = journalTable.transform(({ history, ...rest }) => ({
   history_s: history,
 }));
 
+const clock = z.strictObject({
+  trust: z.boolean().default(false),
+  hold_s: z.int().min(0).max(86400).default(300),
+});
+
 const broker = z.strictObject({
   host: plainText.regex(/^\S+$/, "must not contain spaces").default(
     "127.0.0.1",
@@ -181,6 +188,7 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   influxdb: Object.keys(influxdb.shape),
   gateway: Object.keys(createGatewaySchema(false).shape),
   journal: Object.keys(journalTable.shape),
+  clock: Object.keys(clock.shape),
   broker: Object.keys(broker.shape),
   log: Object.keys(log.shape),
   metric: METRIC_KEYS,
@@ -193,6 +201,7 @@ export function createConfigSchema(options: SchemaOptions = {}) {
     influxdb: influxdb.optional(),
     gateway: createGatewaySchema(options.simulate ?? false).prefault({}),
     journal: journal.prefault({}),
+    clock: clock.prefault({}),
     broker: broker.prefault({}),
     log: log.prefault({}),
     metric: metricList,

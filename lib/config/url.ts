@@ -81,3 +81,8 @@ function parseUrl(text: string): URL | undefined {
   const url = URL.parse(text);
   return url === null || url.hostname === "" ? undefined : url;
 }
+
+/** Whether `host` means this machine; brackets of an IPv6 address are allowed. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
+}

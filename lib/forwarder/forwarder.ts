@@ -207,7 +207,7 @@ export class Forwarder {
           continue;
         }
         if (flights.length === 0) {
-          this.#outage.end();
+          if (!this.#options.cursor.holds) this.#outage.end();
           this.#link.works();
           if (this.#stop.signal.aborted) return undefined;
         }

@@ -22,6 +22,8 @@ export interface SinkRegistration {
   readonly target: string;
   /** Where its cursor begins in a journal that does not know it. */
   readonly startAt: "now" | "oldest";
+  /** Whether it wants no row whose time may still be corrected. @default {false} */
+  readonly needsTime?: boolean;
 }
 
 /** The account of a sink that the configuration has. */
@@ -60,15 +62,20 @@ export class Accounts {
     known: readonly SinkState[],
     registrations: readonly SinkRegistration[],
     { beginning, end }: Extent,
-    createCursor: (id: number, name: string, ledger: Ledger) => Cursor,
+    createCursor: (
+      id: number,
+      sink: SinkRegistration,
+      ledger: Ledger,
+    ) => Cursor,
   ) {
     let lastId = 0;
     const open = (
-      { name, target }: { name: string; target: string },
+      registration: SinkRegistration,
       id: number,
       ledger: Ledger,
     ) => {
-      const cursor = createCursor(id, name, ledger);
+      const { name, target } = registration;
+      const cursor = createCursor(id, registration, ledger);
       this.#active.push({ id, name, target, ledger, cursor });
     };
     const added = new Set(registrations);
@@ -90,7 +97,7 @@ export class Accounts {
         const waiting = ledger.waiting(end.total) - ledger.parked;
         ledger.lose("evicted", Math.max(0, waiting - left));
       }
-      open(state, state.id, ledger);
+      open(registration, state.id, ledger);
     }
     for (const registration of added) {
       const { name, target, startAt } = registration;

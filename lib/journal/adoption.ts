@@ -212,7 +212,8 @@ class Adopter {
     if (board === undefined) {
       const counts = { lines: 0, packets: 0, rejects: 0, other: 0 };
       const own = Math.max(0, ...this.#boards.map((one) => one.id)) + 1;
-      board = { id: own, name, ...counts, truncated: 0, latest: {} };
+      const clock = { reboots: 0, wraps: 0, repeats: 0, jumps: 0 };
+      board = { id: own, name, ...counts, truncated: 0, latest: {}, clock };
       this.#boards.push(board);
     }
     return board;
@@ -314,7 +315,9 @@ class Adopter {
       const latest: Latest = { ...board.latest };
       for (const [path, value] of Object.entries(there.latest)) {
         if (isNewer(value, latest[path])) {
-          latest[path] = { ...value, seq: this.#seqs.get(value.seq) ?? 0 };
+          // Its epoch has another id here; what is adopted is not corrected any more.
+          const { epoch: _, ...newest } = value;
+          latest[path] = { ...newest, seq: this.#seqs.get(value.seq) ?? 0 };
         }
       }
       return {
@@ -324,6 +327,12 @@ class Adopter {
         rejects: board.rejects + there.rejects,
         other: board.other + there.other,
         truncated: board.truncated + there.truncated,
+        clock: {
+          reboots: board.clock.reboots + there.clock.reboots,
+          wraps: board.clock.wraps + there.clock.wraps,
+          repeats: board.clock.repeats + there.clock.repeats,
+          jumps: board.clock.jumps + there.clock.jumps,
+        },
         latest,
       };
     });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Row } from "../model.ts";
+import type { BoardClockCounts, Row } from "../model.ts";
 import type { BoardState, Latest, LatestValue, LineCounts } from "./disk.ts";
 
 /** One board. */
@@ -16,6 +16,8 @@ export interface Board {
   /** What this run counts. */
   readonly counts: LineCounts;
   readonly latest: Latest;
+  readonly clockBefore: BoardClockCounts;
+  readonly clock: BoardClockCounts;
 }
 
 /** A reading's newest value, and where it belongs. */
@@ -32,19 +34,38 @@ const NO_LINES: LineCounts = {
   truncated: 0,
 };
 
+const NO_CLOCK: BoardClockCounts = {
+  reboots: 0,
+  wraps: 0,
+  repeats: 0,
+  jumps: 0,
+};
+
 /** All boards of a journal. */
 export class Boards {
   readonly #byName = new Map<string, Board>();
   readonly #names = new Map<number, string>();
 
   constructor(states: readonly BoardState[]) {
-    for (const { id, name, latest, ...before } of states) {
-      this.#add({ id, name, before, counts: NO_LINES, latest });
+    for (const { id, name, latest, clock, ...before } of states) {
+      this.#add({
+        id,
+        name,
+        before,
+        counts: NO_LINES,
+        latest,
+        clockBefore: clock,
+        clock: NO_CLOCK,
+      });
     }
   }
 
-  /** A board of the configuration; `counts` is read whenever the board is written. */
-  register(name: string, counts: LineCounts): Board {
+  /** A board of the configuration; `counts` and `clock` are read whenever the board is written. */
+  register(
+    name: string,
+    counts: LineCounts,
+    clock: BoardClockCounts = NO_CLOCK,
+  ): Board {
     const known = this.#byName.get(name);
     const board: Board = {
       id: known?.id ?? this.#byName.size + 1,
@@ -52,6 +73,8 @@ export class Boards {
       before: known === undefined ? NO_LINES : sum(known),
       counts,
       latest: known?.latest ?? {},
+      clockBefore: known === undefined ? NO_CLOCK : sumClock(known),
+      clock,
     };
     this.#add(board);
     return board;
@@ -73,9 +96,18 @@ export class Boards {
   }
 
   /** Remembers the readings of a row as the newest. */
-  note(board: Board, { seq, timeUs, readings }: Row): void {
+  note(board: Board, { seq, timeUs, readings }: Row, epoch: number): void {
     for (const { path, value } of readings) {
-      board.latest[path] = { seq, value, timeUs };
+      board.latest[path] = { seq, value, timeUs, epoch };
+    }
+  }
+
+  /** The times of a clock epoch were corrected. */
+  move(epoch: number, byUs: number): void {
+    for (const { latest } of this.#byName.values()) {
+      for (const newest of Object.values(latest)) {
+        if (newest.epoch === epoch) newest.timeUs += byUs;
+      }
     }
   }
 
@@ -115,6 +147,7 @@ export class Boards {
       name: board.name,
       ...sum(board),
       latest: structuredClone(board.latest),
+      clock: sumClock(board),
     }));
   }
 
@@ -131,5 +164,14 @@ function sum({ before, counts }: Board): LineCounts {
     rejects: before.rejects + counts.rejects,
     other: before.other + counts.other,
     truncated: before.truncated + counts.truncated,
+  };
+}
+
+function sumClock({ clockBefore, clock }: Board): BoardClockCounts {
+  return {
+    reboots: clockBefore.reboots + clock.reboots,
+    wraps: clockBefore.wraps + clock.wraps,
+    repeats: clockBefore.repeats + clock.repeats,
+    jumps: clockBefore.jumps + clock.jumps,
   };
 }

@@ -12,9 +12,10 @@
  * @module
  */
 
-import type { DropReason, Row } from "../model.ts";
+import type { DropReason, EventTime, Row } from "../model.ts";
 import type { Boards } from "./boards.ts";
 import type { AsyncDisk, ParkedReading } from "./disk.ts";
+import type { RowTime } from "./epochs.ts";
 import type { Pending } from "./pending.ts";
 import {
   type Lane,
@@ -40,14 +41,18 @@ const PARKED_BATCH = 100;
 export interface CursorHost {
   /** Committed rows after `seq` with together at most `maxReadings`. */
   read(seq: number, maxReadings: number): Promise<Row[]>;
+  /** When a row happened. */
+  time(at: EventTime): RowTime;
+  /** Grows whenever rows whose time was unknown have one. */
+  timesVersion(): number;
   /** The ledger changed. */
   changed(): void;
   /** The newest row's running total. */
   total(): number;
   /** The newest committed row's seq. */
   newest(): number;
-  /** Microseconds since 1970 by the wall clock. */
-  now(): number;
+  /** How long ago a row happened, in microseconds, however wrong the clock is. */
+  ageUs(row: Row): number;
   /** Comes when everything that is known now is on the disk. */
   flush(): Promise<void>;
   readonly boards: Pick<Boards, "id" | "name">;
@@ -61,6 +66,8 @@ export interface CursorOptions {
   readonly name: string;
   readonly ledger: Ledger;
   readonly host: CursorHost;
+  /** Rows whose time is unknown, and all behind them, are held back. @default {false} */
+  readonly needsTime?: boolean;
 }
 
 /** Parked readings in the shape of rows, to be tried again. */
@@ -83,6 +90,7 @@ export class Cursor implements Lane {
   readonly #name: string;
   readonly #ledger: Ledger;
   readonly #host: CursorHost;
+  readonly #needsTime: boolean;
   #position: number;
   /** What was given out since the last rewind. */
   #given = new WeakSet<readonly Row[]>();
@@ -91,15 +99,18 @@ export class Cursor implements Lane {
   #live: LiveLane | undefined;
   #hold: Hold | undefined;
   #reading = false;
+  /** Where the next row waits for its time, and the times' version as it was looked at. */
+  #held: { readonly position: number; readonly version: number } | undefined;
   /** Parked readings are being tried: their ids are taken. */
   #trying = false;
   #trimming: Promise<void> | undefined;
 
-  constructor({ id, name, ledger, host }: CursorOptions) {
+  constructor({ id, name, ledger, host, needsTime = false }: CursorOptions) {
     this.#id = id;
     this.#name = name;
     this.#ledger = ledger;
     this.#host = host;
+    this.#needsTime = needsTime;
     this.#position = this.#lastGiven = ledger.cursor.seq;
   }
 
@@ -136,8 +147,7 @@ export class Cursor implements Lane {
    */
   async openLive(withinS: number): Promise<LiveLane> {
     this.#ledger.forgetStretches();
-    const sinceUs = this.#host.now() - withinS * 1e6;
-    return this.#live = new LiveLane(await this.#placeBefore(sinceUs), {
+    return this.#live = new LiveLane(await this.#placeBefore(withinS * 1e6), {
       read: (seq, maxReadings) => this.#host.read(seq, maxReadings),
       book: (stretch, rows, settlement) =>
         this.#book(rows, settlement, (ended) => {
@@ -146,7 +156,20 @@ export class Cursor implements Lane {
     });
   }
 
+  /** Whether the last look at the next rows found that they wait for their time. */
+  get holds(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /**
+   * Gives out the next committed rows with together at most `maxReadings`; none when all are out, or
+   * the next one's time is not known yet.
+   */
   async next(maxReadings: number): Promise<Row[]> {
+    const version = this.#host.timesVersion();
+    const isHeld = this.#held?.position === this.#position &&
+      this.#held.version === version;
+    if (isHeld) return [];
     this.#reading = true;
     try {
       for (;;) {
@@ -159,7 +182,12 @@ export class Cursor implements Lane {
           const found = await this.#host.read(this.#position, maxReadings);
           // After a rewind meanwhile these are not the next ones any more.
           if (given !== this.#given) continue;
-          const rows = found.filter(({ seq }) => seq <= ends);
+          const rows = this.#ready(found.filter(({ seq }) => seq <= ends));
+          if (rows === undefined) {
+            this.#held = { position: this.#position, version };
+            return [];
+          }
+          this.#held = undefined;
           if (rows.length > 0) {
             this.#position = this.#lastGiven = rows.at(-1)!.seq;
             given.add(rows);
@@ -267,8 +295,17 @@ export class Cursor implements Lane {
     this.#host.changed();
   }
 
+  /** Of `rows` those before the first that waits for its time; undefined where that is the first. */
+  #ready(rows: Row[]): Row[] | undefined {
+    const held = this.#needsTime
+      ? rows.findIndex(({ timeQuality }) => timeQuality === "unknown")
+      : -1;
+    if (held === 0) return undefined;
+    return held === -1 ? rows : rows.slice(0, held);
+  }
+
   /** The place before the first row of `sinceUs` or later, beyond all that is done. */
-  async #placeBefore(sinceUs: number): Promise<Position> {
+  async #placeBefore(ageUs: number): Promise<Position> {
     const floor = this.#ledger.deliveredAhead.at(-1)?.to ?? this.#ledger.cursor;
     let [before, last] = [floor.seq, this.#host.newest()];
     let end = floor;
@@ -276,7 +313,7 @@ export class Cursor implements Lane {
     while (before < last) {
       const middle = Math.floor((before + last) / 2);
       const [row] = await this.#host.read(middle, 1);
-      if (row !== undefined && row.timeUs < sinceUs) {
+      if (row !== undefined && this.#host.ageUs(row) > ageUs) {
         before = row.seq;
         end = { seq: row.seq, total: row.total };
       } else {
@@ -298,11 +335,14 @@ export class Cursor implements Lane {
     await this.#host.flush();
     const parked = await this.#host.disk.parked(this.#id, PARKED_BATCH);
     const ids = new Map<Row, number>();
-    for (const { id, seq, board, timeUs, path, value } of parked) {
+    for (const { id, seq, board, path, value, ...at } of parked) {
+      const { epoch, monoUs, timeUs } = at;
       const row: Row = {
         seq,
         board: this.#host.boards.name(board),
-        timeUs,
+        ...(epoch === null || monoUs === null
+          ? { timeUs, timeQuality: "known" as const }
+          : this.#host.time({ epoch, monoUs })),
         boardTs: null,
         readings: [{ path, value }],
         total: 0,

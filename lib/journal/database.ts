@@ -106,6 +106,7 @@ export function rowChecksum(row: StoredRow): number {
     `${seq}|${board}|${epoch}|${monoUs}|${boardTs}|${readings}|${total}|${body}`,
   );
 }
+const NO_CLOCK = '{"reboots":0,"wraps":0,"repeats":0,"jumps":0}';
 
 /**
  * Opens a file that cannot be written, nor the files beside it. What only its write-ahead log holds
@@ -136,6 +137,7 @@ export function readState(db: DatabaseSync): DiskState {
     ) => ({
       ...board,
       latest: JSON.parse(String(board["latest"])),
+      clock: JSON.parse(String(board["clock"] ?? NO_CLOCK)),
     })) as unknown as BoardState[],
     sinks: db.prepare("SELECT * FROM sinks ORDER BY id").all().map(toSinkState)
       .map((sink) => withLeft(db, sink)),
@@ -173,9 +175,40 @@ export function undoneReadings(db: DatabaseSync, ledger: LedgerState): number {
 
 /** Reads the clock epochs. */
 export function readEpochs(db: DatabaseSync): Epoch[] {
-  return db.prepare(
-    "SELECT id, boot_id AS bootId, offset_us AS offsetUs, quality FROM epochs ORDER BY id",
-  ).all() as unknown as Epoch[];
+  return db.prepare("SELECT * FROM epochs ORDER BY id").all().map(toEpoch);
+}
+
+/** What {@linkcode epochValues} is inserted by. */
+export const INTO_EPOCHS =
+  `INTO epochs (id, boot_id, offset_us, quality, frozen, known_by, corrected_us, first_us, last_us)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** An epoch as its row is written. */
+export function epochValues(epoch: Epoch): (string | number | null)[] {
+  const { id, bootId, offsetUs, quality, knownBy, correctedUs } = epoch;
+  const frozen = quality === "unknown" ? 0 : 1;
+  const { firstUs, lastUs } = epoch;
+  return [
+    ...[id, bootId, offsetUs, quality, frozen],
+    ...[knownBy, correctedUs, firstUs, lastUs],
+  ];
+}
+
+/** A row of `epochs`; a file that only older programs have written has not all of it yet. */
+export function toEpoch(row: Record<string, unknown>): Epoch {
+  const { quality, known_by } = row;
+  return {
+    id: Number(row["id"]),
+    bootId: String(row["boot_id"]),
+    offsetUs: Number(row["offset_us"]),
+    quality: quality === "unknown" || quality === "estimated"
+      ? quality
+      : "known",
+    knownBy: typeof known_by === "string" ? known_by : null,
+    correctedUs: Number(row["corrected_us"] ?? 0),
+    firstUs: Number(row["first_us"] ?? 0),
+    lastUs: typeof row["last_us"] === "number" ? row["last_us"] : null,
+  };
 }
 
 /** A row of `sinks`. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { BoardClockCounts, TimeQuality } from "../model.ts";
 import type { LedgerState } from "./ledger.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -32,8 +33,16 @@ export interface Epoch {
   readonly bootId: string;
   /** Time of day of the monotonic clock's zero, microseconds since 1970. */
   readonly offsetUs: number;
-  /** Where the offset comes from; `system`: the system's clock, taken as it was. */
-  readonly quality: "system";
+  /** Once it is not `unknown` any more, the offset stays for ever. */
+  readonly quality: TimeQuality;
+  /** Who said that the clock is right: `timesyncd`, `influxdb`, `trust` …; null where nobody did. */
+  readonly knownBy: string | null;
+  /** By how much the offset was corrected once the clock was known. */
+  readonly correctedUs: number;
+  /** No row is before this. */
+  readonly firstUs: number;
+  /** No row is much later than this; null while it is the newest one. */
+  readonly lastUs: number | null;
 }
 
 /** The newest value of each reading of a board, by path. */
@@ -46,6 +55,8 @@ export interface LatestValue {
   value: number;
   /** Microseconds since 1970. */
   timeUs: number;
+  /** The clock epoch of the time; none in what older programs wrote. */
+  epoch?: number;
 }
 
 /** A board's lines by what became of them: lines = packets + rejects + other. */
@@ -63,6 +74,8 @@ export interface BoardState extends LineCounts {
   readonly id: number;
   readonly name: string;
   readonly latest: Latest;
+  /** What the board's own clock did. */
+  readonly clock: BoardClockCounts;
 }
 
 /** A sink's cursor and ledger. */
@@ -93,6 +106,13 @@ export interface ParkedReading {
   readonly path: string;
   readonly value: number;
   readonly reason: string;
+}
+
+/** A parked reading as it is tried again. */
+export interface StoredParkedReading extends ParkedReading {
+  /** When its row happened; null where that has been deleted, and `timeUs` is all there is. */
+  readonly epoch: number | null;
+  readonly monoUs: number | null;
 }
 
 /** What could not be used. */
@@ -226,7 +246,7 @@ export interface Disk {
   /** The oldest `limit` rows. */
   oldest(limit: number): OldestRow[];
   /** Up to `limit` parked readings of `sink` for each topic, the oldest of each. */
-  parked(sink: number, limit: number): ParkedReading[];
+  parked(sink: number, limit: number): StoredParkedReading[];
   /** The oldest `limit` parked readings of `sink`. */
   oldestParked(sink: number, limit: number): number[];
   /** Up to `limit` rejects after the id `after`, in order. */

@@ -140,6 +140,8 @@ function joinBoards(
   }
   const sum = (key: "lines" | "packets" | "rejects" | "other" | "truncated") =>
     (file?.[key] ?? 0) + board[key] - (base?.[key] ?? 0);
+  const clock = (key: keyof BoardState["clock"]) =>
+    (file?.clock[key] ?? 0) + board.clock[key] - (base?.clock[key] ?? 0);
   return {
     id,
     name: board.name,
@@ -148,6 +150,12 @@ function joinBoards(
     rejects: sum("rejects"),
     other: sum("other"),
     truncated: sum("truncated"),
+    clock: {
+      reboots: clock("reboots"),
+      wraps: clock("wraps"),
+      repeats: clock("repeats"),
+      jumps: clock("jumps"),
+    },
     latest,
   };
 }

@@ -17,7 +17,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { counted } from "../counted.ts";
-import type { EventTime, Reading, Row, TelemetryPacket } from "../model.ts";
+import type {
+  BoardClockCounts,
+  EventTime,
+  Reading,
+  Row,
+  TelemetryPacket,
+  TimeQuality,
+} from "../model.ts";
 import { Accounts, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
@@ -33,6 +40,7 @@ import type {
 } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
 import { Overruns } from "./overruns.ts";
+import { Epochs } from "./epochs.ts";
 import { Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
 import { describeRecovery } from "./recovery.ts";
@@ -47,7 +55,6 @@ import {
   takeReadings,
   toRow,
 } from "./rows.ts";
-import { TIME_OF_DAY } from "./schema.ts";
 
 /** The most that the write-ahead log takes of what the journal may use. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -59,8 +66,6 @@ const ROOM_WAIT_MS = 10;
 const COMMIT_RETRY_MS = 1000;
 /** The most rows read from the disk at once. */
 const PAGE_ROWS = 1000;
-/** A clock that was set back by no more than this is held until it has caught up. */
-const MAX_HELD_US = 2_000_000;
 
 /** Options for {@linkcode Journal.open}. */
 export interface JournalOptions {
@@ -76,6 +81,8 @@ export interface JournalOptions {
   readonly bootId: string;
   /** Microseconds since 1970 by the wall clock. */
   now(): number;
+  /** Microseconds since the operating system's start. @default {performance.now} */
+  monotonicUs?(): number;
   /** Pause before a failed commit is tried again, in milliseconds. @default {1000} */
   readonly retryMs?: number;
   /** Whether the file is filled to its limit beforehand. @default {false} */
@@ -112,11 +119,12 @@ export interface SinkStanding {
 
 /** The durable log. */
 export class Journal implements AsyncDisposable {
+  /** What turns the rows' monotonic times into time of day. */
+  readonly epochs: Epochs;
   readonly #options: JournalOptions;
   readonly #log = getLogger(["gateway", "journal"]);
   readonly #boards: Boards;
   readonly #accounts: Accounts;
-  readonly #offsetsUs: Map<number, number>;
   readonly #recent = new RecentRows();
   readonly #pending: Pending;
   readonly #overruns = new Overruns();
@@ -128,12 +136,13 @@ export class Journal implements AsyncDisposable {
   readonly #listeners = new Set<() => void>();
   readonly #rowContext: RowContext = {
     boardName: (id) => this.#boards.name(id),
-    timeUs: (at) => this.timeUs(at),
+    time: (at) => this.epochs.time(at),
   };
 
   /** The newest row appended, committed or not. */
   #end: Position = { seq: 0, total: 0 };
-  #newestTimeUs = 0;
+  /** When the newest packet happened. */
+  #newest: EventTime | null = null;
   #committedSeq = 0;
   #filled: CommitResult;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
@@ -143,14 +152,22 @@ export class Journal implements AsyncDisposable {
     this.#filled = { usedBytes: state.usedBytes };
     this.#pending = new Pending(state.lastParked);
     this.#boards = new Boards(state.boards);
-    this.#offsetsUs = new Map(
-      state.epochs.map(({ id, offsetUs }) => [id, offsetUs]),
-    );
     const { newest, oldest } = state;
+    this.epochs = new Epochs({
+      known: state.epochs,
+      newest,
+      bootId: options.bootId,
+      monotonicUs: () => this.#monotonicUs(),
+      changed: (epoch, movedUs) => {
+        this.#pending.epochs.push(epoch);
+        if (movedUs !== 0) this.#boards.move(epoch.id, movedUs);
+      },
+      settled: () => this.#committer.schedule(),
+    });
     if (newest !== null) {
       this.#end = { seq: newest.seq, total: newest.total };
+      this.#newest = newest;
       this.#committedSeq = newest.seq;
-      this.#newestTimeUs = this.timeUs(newest);
     }
     const beginning = oldest === null ? this.#end : {
       seq: oldest.seq - 1,
@@ -160,7 +177,8 @@ export class Journal implements AsyncDisposable {
       state.sinks,
       options.sinks,
       { beginning, end: this.#end },
-      (id, name, ledger) => new Cursor({ id, name, ledger, host: this.#host }),
+      (id, { name, needsTime = false }, ledger) =>
+        new Cursor({ id, name, needsTime, ledger, host: this.#host }),
     );
     this.#committer = new Committer({
       disk: options.disk,
@@ -183,7 +201,8 @@ export class Journal implements AsyncDisposable {
       pending: this.#pending,
       recent: this.#recent,
       newest: () => this.#committedSeq,
-      timeUs: (at) => this.timeUs(at),
+      timeUs: (at) => this.epochs.time(at).timeUs,
+      isOlder: (at, ageUs) => this.epochs.isOlder(at, ageUs),
       chosen: () => this.#committer.schedule(),
     });
     this.#reserver = new Reserver({
@@ -241,9 +260,9 @@ export class Journal implements AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A board's side; `counts` is read whenever the board is written. */
-  board(name: string, counts: LineCounts): BoardLog {
-    const board = this.#boards.register(name, counts);
+  /** A board's side; `counts` and `clock` are read whenever the board is written. */
+  board(name: string, counts: LineCounts, clock?: BoardClockCounts): BoardLog {
+    const board = this.#boards.register(name, counts, clock);
     return {
       append: (packets, capacity) => {
         for (const packet of packets) this.#append(board, packet);
@@ -252,7 +271,9 @@ export class Journal implements AsyncDisposable {
       },
       reject: (line, reason, at) => {
         this.#pending.addReject({
-          timeUs: at === undefined ? this.#options.now() : this.timeUs(at),
+          timeUs: at === undefined
+            ? this.#options.now()
+            : this.epochs.time(at).timeUs,
           board: name,
           origin: "source",
           reason,
@@ -272,47 +293,24 @@ export class Journal implements AsyncDisposable {
     return account.cursor;
   }
 
-  /**
-   * Registers a stretch of even time: from now on time of day is `offsetUs` plus monotonic time.
-   *
-   * A clock that stands up to two seconds before the newest row (a restart after the clock was
-   * corrected) is held until it has caught up, so that no time is given twice.
-   *
-   * @returns the epoch's id
-   */
-  openEpoch(
-    { offsetUs, monoUs }: { offsetUs: number; monoUs: number },
-  ): number {
-    const behindUs = this.#newestTimeUs + 1 - (offsetUs + monoUs);
-    const heldUs = behindUs > 0 && behindUs <= MAX_HELD_US ? behindUs : 0;
-    const id = Math.max(0, ...this.#offsetsUs.keys()) + 1;
-    this.#offsetsUs.set(id, offsetUs + heldUs);
-    this.#pending.epochs.push({
-      id,
-      bootId: this.#options.bootId,
-      offsetUs: offsetUs + heldUs,
-      quality: "system",
-    });
-    return id;
-  }
-
   /** Whether no newer row has a reading at `path` of the row's board. */
   isNewest(row: Row, path: string): boolean {
     return this.#boards.isNewest(row, path);
   }
 
   /** The newest value of every reading of every board. */
-  latest(): Iterable<LatestReading> {
-    return this.#boards.latest();
+  *latest(): Iterable<LatestReading & { readonly timeQuality: TimeQuality }> {
+    for (const { epoch, ...newest } of this.#boards.latest()) {
+      const timeQuality = this.epochs.quality(epoch ?? 0);
+      yield { ...newest, timeQuality };
+    }
   }
 
-  /** Time of day in microseconds. @throws {Error} if the epoch is not in the journal */
-  timeUs({ epoch, monoUs }: EventTime): number {
-    const offsetUs = this.#offsetsUs.get(epoch);
-    if (offsetUs === undefined) {
-      throw new Error(`The journal has no clock epoch ${epoch}`);
-    }
-    return offsetUs + monoUs;
+  /** How long ago a row happened, in microseconds: by the monotonic clock where that still runs. */
+  ageUs({ timeUs, monoUs }: Pick<Row, "timeUs" | "monoUs">): number {
+    return monoUs === undefined
+      ? this.#options.now() - timeUs
+      : this.#monotonicUs() - monoUs;
   }
 
   /** Where the journal is kept: on disk, or in memory because the disk fails. */
@@ -343,9 +341,11 @@ export class Journal implements AsyncDisposable {
         ...standing,
         oldestWaitingUs: oldest[index]?.[0]?.timeUs ?? null,
       })),
-      newest: this.#end.seq === 0
-        ? null
-        : { seq: this.#end.seq, timeUs: this.#newestTimeUs },
+      newest: this.#newest && {
+        seq: this.#end.seq,
+        timeUs: this.epochs.time(this.#newest).timeUs,
+      },
+      clock: this.epochs.newest,
       usedBytes: this.#filled.usedBytes,
       medium: this.medium,
     };
@@ -355,7 +355,7 @@ export class Journal implements AsyncDisposable {
   async rewind(name: string, options: RewindOptions): Promise<Rewound> {
     return await rewind(this.cursor(name), {
       read: (seq) => this.#options.disk.read(seq, PAGE_ROWS),
-      timeUs: (at) => this.timeUs(at),
+      timeUs: (at) => this.epochs.time(at).timeUs,
       flush: () => {
         this.#pending.urgent = true;
         return this.flush();
@@ -393,10 +393,12 @@ export class Journal implements AsyncDisposable {
   get #host(): CursorHost {
     return {
       read: (seq, maxReadings) => this.#read(seq, maxReadings),
+      time: (at) => this.epochs.time(at),
+      timesVersion: () => this.epochs.version,
       changed: () => this.#committer.touch(),
       total: () => this.#end.total,
       newest: () => this.#committedSeq,
-      now: () => this.#options.now(),
+      ageUs: (row) => this.ageUs(row),
       boards: this.#boards,
       pending: this.#pending,
       disk: this.#options.disk,
@@ -412,13 +414,13 @@ export class Journal implements AsyncDisposable {
     const body = encodeReadings(readings);
     if (!this.#pending.fits(body)) {
       this.#accounts.dropAtBirth("overrun", readings.length);
-      this.#overruns.add(this.timeUs(at));
+      this.#overruns.add(this.epochs.time(at).timeUs);
       return;
     }
     const row = this.#addRow(board, packet, at, body);
-    this.#newestTimeUs = row.timeUs;
     this.#accounts.receive(readings.length);
-    this.#boards.note(board, row);
+    this.#newest = at;
+    this.#boards.note(board, row, at.epoch);
   }
 
   /** Appends what a reject held, unless memory is full. */
@@ -428,11 +430,7 @@ export class Journal implements AsyncDisposable {
   ): boolean {
     const body = encodeReadings(packet.readings);
     if (!this.#pending.fits(body)) return false;
-    const { id: epoch, offsetUs } = TIME_OF_DAY;
-    if (!this.#offsetsUs.has(epoch)) {
-      this.#offsetsUs.set(epoch, offsetUs);
-      this.#pending.epochs.push(TIME_OF_DAY);
-    }
+    const epoch = this.epochs.timeOfDay();
     const board = this.#boards.of(name);
     const at = { epoch, monoUs: timeUs };
     const row = this.#addRow(board, packet, at, body);
@@ -467,8 +465,8 @@ export class Journal implements AsyncDisposable {
   ): Row {
     const seq = this.#end.seq + 1;
     const total = this.#end.total + readings.length;
-    const timeUs = this.timeUs(at);
-    const row = { seq, board: board.name, timeUs, boardTs, readings, total };
+    const time = this.epochs.time(at);
+    const row = { seq, board: board.name, ...time, boardTs, readings, total };
     this.#end = { seq, total };
     this.#pending.add({
       ...at,
@@ -493,6 +491,10 @@ export class Journal implements AsyncDisposable {
     stop();
   }
 
+  #monotonicUs(): number {
+    return this.#options.monotonicUs?.() ?? performance.now() * 1000;
+  }
+
   async #read(seq: number, maxReadings: number): Promise<Row[]> {
     const [first, last] = this.#pruner.deleting ?? [0, 0];
     const after = seq >= first - 1 && seq < last ? last : seq;
@@ -510,8 +512,10 @@ export class Journal implements AsyncDisposable {
   }
 
   #take({ all, closing }: { all: boolean; closing: boolean }): Commit | null {
-    const { rows, deleted } = this.#pending;
-    if (rows === 0 && deleted === null && !all) return null;
+    const { rows, deleted, epochs } = this.#pending;
+    if (rows === 0 && deleted === null && epochs.length === 0 && !all) {
+      return null;
+    }
     return this.#pending.take(
       this.#boards.states(),
       this.#accounts.states(this.#end.total),
@@ -526,11 +530,20 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  #committed({ rows, deleted }: Commit, filled: CommitResult): void {
+  #committed({ rows, epochs, deleted }: Commit, filled: CommitResult): void {
     this.#filled = filled;
     this.#sayRecoveries(filled);
-    for (const row of this.#pending.release(rows)) {
-      this.#recent.push(row);
+    const { version } = this.epochs;
+    this.epochs.committed(epochs);
+    // Rows in memory keep the time that they had; on the disk it follows from their epoch.
+    if (this.epochs.version !== version) {
+      this.#recent.forget(this.#committedSeq);
+    }
+    for (const [index, row] of this.#pending.release(rows).entries()) {
+      const isSettled = row.timeQuality !== "unknown";
+      this.#recent.push(
+        isSettled ? row : { ...row, ...this.epochs.time(rows[index]!) },
+      );
       this.#committedSeq = row.seq;
     }
     for (const listener of [...this.#listeners]) listener();

@@ -15,6 +15,7 @@ import type {
   ParkedReading,
   Reject,
   SinkState,
+  StoredParkedReading,
   StoredRow,
 } from "./disk.ts";
 
@@ -109,8 +110,13 @@ export class MemoryCommit {
   }
 
   /** The parked readings of `sink`, in order. */
-  parked(sink: number): ParkedReading[] {
-    return [...this.#parked.values()].filter((one) => one.sink === sink);
+  parked(sink: number): StoredParkedReading[] {
+    return [...this.#parked.values()].filter((one) => one.sink === sink)
+      .map((one) => {
+        const [row] = this.read(one.seq - 1, 1);
+        const { epoch = null, monoUs = null } = row?.seq === one.seq ? row : {};
+        return { ...one, epoch, monoUs };
+      });
   }
 
   #delete(first: number, last: number): void {

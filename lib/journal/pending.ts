@@ -85,9 +85,10 @@ export class Pending {
     sinks: readonly SinkState[],
     { durable }: { durable: boolean },
   ): Commit {
+    const epochs = this.epochs.splice(0);
     const commit: Commit = {
       rows: this.#rows,
-      epochs: this.epochs.splice(0),
+      epochs,
       boards,
       sinks,
       rejects: this.#rejects,
@@ -96,7 +97,7 @@ export class Pending {
       unrejected: this.unrejected.splice(0),
       deleted: this.deleted,
       durable: durable || this.urgent || this.#rows.length > 0 ||
-        this.#rejects.length > 0,
+        this.#rejects.length > 0 || epochs.length > 0,
     };
     this.urgent = false;
     this.#rows = [];

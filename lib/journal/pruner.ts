@@ -33,8 +33,8 @@ export interface PrunerOptions {
   newest(): number;
   /** Time of day in microseconds. */
   timeUs(at: EventTime): number;
-  /** Microseconds since 1970 by the wall clock. */
-  now(): number;
+  /** Whether a row is certainly older than `ageUs`, however wrong the clock is. */
+  isOlder(at: EventTime, ageUs: number): boolean;
   /** Rows were chosen: a commit is due. */
   chosen(): void;
 }
@@ -88,17 +88,16 @@ export class Pruner {
   }
 
   async #choose(excessBytes: number): Promise<void> {
-    const { disk, accounts, pending, recent, historyS, timeUs } = this.#options;
+    const { disk, accounts, pending, recent, historyS } = this.#options;
     const chunk = chunkRows(excessBytes);
     const oldest = await disk.oldest(chunk + PINNED_ROWS);
-    const keptFromUs = this.#options.now() - historyS * 1e6;
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
       pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
       full: excessBytes > 0,
       chunk,
-      expired: (row) => timeUs(row) < keptFromUs,
+      expired: (row) => this.#options.isOlder(row, historyS * 1e6),
     });
     if (rows.length === 0) this.#expiring = false;
     const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];

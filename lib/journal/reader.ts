@@ -8,7 +8,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import type { Row } from "../model.ts";
+import type { Row, TimeQuality } from "../model.ts";
 import {
   openDatabase,
   readRejects,
@@ -20,13 +20,16 @@ import { isMeant, type RejectFilter } from "./rejects.ts";
 import { toRow } from "./rows.ts";
 
 /** Up to 1,000 rows after one seq and up to another, with their times of day. */
-const PAGE = `SELECT p.*, coalesce(e.offset_us, 0) + p.monoUs AS timeUs FROM (
+const PAGE = `SELECT p.*, coalesce(e.offset_us, 0) + p.monoUs AS timeUs,
+     CASE WHEN e.quality IN ('unknown', 'estimated') THEN e.quality ELSE 'known' END AS timeQuality
+   FROM (
      SELECT ${ROW_COLUMNS}, crc FROM packets
      WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1000
    ) p LEFT JOIN epochs e ON e.id = p.epoch ORDER BY p.seq`;
 
 interface StampedRow extends StoredRow {
   readonly timeUs: number;
+  readonly timeQuality: TimeQuality;
   readonly crc: number;
 }
 
@@ -76,7 +79,10 @@ export class JournalReader implements Disposable {
         rows: sound.map((row) =>
           toRow(row, {
             boardName: (id) => names.get(id) ?? "",
-            timeUs: () => row.timeUs,
+            time: () => ({
+              timeUs: row.timeUs,
+              timeQuality: row.timeQuality,
+            }),
           })
         ),
         damaged: meant.length - sound.length,

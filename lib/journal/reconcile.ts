@@ -11,7 +11,12 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { readState, undoneReadings } from "./database.ts";
+import {
+  epochValues,
+  INTO_EPOCHS,
+  readState,
+  undoneReadings,
+} from "./database.ts";
 import type {
   BoardState,
   Commit,
@@ -22,6 +27,7 @@ import type {
 } from "./disk.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
 import type { SafetyCopy } from "./safety_copy.ts";
+import { TIME_OF_DAY } from "./schema.ts";
 import { digest, readSeal, type Seal, type Stretch } from "./seal.ts";
 
 /** More packets than come between two safety copies: no number of theirs is given again. */
@@ -177,13 +183,9 @@ function restoreEpochs(
   proven: boolean,
 ): readonly Epoch[] {
   const insert = db.prepare(
-    `INSERT OR ${
-      proven ? "IGNORE" : "REPLACE"
-    } INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?)`,
+    `INSERT OR ${proven ? "IGNORE" : "REPLACE"} ${INTO_EPOCHS}`,
   );
-  for (const { id, bootId, offsetUs, quality } of copy?.epochs ?? []) {
-    insert.run(id, bootId, offsetUs, quality);
-  }
+  for (const epoch of copy?.epochs ?? []) insert.run(...epochValues(epoch));
   const lost = db.prepare(
     "SELECT seq, epoch, mono_us AS monoUs FROM packets WHERE epoch NOT IN (SELECT id FROM epochs) AND seq = ?",
   );
@@ -192,7 +194,9 @@ function restoreEpochs(
       const row = lost.get(seq);
       if (row === undefined) continue;
       const offsetUs = timeUs - Number(row["monoUs"]);
-      insert.run(Number(row["epoch"]), "", offsetUs, "system");
+      const id = Number(row["epoch"]);
+      const lastUs = Number(row["monoUs"]);
+      insert.run(...epochValues({ ...TIME_OF_DAY, id, offsetUs, lastUs }));
     }
   }
   return readState(db).epochs;
@@ -266,6 +270,6 @@ function makeStandIn({ boards, epochs, newest, end, nowUs }: {
   const offsetUs = times.length > 0 ? Math.max(...times) : nowUs;
   return {
     rows: [{ ...row, board: boards[0]?.id ?? 1, epoch: id, monoUs: 0 }],
-    epochs: [{ id, bootId: "", offsetUs, quality: "system" }],
+    epochs: [{ ...TIME_OF_DAY, id, offsetUs }],
   };
 }

@@ -8,6 +8,7 @@
 import type {
   BoardState,
   DiskState,
+  Epoch,
   JournalMedium,
   SinkState,
 } from "./disk.ts";
@@ -37,6 +38,8 @@ export interface JournalReport {
   readonly sinks: readonly SinkReport[];
   /** The newest packet; null in an empty journal. */
   readonly newest: { readonly seq: number; readonly timeUs: number } | null;
+  /** The newest clock epoch; null in an empty journal. */
+  readonly clock: Pick<Epoch, "quality" | "knownBy" | "correctedUs"> | null;
   /** Bytes of the file that hold something. */
   readonly usedBytes: number;
   /** Where the journal is kept; only a gateway that runs keeps it elsewhere than on disk. */
@@ -54,6 +57,7 @@ export const EMPTY_REPORT: FileReport = {
   boards: [],
   sinks: [],
   newest: null,
+  clock: null,
   usedBytes: 0,
   medium: { kind: "disk" },
   fault: null,
@@ -89,6 +93,7 @@ function readSound(path: string): FileReport {
       fault: version > SCHEMA_VERSION
         ? `a newer version of this program wrote it (${version})`
         : null,
+      clock: state.epochs.at(-1) ?? null,
       newest: state.newest && {
         seq: state.newest.seq,
         timeUs: timeUs(state, state.newest),

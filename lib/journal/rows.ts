@@ -5,6 +5,7 @@
  */
 
 import type { EventTime, Reading, Row } from "../model.ts";
+import type { RowTime } from "./epochs.ts";
 import type { StoredRow } from "./disk.ts";
 
 const quoted = new Map<string, string>();
@@ -30,8 +31,8 @@ export function decodeReadings(body: string): Reading[] {
 export interface RowContext {
   /** The board's name by its id. */
   boardName(id: number): string;
-  /** Time of day in microseconds. */
-  timeUs(at: EventTime): number;
+  /** When a row happened. */
+  time(at: EventTime): RowTime;
 }
 
 /** A stored row as the sinks get it. */
@@ -39,7 +40,7 @@ export function toRow(stored: StoredRow, context: RowContext): Row {
   return {
     seq: stored.seq,
     board: context.boardName(stored.board),
-    timeUs: context.timeUs(stored),
+    ...context.time(stored),
     boardTs: stored.boardTs,
     readings: decodeReadings(stored.body),
     total: stored.total,

@@ -9,7 +9,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { rowChecksum, toSinkState } from "./database.ts";
+import { rowChecksum, toEpoch as readEpoch, toSinkState } from "./database.ts";
 import type { Epoch, StoredRow } from "./disk.ts";
 import { Ledger } from "./ledger.ts";
 import type { PageImages } from "./page_images.ts";
@@ -92,13 +92,13 @@ export function findStrays(images: PageImages, seq: number): Strays {
   return { packets, epochs: packets.length > 0 ? [...epochs.values()] : [] };
 }
 
-function toEpoch({ rowid, values: [, bootId, offsetUs] }: TableRow): Epoch {
-  return {
-    id: rowid,
-    bootId: String(bootId),
-    offsetUs: Number(offsetUs),
-    quality: "system",
-  };
+function toEpoch({ rowid, values }: TableRow): Epoch {
+  const [, boot_id, offset_us, quality, , known_by, ...more] = values;
+  const [corrected_us, first_us, last_us] = more;
+  return readEpoch({
+    ...{ id: rowid, boot_id, offset_us, quality, known_by },
+    ...{ corrected_us, first_us, last_us },
+  });
 }
 
 /** Inserts rows as they were stored; those that are there already stay. */

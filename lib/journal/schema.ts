@@ -6,8 +6,8 @@
  * | table | one row is |
  * |---|---|
  * | `packets` | a telemetry packet: `seq` orders; `epoch` and `mono_us` say when; `total` is the running count of readings; `body` is the readings as `{"n1.t":27.6}`; `crc` is the CRC32 of all of it |
- * | `epochs` | a stretch of time in which the wall clock ran evenly: time of day = `offset_us` + `mono_us` |
- * | `boards` | a board: its lines counted, and each reading's newest value |
+ * | `epochs` | a stretch of time in which the wall clock ran evenly: time of day = `offset_us` + `mono_us`; while `quality` is `unknown` the offset may still be corrected |
+ * | `boards` | a board: its lines counted, what its clock did, and each reading's newest value |
  * | `sinks` | a sink's cursor and ledger; it belongs to `name` and `target`; `seal` is a checksum over both and where the journal ended |
  * | `parked` | a reading that a sink's server refuses for now |
  * | `rejects` | what could not be used, whole, with the reason |
@@ -28,7 +28,11 @@ export const TIME_OF_DAY: Epoch = {
   id: 0,
   bootId: "",
   offsetUs: 0,
-  quality: "system",
+  quality: "known",
+  knownBy: null,
+  correctedUs: 0,
+  firstUs: 0,
+  lastUs: 0,
 };
 
 /** Each step from one schema version to the next; `PRAGMA user_version` counts the steps taken. */
@@ -106,6 +110,21 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // Stretches of rows that are done beyond the cursor, as JSON.
   "ALTER TABLE sinks ADD COLUMN delivered_ahead TEXT NOT NULL DEFAULT '[]'",
+  `
+  ALTER TABLE epochs ADD COLUMN known_by     TEXT;
+  ALTER TABLE epochs ADD COLUMN corrected_us INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE epochs ADD COLUMN first_us     INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE epochs ADD COLUMN last_us      INTEGER;
+  ALTER TABLE boards ADD COLUMN clock TEXT NOT NULL
+    DEFAULT '{"reboots":0,"wraps":0,"repeats":0,"jumps":0}';
+  -- Rows before this took the system's clock as it was, and their points may have left.
+  UPDATE epochs SET quality = 'known', frozen = 1;
+  UPDATE epochs SET first_us = extent.first, last_us = extent.last
+    FROM (
+      SELECT epoch, min(mono_us) AS first, max(mono_us) AS last FROM packets GROUP BY epoch
+    ) AS extent
+    WHERE extent.epoch = epochs.id;
+  `,
 ];
 
 /** The schema version this program writes. */

@@ -28,8 +28,8 @@ import {
   type JournalMedium,
   type KeptReject,
   type OldestRow,
-  type ParkedReading,
   type Reserved,
+  type StoredParkedReading,
   type StoredRow,
 } from "./disk.ts";
 import type { Recovery } from "./recovery.ts";
@@ -208,7 +208,7 @@ export class SpareDisk implements AsyncDisk {
       await this.#ask(() => this.#disk.oldest(limit));
   }
 
-  async parked(sink: number, limit: number): Promise<ParkedReading[]> {
+  async parked(sink: number, limit: number): Promise<StoredParkedReading[]> {
     const memory = this.#spare?.memory;
     if (memory === undefined) return await this.#disk.parked(sink, limit);
     const { unparked } = memory;

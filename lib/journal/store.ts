@@ -16,6 +16,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { sizeOf } from "./aside.ts";
 import {
+  epochValues,
+  INTO_EPOCHS,
   isDamage,
   migrate,
   openDatabase,
@@ -36,9 +38,9 @@ import type {
   DiskState,
   KeptReject,
   OldestRow,
-  ParkedReading,
   Reserved,
   SinkState,
+  StoredParkedReading,
   StoredRow,
 } from "./disk.ts";
 import { toDiskError } from "./disk_error.ts";
@@ -63,6 +65,12 @@ export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
 
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
+
+/**
+ * Epochs that are kept after their last row: a clock that was set back may come to their times again,
+ * and no time is given twice.
+ */
+const KEPT_EPOCHS = 64;
 
 /** The safety copy is written again after so many packets, … */
 const COPY_ROWS = 100_000;
@@ -195,17 +203,19 @@ export class Store implements Disk {
     );
   }
 
-  parked(sink: number, limit: number): ParkedReading[] {
+  parked(sink: number, limit: number): StoredParkedReading[] {
     return this.#guard(() =>
       this.#all(
-        `SELECT id, sink, seq, board, time_us AS timeUs, path, value, reason FROM (
+        `SELECT id, sink, seq, parked.board, time_us AS timeUs, path, value, reason,
+         epoch, mono_us AS monoUs
+       FROM (
          SELECT *, row_number() OVER (PARTITION BY board, path ORDER BY id) AS place
          FROM parked WHERE sink = ?
-       ) WHERE place <= ? ORDER BY id`,
+       ) AS parked LEFT JOIN packets USING (seq) WHERE place <= ? ORDER BY id`,
         sink,
         limit,
       )
-    ) as unknown as ParkedReading[];
+    ) as unknown as StoredParkedReading[];
   }
 
   oldestParked(sink: number, limit: number): number[] {
@@ -376,18 +386,12 @@ export class Store implements Disk {
       this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
     }
     for (const row of rows) this.#insert(row);
-    for (const { id, bootId, offsetUs, quality } of epochs) {
-      this.#run(
-        "INSERT INTO epochs (id, boot_id, offset_us, quality) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        id,
-        bootId,
-        offsetUs,
-        quality,
-      );
+    for (const epoch of epochs) {
+      this.#run(`INSERT OR REPLACE ${INTO_EPOCHS}`, ...epochValues(epoch));
     }
     for (const board of boards) {
       this.#run(
-        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         board.id,
         board.name,
         board.lines,
@@ -396,6 +400,7 @@ export class Store implements Disk {
         board.other,
         board.truncated,
         JSON.stringify(board.latest),
+        JSON.stringify(board.clock),
       );
     }
     for (const id of commit.unrejected) {
@@ -439,7 +444,9 @@ export class Store implements Disk {
     for (const id of unparked) this.#run("DELETE FROM parked WHERE id = ?", id);
     if (deleted !== null) {
       this.#run(
-        `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1) AND id <> ${TIME_OF_DAY.id}`,
+        `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1)
+           AND id <= (SELECT max(id) FROM epochs) - ? AND id <> ${TIME_OF_DAY.id}`,
+        KEPT_EPOCHS,
       );
       this.#deleted = addStretch(this.#deleted, deleted);
     }

@@ -9,6 +9,7 @@ import { counted } from "../counted.ts";
 import { formatDuration } from "../duration.ts";
 import { describeError } from "../error_text.ts";
 import type { LinkState } from "../forwarder/link.ts";
+import type { BoardClockCounts, TimeQuality } from "../model.ts";
 import type { JournalMedium, LineCounts } from "../journal/disk.ts";
 import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
@@ -29,8 +30,14 @@ export interface Status {
     readonly time: string;
     readonly age_s: number;
   } | null;
+  /** What is known about the clock; null in an empty journal. */
+  readonly clock: ClockStatus | null;
   /** Lines read from each board over all runs: lines = packets + rejects + other. */
-  readonly boards: readonly (LineCounts & { readonly name: string })[];
+  readonly boards: readonly (LineCounts & {
+    readonly name: string;
+    /** What its own clock did, by `ts`. */
+    readonly clock: BoardClockCounts;
+  })[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: {
     readonly path: string;
@@ -50,6 +57,15 @@ export interface Status {
       readonly limit_bytes: number;
     } | null;
   };
+}
+
+/** The clock of this PC, since it was last set or the gateway was started. */
+export interface ClockStatus {
+  readonly quality: TimeQuality;
+  /** Who said that it is right; null where nobody did. */
+  readonly known_by: string | null;
+  /** By how much the packets' times were corrected once it was known. */
+  readonly corrected_s: number;
 }
 
 /** A sink's ledger, in readings: received + requeued = delivered + waiting + dropped. */
@@ -124,6 +140,11 @@ export async function readStatus(
     gateway,
     silence,
     newest_packet: newest,
+    clock: report.clock && {
+      quality: report.clock.quality,
+      known_by: report.clock.knownBy,
+      corrected_s: Math.round(report.clock.correctedUs / 1e6),
+    },
     boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
     sinks,
     journal: {
@@ -262,6 +283,9 @@ export function formatStatus(status: Status): string {
         ? "none"
         : `${newest.seq}, ${newest.time} (${age(newest.age_s)} ago)`,
     ],
+    ...(status.clock === null
+      ? []
+      : [["Clock", formatClock(status.clock)] as [string, string]]),
     ...status.boards.map((board) =>
       [
         board.name === "" ? "Lines" : `Lines of ${board.name}`,
@@ -291,13 +315,27 @@ export function formatStatus(status: Status): string {
   return lines.join("\n");
 }
 
+function formatClock(
+  { quality, known_by, corrected_s }: ClockStatus,
+): string {
+  const by = known_by === null ? "" : ` by ${known_by}`;
+  const corrected = corrected_s === 0
+    ? ""
+    : `, packets of before corrected by ${age(Math.abs(corrected_s))}`;
+  return `${quality}${by}${corrected}`;
+}
+
 function formatLines(
-  { lines, packets, rejects, other, truncated }: Status["boards"][number],
+  { lines, packets, rejects, other, truncated, clock }:
+    Status["boards"][number],
 ): string {
   const cut = truncated > 0 ? `; ${truncated} were too long and cut` : "";
+  const did = Object.entries(clock).filter(([, count]) => count > 0)
+    .map(([what, count]) => `${count} ${what}`);
+  const board = did.length > 0 ? `; the board's clock: ${did.join(", ")}` : "";
   return `${lines} = ${counted(packets, "packet")} + ${
     counted(rejects, "reject")
-  } + ${other} other${cut}`;
+  } + ${other} other${cut}${board}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {

@@ -16,7 +16,7 @@ import {
 } from "./influxdb_answers.ts";
 import { InfluxdbBatch } from "./influxdb_batch.ts";
 import { checkInfluxdb, type Health } from "./influxdb_check.ts";
-import { InfluxdbClient } from "./influxdb_client.ts";
+import { type HeardTime, InfluxdbClient } from "./influxdb_client.ts";
 import { LineProtocol } from "./line_protocol.ts";
 import { Secret } from "./secret.ts";
 import {
@@ -37,6 +37,8 @@ export interface InfluxdbSinkOptions {
   readonly now: () => number;
   /** @default {`influxdb.token`, for good} */
   readonly token?: Secret;
+  /** Hears what the time is by the `Date` of each answer. */
+  readonly serverTime?: (heard: HeardTime) => void;
 }
 
 const SAID = {
@@ -49,6 +51,7 @@ export class InfluxdbSink implements Sink {
   readonly name = "influxdb";
   /** `HOST:PORT/ORG/BUCKET`: where the points are. */
   readonly target: string;
+  readonly needsTime = true;
   readonly #config: InfluxdbConfig;
   readonly #options: InfluxdbSinkOptions;
   readonly #token: Secret;
@@ -64,7 +67,11 @@ export class InfluxdbSink implements Sink {
     this.#options = options;
     this.#token = options.token ??
       Secret.fixed(config.token, config.token_file);
-    this.#client = new InfluxdbClient(config, this.#token);
+    this.#client = new InfluxdbClient(
+      config,
+      this.#token,
+      options.serverTime,
+    );
     this.#lines = new LineProtocol(options.catalogue, config.tags);
   }
 
@@ -99,6 +106,11 @@ export class InfluxdbSink implements Sink {
         }
       }
     }
+  }
+
+  /** Any answer of the server tells the time. */
+  async askTime(signal: AbortSignal): Promise<void> {
+    await this.#health(signal);
   }
 
   async #health(signal: AbortSignal): Promise<Health> {

@@ -28,6 +28,21 @@ export class UnexpectedSuccess extends Error {
   }
 }
 
+/** What the time is by a server, at the moment its answer begins. */
+export interface HeardTime {
+  /** The server's. */
+  readonly url: string;
+  /** Its `Date` header, milliseconds since 1970: whole seconds, cut. */
+  readonly dateMs: number;
+  /** From the request to the head of the answer. */
+  readonly tripMs: number;
+}
+
+type Respond = (
+  headers: Record<string, unknown>,
+  statusCode?: number,
+) => void;
+
 interface DecoratedTransport {
   requestDecorator(
     request: RequestInit,
@@ -39,10 +54,17 @@ interface DecoratedTransport {
 export class InfluxdbClient {
   readonly #config: InfluxdbConfig;
   readonly #token: Secret;
+  readonly #serverTime: (heard: HeardTime) => void;
 
-  constructor(config: InfluxdbConfig, token: Secret) {
+  /** `serverTime` hears what the time is by each answer. */
+  constructor(
+    config: InfluxdbConfig,
+    token: Secret,
+    serverTime: (heard: HeardTime) => void = () => {},
+  ) {
     this.#config = config;
     this.#token = token;
+    this.#serverTime = serverTime;
   }
 
   /**
@@ -54,7 +76,7 @@ export class InfluxdbClient {
    * @throws {Error} if there is no answer within `influxdb.timeout_s`, or `signal` is aborted
    */
   write(lines: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.#request(signal, async (influxdb) => {
+    return this.#request(signal, async (influxdb, heard) => {
       const { transport } = influxdb;
       const send = transport.send.bind(transport);
       let status = 0;
@@ -64,6 +86,7 @@ export class InfluxdbClient {
           ...callbacks,
           responseStarted(headers, statusCode = 0) {
             status = statusCode;
+            heard(headers);
             callbacks?.responseStarted?.(headers, statusCode);
           },
         });
@@ -99,17 +122,17 @@ export class InfluxdbClient {
   health(signal: AbortSignal): Promise<unknown> {
     return this.#request(
       signal,
-      ({ transport }) =>
+      ({ transport }, heard) =>
         transport.request("/health", "", {
           method: "GET",
           headers: { "content-type": "text/plain" },
-        }),
+        }, heard),
     );
   }
 
   async #request<T>(
     signal: AbortSignal,
-    run: (influxdb: InfluxDB) => Promise<T>,
+    run: (influxdb: InfluxDB, heard: Respond) => Promise<T>,
   ): Promise<T> {
     const { url, timeout_s } = this.#config;
     const controller = new AbortController();
@@ -137,8 +160,14 @@ export class InfluxdbClient {
         request.body = gzipSync(request.body, { level: 2 });
       }
     };
+    const sentMs = performance.now();
+    const heard: Respond = ({ date }) => {
+      const dateMs = Date.parse(String(date));
+      const tripMs = performance.now() - sentMs;
+      if (Number.isFinite(dateMs)) this.#serverTime({ url, dateMs, tripMs });
+    };
     try {
-      return await run(influxdb);
+      return await run(influxdb, heard);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);

@@ -12,7 +12,8 @@ import type { Reading, Row } from "../model.ts";
 export class LineProtocol {
   readonly #catalogue: Catalogue;
   readonly #tags: Readonly<Record<string, string>>;
-  readonly #boards = new Map<string, Map<string, string>>();
+  readonly #known = new Map<string, Map<string, string>>();
+  readonly #estimated = new Map<string, Map<string, string>>();
 
   /** `tags` go on every line. */
   constructor(catalogue: Catalogue, tags: Readonly<Record<string, string>>) {
@@ -23,14 +24,18 @@ export class LineProtocol {
   /**
    * The line of one reading, its time in microseconds; undefined where the catalogue has no such path.
    *
+   * A time that is only estimated is told by the tag `clock=estimated`.
+   *
    * The value never has the suffix `i`: a field that was once an integer refuses a later `27.5`.
    */
   line(row: Row, { path, value }: Reading): string | undefined {
-    let heads = this.#boards.get(row.board);
-    if (heads === undefined) this.#boards.set(row.board, heads = new Map());
+    const isKnown = row.timeQuality === "known";
+    const boards = isKnown ? this.#known : this.#estimated;
+    let heads = boards.get(row.board);
+    if (heads === undefined) boards.set(row.board, heads = new Map());
     let head = heads.get(path);
     if (head === undefined) {
-      head = this.#head(row.board, path);
+      head = this.#head(row.board, path, isKnown ? "" : "estimated");
       if (head === undefined) return undefined;
       heads.set(path, head);
     }
@@ -47,11 +52,11 @@ export class LineProtocol {
     }1 ${timeUs}`;
   }
 
-  #head(board: string, path: string): string | undefined {
+  #head(board: string, path: string, clock: string): string | undefined {
     const metric = this.#catalogue.get(path);
     if (metric === undefined) return undefined;
     // Empty tags vanish in the library: a counter has no unit, the only board no name.
-    const own = { node: metric.node, unit: metric.unit ?? "", board };
+    const own = { node: metric.node, unit: metric.unit ?? "", board, clock };
     return headOf(metric.measurement, { ...this.#tags, ...own });
   }
 }

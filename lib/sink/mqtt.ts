@@ -6,7 +6,7 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
-import type { Finding, Row } from "../model.ts";
+import type { Finding, Row, TimeQuality } from "../model.ts";
 import { refusesLogin, refusesVersion } from "./mqtt_answers.ts";
 import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
@@ -39,6 +39,8 @@ export interface LatestReading {
   readonly value: number;
   /** Microseconds since 1970. */
   readonly timeUs: number;
+  /** @default {"known"} */
+  readonly timeQuality?: TimeQuality;
 }
 
 /** What the sink needs from the rest of the gateway. */
@@ -52,6 +54,8 @@ export interface MqttSinkOptions {
   readonly now: () => number;
   /** @default {`mqtt.password` or that of the URL, for good} */
   readonly password?: Secret;
+  /** How long ago a row happened, in microseconds. @default {by its time of day} */
+  readonly ageUs?: (row: Row) => number;
   /** Milliseconds of a clock that never steps. @default {performance.now} */
   readonly monotonic?: () => number;
   /** Numbers from 0 up to, not including, 1. @default {Math.random} */
@@ -76,8 +80,8 @@ export class MqttSink implements Sink {
   readonly #losses: SessionLosses;
   readonly #trial: MqttTrial;
   readonly #monotonic: () => number;
-  /** Brokers that ended a session for a retained message, without having said that they keep none. */
-  readonly #unretained = new Set<MqttBroker>();
+  /** Names of brokers that ended a session for a retained message, without having said that they keep none. */
+  readonly #unretained = new Set<string>();
 
   constructor(config: MqttConfig, options: MqttSinkOptions) {
     this.#config = config;
@@ -162,7 +166,8 @@ export class MqttSink implements Sink {
     const { broker, limits } = connection;
     const { topic_prefix } = this.#config;
     const retain = this.#config.retain && limits.retain &&
-      !this.#unretained.has(broker);
+      !this.#unretained.has(broker.name);
+    const { ageUs = (row) => now() - row.timeUs } = this.#options;
     const topics = new MqttTopics(
       topic_prefix,
       retain,
@@ -173,10 +178,10 @@ export class MqttSink implements Sink {
       topics,
       history: new MqttTopics(`${topic_prefix}/history`, false, catalogue),
       isNewest,
-      now,
+      ageUs,
       end: this.#losses.begin(broker.name),
       trial: this.#trial,
-      onRetainRefused: () => this.#unretained.add(broker),
+      onRetainRefused: () => this.#unretained.add(broker.name),
       monotonic: this.#monotonic,
     });
     session.restate([...this.#retainedRows(topics, deliveredTo)]);
@@ -185,12 +190,14 @@ export class MqttSink implements Sink {
 
   /** The retained topics' newest values up to a row, each as a row of its own. */
   *#retainedRows(topics: MqttTopics, deliveredTo: number): Iterable<Row> {
-    for (const { seq, board, path, value, timeUs } of this.#options.latest()) {
+    for (const newest of this.#options.latest()) {
+      const { seq, board, path, value, timeUs, timeQuality } = newest;
       if (seq > deliveredTo || !topics.of(board, path)?.retain) continue;
       yield {
         seq,
         board,
         timeUs,
+        timeQuality: timeQuality ?? "known",
         boardTs: null,
         readings: [{ path, value }],
         total: 0,

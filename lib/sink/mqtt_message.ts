@@ -27,8 +27,8 @@ export interface MqttMessagesOptions {
   readonly history: MqttTopics;
   /** Whether no newer value of this reading is in the journal. */
   readonly isNewest: (row: Row, path: string) => boolean;
-  /** Microseconds since 1970. */
-  readonly now: () => number;
+  /** How long ago a row happened, in microseconds. */
+  readonly ageUs: (row: Row) => number;
 }
 
 type Properties = IClientPublishOptions["properties"];
@@ -78,7 +78,7 @@ export class MqttMessages {
     this.#lookAt(row);
     const value = String(reading.value);
     const payload = kind === "past"
-      ? `{"time":"${formatTime(row.timeUs)}","value":${value}}`
+      ? JSON.stringify({ ...timeOf(row), value: reading.value })
       : value;
     const marks = kind === "past" ? undefined : this.#marks;
     const { maximumPacketSize } = this.#connection.limits;
@@ -110,15 +110,30 @@ export class MqttMessages {
       (kind === "restated" || this.#options.isNewest(row, path));
   }
 
-  /** `historical` and the time mark a row that is no longer live; MQTT 3.1.1 has no place for them. */
+  /**
+   * `historical` and the time, as far as it is known, mark a row that is no longer live; MQTT 3.1.1 has
+   * no place for them.
+   */
   #lookAt(row: Row): void {
     if (row === this.#row) return;
-    const { config, now } = this.#options;
+    const { config, ageUs } = this.#options;
     this.#row = row;
-    this.#isLive = row.timeUs >= now() - config.live_within_s * 1e6;
+    this.#isLive = ageUs(row) <= config.live_within_s * 1e6;
     this.#marks = this.#isLive || this.#connection.version !== 5 ? undefined : {
-      userProperties: { historical: "true", time: formatTime(row.timeUs) },
+      userProperties: { historical: "true", ...timeOf(row) },
     };
+  }
+}
+
+/** What can be said of a row's time: nothing while it may still be corrected. */
+function timeOf({ timeUs, timeQuality }: Row): Record<string, string> {
+  switch (timeQuality) {
+    case "known":
+      return { time: formatTime(timeUs) };
+    case "estimated":
+      return { time: formatTime(timeUs), clock: "estimated" };
+    case "unknown":
+      return {};
   }
 }
 
@@ -137,7 +152,7 @@ function packetBytes(
 ): number {
   // Type, remaining length, length of the topic, message id, length of the properties.
   const header = 1 + 4 + 2 + 2 + 1;
-  // Each user property: identifier, two lengths, "historical" "true", and "time" with its value.
-  const marks = historical ? (5 + 10 + 4) + (5 + 4 + 27) : 0;
+  // Each user property: identifier and two lengths; "historical" "true", "time", "clock" "estimated".
+  const marks = historical ? (5 + 10 + 4) + (5 + 4 + 27) + (5 + 5 + 9) : 0;
   return header + topic.bytes + marks + payload.length;
 }

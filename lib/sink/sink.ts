@@ -106,6 +106,8 @@ export interface Sink {
   readonly name: string;
   /** Server and place, without secrets: a cursor belongs to name and target. */
   readonly target: string;
+  /** Whether it keeps times for ever: no row comes whose time may still be corrected. @default {false} */
+  readonly needsTime?: boolean;
   /**
    * Given where what happens now goes before what waited: rows of the last so many seconds, and those
    * to come, are delivered first.
@@ -117,6 +119,8 @@ export interface Sink {
    * @throws {SinkError} if the server cannot be reached or refuses
    */
   open(options: SinkOpenOptions): Promise<SinkSession>;
+  /** Has the server say what time it is, where it can; nothing if it does not answer. */
+  askTime?(signal: AbortSignal): Promise<void>;
   /** Looks at the server without changing anything there; yields line by line as it learns. */
   check(options: SinkCheckOptions): AsyncIterable<Finding>;
 }

@@ -1,52 +1,59 @@
 /**
- * When a packet happened: microseconds of the monotonic clock within a clock epoch.
+ * When the packets of one board happened.
  *
- * - `monoUs` is an integer and grows with every stamp, whatever the clocks do.
- * - Within an epoch wall clock and monotonic clock have kept together within a second, so one offset
- *   turns every stamp of it into time of day.
+ * - Stamps are multiples of `STAMP_US` and grow with every packet, whatever the clocks do: the journal
+ *   keeps epochs apart by the remainder.
+ * - A stamp is never later than the moment the packet was read, but for packets that come faster than
+ *   125,000 a second.
+ * - Packets that were read late are spread as the board's own clock says, and not before the present
+ *   clock epoch began.
  *
  * @module
  */
 
-import type { EventTime } from "../model.ts";
+import { type EventTime, STAMP_US } from "../model.ts";
+import { BoardClock } from "./board_clock.ts";
 
 /** Options for {@linkcode EventClock}. */
 export interface EventClockOptions {
-  /** Milliseconds that no step of the wall clock moves: `performance.now`. */
-  monotonic(): number;
-  /** Milliseconds since 1970: `Date.now`. */
-  wall(): number;
-  /**
-   * Registers an epoch, in which time of day is `offsetUs` + monotonic, and gives its id. The first
-   * stamp in it will be `monoUs`, or later.
-   */
-  nextEpoch(
-    epoch: { readonly offsetUs: number; readonly monoUs: number },
-  ): number;
+  /** The time now, in the clock epoch that now belongs to. */
+  now(): EventTime;
 }
 
-/** A larger step of the wall clock opens an epoch; slewing and millisecond rounding stay below. */
-const STEP_US = 1_000_000;
-
-/** Stamps packets; one for the whole process, because its stamps are unique. */
+/** Stamps the packets of one board. */
 export class EventClock {
+  /** The board's clock. */
+  readonly board: BoardClock = new BoardClock();
   readonly #options: EventClockOptions;
-  #epoch: { readonly id: number; readonly offsetUs: number } | undefined;
+  #epoch: number | undefined;
+  /** The present epoch's first stamp, or later. */
+  #fromUs = 0;
   #lastUs = -Infinity;
+  #lastRejectUs = -Infinity;
 
   constructor(options: EventClockOptions) {
     this.#options = options;
   }
 
-  /** The time now; two stamps in one microsecond are one apart. */
-  stamp(): EventTime {
-    const nowUs = Math.floor(this.#options.monotonic() * 1000);
-    const offsetUs = Math.round(this.#options.wall() * 1000) - nowUs;
-    if (!this.#epoch || Math.abs(offsetUs - this.#epoch.offsetUs) > STEP_US) {
-      const id = this.#options.nextEpoch({ offsetUs, monoUs: nowUs });
-      this.#epoch = { id, offsetUs };
+  /** A time for a line that is no packet, and may become one: between the stamps of packets. */
+  stampReject(): EventTime {
+    const { epoch, monoUs } = this.#options.now();
+    const stampUs = Math.floor(monoUs / STAMP_US) * STAMP_US + STAMP_US / 2;
+    this.#lastRejectUs = Math.max(stampUs, this.#lastRejectUs + STAMP_US);
+    return { epoch, monoUs: this.#lastRejectUs };
+  }
+
+  /** Stamps packets that were read together; `boardTs` holds the `ts` of each. */
+  stamp(boardTs: readonly (number | null)[]): EventTime[] {
+    const { epoch, monoUs: nowUs } = this.#options.now();
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#fromUs = Math.ceil(nowUs / STAMP_US) * STAMP_US;
     }
-    this.#lastUs = Math.max(nowUs, this.#lastUs + 1);
-    return { epoch: this.#epoch.id, monoUs: this.#lastUs };
+    return this.board.times(boardTs, nowUs).map((us) => {
+      const stampUs = Math.floor(us / STAMP_US) * STAMP_US;
+      this.#lastUs = Math.max(stampUs, this.#fromUs, this.#lastUs + STAMP_US);
+      return { epoch, monoUs: this.#lastUs };
+    });
   }
 }

@@ -47,18 +47,18 @@ export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
   constructor(options: TelemetryStreamOptions) {
     super({
       transform(lines, controller) {
-        const packets: SourcedPacket[] = [];
+        const found: Omit<SourcedPacket, "at">[] = [];
         for (const line of lines) {
           const packet = take(line, options);
-          if (packet) {
-            packets.push({
-              packet,
-              at: options.clock.stamp(),
-              line: line.text,
-            });
-          }
+          if (packet) found.push({ packet, line: line.text });
         }
-        if (packets.length > 0) controller.enqueue(packets);
+        if (found.length === 0) return;
+        const times = options.clock.stamp(
+          found.map(({ packet }) => packet.boardTs),
+        );
+        controller.enqueue(
+          found.map((one, index) => ({ ...one, at: times[index]! })),
+        );
       },
     });
   }

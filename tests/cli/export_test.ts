@@ -32,6 +32,7 @@ function row(readings: Record<string, number>, board = ""): Row {
     seq: 7,
     board,
     timeUs: START_US + 123_456,
+    timeQuality: "known",
     boardTs: null,
     total: 0,
     readings: Object.entries(readings).map(([path, value]) => ({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { isLoopback, simulatedConfig } from "../../lib/cli/simulation.ts";
+import { simulatedConfig } from "../../lib/cli/simulation.ts";
+import { isLoopback } from "../../lib/config/url.ts";
 import { loadConfigFile } from "../../lib/cli/config.ts";
 import { PROJECT } from "./program.ts";
 
@@ -26,6 +27,13 @@ Deno.test("Simulated values go into a journal of their own beside the configurat
   assert.equal(config.journal.reserve, false);
   assert.ok(config.mqtt && config.influxdb);
   assert.deepEqual(leftOut, []);
+});
+
+Deno.test("Simulated values wait for no clock", async () => {
+  const { config } = simulatedConfig(await loaded(), "config.toml", {
+    force: false,
+  });
+  assert.equal(config.clock.trust, true);
 });
 
 Deno.test("Simulated values come from a client of their own and are tagged, under the real topics", async () => {

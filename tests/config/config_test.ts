@@ -47,6 +47,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       reserve: true,
       history_s: 30 * 86_400,
     },
+    clock: { trust: false, hold_s: 300 },
     broker: { host: "127.0.0.1", port: 1883 },
     log: { level: "info", format: "text" },
     metrics: [],

@@ -11,7 +11,10 @@ import type { Program } from "../cli/program.ts";
 /** What the gateway is configured with. */
 export interface GatewaySetup {
   readonly program: Program;
-  /** Everything but `[journal]`, which lies in the folder of the test. */
+  /**
+   * Everything but `[journal]`, which lies in the folder of the test. Without a table `[clock]` the clock is
+   * trusted: not every machine that tests says that its own is right.
+   */
   readonly config: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,7 +43,11 @@ export class GatewayProcess implements AsyncDisposable {
   /** Makes the folder; nothing runs yet. */
   static async create(setup: GatewaySetup): Promise<GatewayProcess> {
     const folder = await Deno.makeTempDir({ prefix: "iiot-gateway-" });
-    await Deno.writeTextFile(join(folder, "config.toml"), setup.config);
+    const clock = setup.config.includes("[clock]")
+      ? ""
+      : "\n[clock]\ntrust = true\n";
+    const config = setup.config + clock;
+    await Deno.writeTextFile(join(folder, "config.toml"), config);
     return new GatewayProcess(folder, setup);
   }
 

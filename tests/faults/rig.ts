@@ -156,7 +156,7 @@ class RunningRig implements Rig {
       other: 0,
       truncated: 0,
     });
-    this.#epoch = journal.openEpoch({ offsetUs: FIRST_US, monoUs: 0 });
+    this.#epoch = journal.epochs.open({ offsetUs: FIRST_US, monoUs: 0 });
   }
 
   async append(

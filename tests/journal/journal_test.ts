@@ -35,6 +35,8 @@ Deno.test("Journal gives each sink every row in order, on its own time", async (
     seq: 1,
     board: "",
     timeUs: START_US + 1_000_000,
+    timeQuality: "known",
+    monoUs: 1_000_000,
     boardTs: null,
     readings: [{ path: "n1.t", value: 27.6 }, { path: "n1.h", value: 54.1 }],
     total: 2,
@@ -283,8 +285,22 @@ Deno.test("Journal knows the newest value of each reading, after a restart too",
   }
   await using journal = await openJournal(folder.path);
   assert.deepEqual([...journal.latest()], [
-    { board: "", path: "a", seq: 2, value: 3, timeUs: START_US + 2_000_000 },
-    { board: "", path: "b", seq: 1, value: 2, timeUs: START_US + 1_000_000 },
+    {
+      board: "",
+      path: "a",
+      seq: 2,
+      value: 3,
+      timeUs: START_US + 2_000_000,
+      timeQuality: "known",
+    },
+    {
+      board: "",
+      path: "b",
+      seq: 1,
+      value: 2,
+      timeUs: START_US + 1_000_000,
+      timeQuality: "known",
+    },
   ]);
   const [first, second] = await journal.cursor("mqtt").next(10);
   assert.ok(first && second);
@@ -430,7 +446,7 @@ Deno.test("Journal deletes delivered rows by age, the undelivered never", async 
   const deleted = Promise.withResolvers<void>();
   await using journal = await openJournal(folder.path, {
     historyS: 60,
-    now: () => START_US + 3600e6,
+    monotonicUs: () => 3600e6,
     disk: {
       ...disk,
       commit: async (commit) => {

@@ -201,7 +201,8 @@ class Model {
       changed: () => {},
       total: () => this.total,
       newest: () => this.rows.length,
-      now: () => this.nowUs,
+      timesVersion: () => 0,
+      ageUs: ({ timeUs }) => this.nowUs - timeUs,
       flush: () => Promise.resolve(),
     } as CursorHost;
     return new Cursor({ id: 1, name: "mqtt", ledger: this.ledger, host });
@@ -218,6 +219,7 @@ class Model {
         seq: this.rows.length + 1,
         board: "",
         timeUs: this.nowUs,
+        timeQuality: "known",
         boardTs: null,
         readings,
         total: this.total + readings.length,

@@ -136,6 +136,7 @@ Deno.test("Rejects of a board become packets of the time at which they were read
       seq: 3,
       board: "",
       timeUs: START_US + 1.5 * SECOND_US,
+      timeQuality: "known",
       boardTs: 5,
       readings: [{ path: "a", value: 1.5 }, { path: "b", value: 9 }],
       total: 4,
@@ -271,7 +272,7 @@ Deno.test("Rejects sent again outlive the clock epochs around them", async () =>
     // What is delivered is old enough to go, and with it the epochs that nobody needs.
     await using _deleting = await openJournal(folder.path, {
       historyS: 0,
-      now: () => START_US + 100 * 3600 * SECOND_US,
+      monotonicUs: () => 100 * 3600 * SECOND_US,
     });
   }
   await using journal = await openJournal(folder.path);

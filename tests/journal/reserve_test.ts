@@ -32,7 +32,16 @@ const row = (seq: number) => ({
 });
 const commit = (first: number, last: number) => ({
   rows: Array.from({ length: last - first + 1 }, (_, i) => row(first + i)),
-  epochs: [{ id: 1, bootId: "", offsetUs: 0, quality: "system" as const }],
+  epochs: [{
+    id: 1,
+    bootId: "",
+    offsetUs: 0,
+    quality: "known" as const,
+    knownBy: null,
+    correctedUs: 0,
+    firstUs: 0,
+    lastUs: null,
+  }],
   boards: [],
   sinks: [],
   rejects: [],

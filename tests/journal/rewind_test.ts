@@ -232,7 +232,7 @@ Deno.test("Rewind over deleted packets says what is left, and books nothing twic
   }
   await using journal = await openJournal(folder.path, {
     historyS: 10,
-    now: () => START_US + 30 * SECOND_US,
+    monotonicUs: () => 30 * SECOND_US,
   });
   const writer = new Writer(journal, "", START_US + 30 * SECOND_US);
   for (let i = 0; i < 3; i++) await writer.append({ b: 1 });

@@ -76,6 +76,7 @@ export function openJournal(
   options: Partial<JournalOptions> & { worker?: boolean } = {},
 ): Promise<Journal> {
   const { worker = false, ...rest } = options;
+  const { now = () => START_US } = rest;
   return Journal.open({
     disk: worker ? new WorkerDisk() : directDisk(),
     path: join(folder, "journal.db"),
@@ -86,7 +87,9 @@ export function openJournal(
       { name: "influxdb", target: "server/bucket", startAt: "oldest" },
     ],
     bootId: "boot",
-    now: () => START_US,
+    now,
+    // Whatever was written before is of this run of the system, and long ago where `now` says so.
+    monotonicUs: () => rest.now ? now() - START_US : 1e12,
     ...rest,
   });
 }
@@ -103,12 +106,17 @@ export class Writer {
     other: 0,
     truncated: 0,
   };
-  #monoUs = 0;
+  #monoUs: number;
 
   constructor(journal: Journal, board = "", offsetUs = START_US) {
     this.#journal = journal;
     this.#board = journal.board(board, this.counts);
-    this.#epoch = journal.openEpoch({ offsetUs, monoUs: 0 });
+    // One monotonic clock for all: what happened earlier has less of it.
+    this.#monoUs = offsetUs - START_US;
+    this.#epoch = journal.epochs.open({
+      offsetUs: START_US,
+      monoUs: this.#monoUs,
+    });
   }
 
   /** Appends packets of these readings, and comes when they are committed. */

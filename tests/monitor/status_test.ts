@@ -61,8 +61,21 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
     age_s: 3597,
   });
   assert.deepEqual(status.boards, [
-    { name: "", lines: 3, packets: 3, rejects: 0, other: 0, truncated: 0 },
+    {
+      name: "",
+      lines: 3,
+      packets: 3,
+      rejects: 0,
+      other: 0,
+      truncated: 0,
+      clock: { reboots: 0, wraps: 0, repeats: 0, jumps: 0 },
+    },
   ]);
+  assert.deepEqual(status.clock, {
+    quality: "known",
+    known_by: null,
+    corrected_s: 0,
+  });
   assert.deepEqual(status.sinks[1], {
     name: "influxdb",
     target: "server/bucket",
@@ -78,6 +91,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
   assert.deepEqual(formatStatus(status).split("\n").slice(1), [
     "",
     "Newest packet  3, 2023-11-14T22:13:23.000Z (60 min ago)",
+    "Clock          known",
     "Lines          3 = 3 packets + 0 rejects + 0 other",
     `Journal        ${folder.path}/journal.db, 0.0 MB used`,
     "",
@@ -93,6 +107,31 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
     "  waiting   2  the oldest for 60 min",
     "  dropped   1  rejected 1",
   ]);
+});
+
+Deno.test("Status says what a board's clock did over all runs, and what is known about ours", async () => {
+  await using folder = await makeFolder();
+  const none = { lines: 0, packets: 0, rejects: 0, other: 0, truncated: 0 };
+  for (let run = 0; run < 2; run++) {
+    await using journal = await openJournal(folder.path);
+    const did = { reboots: 1, wraps: 0, repeats: 0, jumps: run };
+    journal.board("", none, did);
+    journal.epochs.open({ offsetUs: START_US, monoUs: 0, quality: "unknown" });
+    journal.epochs.know(START_US + 3_600e6, "chrony");
+  }
+  const status = await readStatus(folder.path, silent(LATER_US));
+  assert.deepEqual(status.boards[0]?.clock, {
+    reboots: 2,
+    wraps: 0,
+    repeats: 0,
+    jumps: 1,
+  });
+  const text = formatStatus(status);
+  assert.match(text, /; the board's clock: 2 reboots, 1 jumps$/m);
+  assert.match(
+    text,
+    /^Clock +known by chrony, packets of before corrected by 60 min$/m,
+  );
 });
 
 Deno.test("Status of a stopped gateway that has delivered all says so", async () => {

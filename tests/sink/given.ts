@@ -90,6 +90,7 @@ export function row(
     seq,
     board: "",
     timeUs: NOW_US - 10_000_000 + seq * 1_000,
+    timeQuality: "known",
     boardTs: null,
     readings: Object.entries(readings).map(([path, value]) => ({
       path,

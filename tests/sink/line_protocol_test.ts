@@ -36,6 +36,21 @@ Deno.test("LineProtocol leaves out the unit of a counter", () => {
   );
 });
 
+Deno.test("LineProtocol marks points whose time is only estimated, and no others of the series", () => {
+  const lines = new LineProtocol(createCatalogue(), {});
+  const written = (["known", "estimated", "known"] as const).map(
+    (timeQuality) => {
+      const given = row(1, { "sts.rx": 1 }, { ...TIME, timeQuality });
+      return lines.line(given, given.readings[0]!)?.split(" ")[0];
+    },
+  );
+  assert.deepEqual(written, [
+    "packets_received,node=stats",
+    "packets_received,clock=estimated,node=stats",
+    "packets_received,node=stats",
+  ]);
+});
+
 Deno.test("LineProtocol adds the tags of the configuration and the board's name", () => {
   assert.equal(
     line("n1.t", 1, { board: "press 3", tags: { site: "north, hall=2" } }),

@@ -244,6 +244,34 @@ test("sends the newest of what is older with replay latest, and counts the rest"
   );
 });
 
+test("leaves out a time that is not known, says where one is estimated, and goes by the age", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const sink = mqttSink(broker.url, { live_within_s: 60 }, {
+    // The clock is wrong; how long ago a row happened is known all the same.
+    ageUs: ({ monoUs = 0 }) => 100e6 - monoUs,
+  });
+  await using session = await open(sink);
+  const timeUs = NOW_US;
+  await session.deliver([
+    row(1, { "n1.t": 1 }, { timeUs, monoUs: 1e6, timeQuality: "unknown" }),
+    row(2, { "n1.t": 2 }, { timeUs, monoUs: 2e6, timeQuality: "estimated" }),
+    row(3, { "n1.t": 3 }, { timeUs: 0, monoUs: 99e6, timeQuality: "unknown" }),
+  ]);
+  const marks = (await heard.waitFor(3)).map((message) => ({
+    ...message.userProperties,
+  }));
+  assert.deepEqual(marks, [
+    { historical: "true" },
+    {
+      historical: "true",
+      time: "2023-11-14T22:13:20.000000Z",
+      clock: "estimated",
+    },
+    {},
+  ]);
+});
+
 test("sends no more than max_messages_per_s", async () => {
   await using broker = await startMosquitto();
   await using session = await open(

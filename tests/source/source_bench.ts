@@ -41,9 +41,7 @@ Deno.bench("LineStream, 100,000 lines", async () => {
 
 Deno.bench("LineStream and TelemetryStream, 100,000 lines", async () => {
   const clock = new EventClock({
-    monotonic: () => performance.now(),
-    wall: Date.now,
-    nextEpoch: () => 1,
+    now: () => ({ epoch: 1, monoUs: performance.now() * 1000 }),
   });
   await chunks()
     .pipeThrough(new LineStream())

@@ -22,9 +22,7 @@ function sourceOf(
     maxLineBytes: 200,
     catalogue: createCatalogue(),
     clock: new EventClock({
-      monotonic: () => performance.now(),
-      wall: Date.now,
-      nextEpoch: () => 1,
+      now: () => ({ epoch: 1, monoUs: performance.now() * 1000 }),
     }),
     backoff: {
       next: () => {
