@@ -136,7 +136,9 @@ function joinBoards(
   const latest: Latest = { ...file?.latest };
   for (const [path, newest] of Object.entries(board.latest)) {
     if (newest.seq === base?.latest[path]?.seq) continue;
-    latest[path] = { ...newest, seq: seqOf(newest.seq) };
+    // Its epoch has another number there.
+    const { epoch: _, ...value } = newest;
+    latest[path] = { ...value, seq: seqOf(newest.seq) };
   }
   const sum = (key: "lines" | "packets" | "rejects" | "other" | "truncated") =>
     (file?.[key] ?? 0) + board[key] - (base?.[key] ?? 0);

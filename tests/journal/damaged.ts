@@ -179,7 +179,10 @@ export async function examine(
       for (const row of page) {
         assert.ok(row.seq > (seqs.at(-1) ?? 0), "rows come in order");
         if (row.readings.length === 0) continue;
-        assert.deepEqual(row, rows.get(row.seq), "a row is as it was written");
+        // A clock epoch that is made from a newest value knows of no run of the system.
+        const { monoUs: _, ...written }: Partial<Row> = rows.get(row.seq) ?? {};
+        const { monoUs: __, ...kept } = row;
+        assert.deepEqual(kept, written, "a row is as it was written");
         seqs.push(row.seq);
         readings += row.readings.length;
         atCursor = row.total;
