@@ -408,7 +408,7 @@ export class Store implements Disk {
     }
     for (const { timeUs, board, origin, reason, body } of rejects) {
       this.#run(
-        "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)",
+        commit.again ? INSERT_REJECT_ONCE : INSERT_REJECT,
         timeUs,
         board,
         origin,

@@ -62,6 +62,52 @@ Deno.test("Journal gives nothing out before the disk has it", async () => {
   assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
 });
 
+Deno.test("Journal gives out no row of a commit that the disk reports as failed, though it is written", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  let failing = false;
+  const tried = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        const result = await disk.commit(commit);
+        if (!failing) return result;
+        tried.resolve();
+        throw new Error("disk I/O error");
+      },
+    },
+    retryMs: 1,
+    maxRecentReadings: 1,
+  });
+  const writer = new Writer(journal);
+  await writer.append({ a: 1 }, { a: 2 }, { a: 3 });
+  failing = true;
+  writer.enqueue({ a: 4 });
+  await tried.promise;
+  const rows = await journal.cursor("mqtt").next(100);
+  assert.deepEqual(rows.map(({ seq }) => seq), [1, 2, 3]);
+  failing = false;
+  await journal.flush();
+  assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
+});
+
+Deno.test("Journal syncs what a killed process left before it gives anything out", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const durable: boolean[] = [];
+  await using _ = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: (commit) => {
+        durable.push(commit.durable);
+        return disk.commit(commit);
+      },
+    },
+  });
+  assert.deepEqual(durable, [true]);
+});
+
 Deno.test("Journal commits together what gathered while the last commit was under way", async () => {
   await using folder = await makeFolder();
   const disk = directDisk();
