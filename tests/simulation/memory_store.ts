@@ -1,0 +1,158 @@
+/**
+ * A journal's file in memory that does what `Store` does with SQLite;
+ * `tests/journal/model_test.ts` runs the same commands on both.
+ *
+ * @module
+ */
+
+import type {
+  BoardState,
+  Commit,
+  CommitResult,
+  Disk,
+  DiskState,
+  Epoch,
+  OldestRow,
+  ParkedReading,
+  Reject,
+  SinkState,
+  StoredRow,
+} from "../../lib/journal/disk.ts";
+
+/** What an empty file takes, and a row besides its body, in bytes. */
+const FILE_BYTES = 1024;
+const ROW_BYTES = 60;
+
+/** A parked reading in its table. */
+export type ParkedRow = ParkedReading & { readonly id: number };
+
+/** What stands in the file; it outlives those who have it open. */
+export class MemoryFile {
+  rows: StoredRow[] = [];
+  readonly epochs = new Map<number, Epoch>();
+  readonly boards = new Map<number, BoardState>();
+  readonly sinks = new Map<number, SinkState>();
+  readonly rejects: Reject[] = [];
+  parked: ParkedRow[] = [];
+  bytes = FILE_BYTES;
+
+  /** What a killed process leaves. */
+  copy(): MemoryFile {
+    return Object.assign(new MemoryFile(), structuredClone({ ...this }));
+  }
+
+  /** Does what one transaction does. */
+  apply(commit: Commit): void {
+    const newest = this.rows.at(-1)?.seq ?? 0;
+    for (const row of commit.rows) {
+      // Rows come in order, so one that is not newer is there already: the disk lied about it.
+      if (row.seq <= newest) continue;
+      this.rows.push(row);
+      this.bytes += bytesOf(row);
+    }
+    for (const epoch of commit.epochs) {
+      if (!this.epochs.has(epoch.id)) this.epochs.set(epoch.id, epoch);
+    }
+    for (const board of commit.boards) this.boards.set(board.id, board);
+    for (const sink of commit.sinks) this.sinks.set(sink.id, sink);
+    const has = commit.again ? isIn : () => false;
+    for (const reject of commit.rejects) {
+      if (!has(reject, this.rejects)) this.rejects.push(reject);
+    }
+    for (const reading of commit.parked) {
+      if (has(reading, this.parked)) continue;
+      this.parked.push({ ...reading, id: (this.parked.at(-1)?.id ?? 0) + 1 });
+    }
+    if (commit.unparked.length > 0) {
+      const gone = new Set(commit.unparked);
+      this.parked = this.parked.filter(({ id }) => !gone.has(id));
+    }
+    if (commit.deleted !== null) this.#delete(...commit.deleted);
+  }
+
+  #delete(first: number, last: number): void {
+    this.rows = this.rows.filter((row) => {
+      const kept = row.seq < first || row.seq > last;
+      if (!kept) this.bytes -= bytesOf(row);
+      return kept;
+    });
+    const oldest = this.rows[0]?.epoch;
+    if (oldest === undefined) return;
+    for (const id of [...this.epochs.keys()]) {
+      if (id < oldest) this.epochs.delete(id);
+    }
+  }
+}
+
+function isIn(one: object, table: readonly object[]): boolean {
+  const values = Object.entries(one);
+  return table.some((row) =>
+    values.every(([key, value]) =>
+      (row as Record<string, unknown>)[key] === value
+    )
+  );
+}
+
+function bytesOf({ body }: StoredRow): number {
+  return body.length + ROW_BYTES;
+}
+
+function byId<T extends { id: number }>(table: Map<number, T>): T[] {
+  return [...table.values()].sort((one, other) => one.id - other.id);
+}
+
+/** A {@linkcode MemoryFile} as a {@linkcode Disk}. */
+export class MemoryStore implements Disk {
+  readonly #file: () => MemoryFile;
+
+  constructor(file: () => MemoryFile) {
+    this.#file = file;
+  }
+
+  open(_path: string, _logBytes: number): DiskState {
+    const { rows, boards, sinks, epochs, bytes } = this.#file();
+    // What is read from a file is nobody else's.
+    return structuredClone({
+      boards: byId(boards),
+      sinks: byId(sinks),
+      epochs: byId(epochs),
+      oldest: rows[0] ?? null,
+      newest: rows.at(-1) ?? null,
+      usedBytes: bytes,
+    });
+  }
+
+  commit(commit: Commit): CommitResult {
+    const file = this.#file();
+    file.apply(commit);
+    return { usedBytes: file.bytes };
+  }
+
+  read(seq: number, limit: number): StoredRow[] {
+    const { rows } = this.#file();
+    const first = rows.findIndex((row) => row.seq > seq);
+    return first === -1 ? [] : rows.slice(first, first + limit);
+  }
+
+  oldest(limit: number): OldestRow[] {
+    return this.#file().rows.slice(0, limit);
+  }
+
+  parked(sink: number, limit: number): ParkedRow[] {
+    const places = new Map<string, number>();
+    return this.#file().parked.filter((reading) => {
+      if (reading.sink !== sink) return false;
+      const topic = `${reading.board}/${reading.path}`;
+      const place = (places.get(topic) ?? 0) + 1;
+      places.set(topic, place);
+      return place <= limit;
+    });
+  }
+
+  oldestParked(sink: number, limit: number): number[] {
+    return this.#file().parked.filter((reading) => reading.sink === sink)
+      .slice(0, limit).map(({ id }) => id);
+  }
+
+  close(): void {}
+}
