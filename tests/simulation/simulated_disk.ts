@@ -119,9 +119,9 @@ export class SimulatedDisk {
     if (this.#busy || call === undefined) return;
     this.#busy = true;
     const { time, random, swarm } = this.#options;
-    const { commitMs, stalls } = swarm.disk;
+    const { commitMs, readMs, stalls } = swarm.disk;
     const takesMs = call.commit === undefined
-      ? random.around(0.3)
+      ? random.around(readMs)
       : this.faulty && random.chance(stalls)
       ? 2000
       : random.around(commitMs);

@@ -57,6 +57,7 @@ export interface Swarm {
     /** Mean time between the beginnings of stretches in which nothing can be written. */
     readonly fullEveryMs: number;
     readonly commitMs: number;
+    readonly readMs: number;
     /** A commit takes two seconds. */
     readonly stalls: number;
   };
@@ -150,6 +151,7 @@ export function drawSwarm(random: Random): Swarm {
       openFails: maybe(0.3),
       fullEveryMs: sometimes(20_000),
       commitMs: oneOf(0.1, 5, 80),
+      readMs: oneOf(0.3, 5, 40),
       stalls: maybe(0.1),
     },
     broker: {
@@ -161,7 +163,7 @@ export function drawSwarm(random: Random): Swarm {
       cuts: maybe(0.1),
       hangs: maybe(0.05),
       swallows: maybe(0.1),
-      busy: maybe(0.1),
+      busy: maybe(0.2),
       poisonEvery: random.chance(share / 2) ? random.between(3, 20) : 0,
       forbidsEveryMs: sometimes(10_000),
       rivalEveryMs: sometimes(10_000),

@@ -399,8 +399,10 @@ export class Truth {
       if (!RETAINED_PATHS.includes(place.path)) continue;
       if (!topic.startsWith(this.prefix)) continue;
       const newest = this.#newest(place);
-      // What was refused, or given up, is not to be retained.
-      if (!this.#acknowledged.get(target)?.has(keyOf(newest, place))) continue;
+      const key = keyOf(newest, place);
+      // What was refused is not to be retained, be it when it was told again to a broker that forgot it.
+      if (!this.#acknowledged.get(target)?.has(key)) continue;
+      if (this.#turnedAway.has(`${target} ${key}`)) continue;
       const value = retained.get(topic);
       if (Number(value) !== newest) {
         this.#options.fail(

@@ -439,9 +439,11 @@ class World {
   async #promptly(): Promise<void> {
     const { broker, database, disk, boards, mqtt } = this.#swarm;
     // At QoS 0 a link that hangs may go unnoticed until now.
-    const isQuick = mqtt.qos > 0 && broker.answerMs < 1 &&
+    const isSeen = mqtt.qos > 0 || broker.hangs === 0;
+    const isQuick = isSeen && broker.answerMs < 1 &&
       database.answerMs < 1 &&
-      disk.commitMs < 10 && mqtt.messagesPerS === undefined;
+      disk.commitMs < 10 &&
+      disk.readMs < 10 && mqtt.messagesPerS === undefined;
     if (!isQuick || this.#failure !== undefined) return;
     for (let i = 0; i < 20; i++) {
       await this.#until(() => false, this.#random.around(10));
