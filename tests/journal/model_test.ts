@@ -46,8 +46,8 @@ class ModelSink {
   delivered = 0;
   rejected = 0;
   parked = 0;
-  /** What was given out and is not settled. */
-  inHand: Row[] = [];
+  /** The batches that were given out and are not settled. */
+  inHand: Row[][] = [];
 }
 
 /** Where a journal's file is. */
@@ -170,14 +170,14 @@ class Next implements Command {
     const held = rows.reduce((sum, row) => sum + row.readings.length, 0);
     assert.ok(rows.length <= 1 || held <= this.most, "more than was asked for");
     sink.position = got.at(-1) ?? sink.position;
-    sink.inHand.push(...rows);
+    if (rows.length > 0) sink.inHand.push(rows);
     look(model, real);
   }
 
   toString = () => `next(${this.name}, ${this.most})`;
 }
 
-/** Books what became of the first rows in hand; the rest stays in hand. */
+/** Books what became of the first batch in hand; where some of it stays, all that is in hand is taken back. */
 class Settle implements Command {
   constructor(
     readonly name: SinkName,
@@ -191,17 +191,24 @@ class Settle implements Command {
 
   run(model: Model, real: Real): Promise<void> {
     const sink = model.sinks.get(this.name)!;
-    const done = Math.ceil(this.share * sink.inHand.length);
-    const rows = sink.inHand.splice(0, done);
+    const batch = sink.inHand.shift()!;
+    const done = Math.ceil(this.share * batch.length);
+    const rows = batch.slice(0, done);
     const refused = rows.filter(({ readings }) => readings.length > 0)
       .map((row) => ({ row, reading: row.readings[0]!, reason: "no" }));
-    real.journal.cursor(this.name).settle(rows, {
+    const cursor = real.journal.cursor(this.name);
+    cursor.settle(batch, {
       done,
       rejected: this.end === "rejected" ? refused : [],
       parked: this.end === "parked" ? refused : [],
     });
     const readings = rows.reduce((sum, row) => sum + row.readings.length, 0);
     if (done > 0) sink.cursor = rows.at(-1)!.seq;
+    if (done < batch.length) {
+      cursor.giveBack();
+      sink.position = sink.cursor;
+      sink.inHand = [];
+    }
     sink.delivered += readings;
     if (this.end !== "delivered") {
       sink.delivered -= refused.length;

@@ -12,9 +12,9 @@ import type {
   Disk,
   DiskState,
   Epoch,
+  KeptReject,
   OldestRow,
   ParkedReading,
-  Reject,
   SinkState,
   StoredRow,
 } from "../../lib/journal/disk.ts";
@@ -32,7 +32,7 @@ export class MemoryFile {
   readonly epochs = new Map<number, Epoch>();
   readonly boards = new Map<number, BoardState>();
   readonly sinks = new Map<number, SinkState>();
-  readonly rejects: Reject[] = [];
+  rejects: KeptReject[] = [];
   parked: ParkedRow[] = [];
   bytes = FILE_BYTES;
 
@@ -55,18 +55,11 @@ export class MemoryFile {
     }
     for (const board of commit.boards) this.boards.set(board.id, board);
     for (const sink of commit.sinks) this.sinks.set(sink.id, sink);
-    const has = commit.again ? isIn : () => false;
-    for (const reject of commit.rejects) {
-      if (!has(reject, this.rejects)) this.rejects.push(reject);
-    }
-    for (const reading of commit.parked) {
-      if (has(reading, this.parked)) continue;
-      this.parked.push({ ...reading, id: (this.parked.at(-1)?.id ?? 0) + 1 });
-    }
-    if (commit.unparked.length > 0) {
-      const gone = new Set(commit.unparked);
-      this.parked = this.parked.filter(({ id }) => !gone.has(id));
-    }
+    const once = commit.again ?? false;
+    this.rejects = without(this.rejects, commit.unrejected);
+    for (const reject of commit.rejects) insert(reject, this.rejects, once);
+    for (const reading of commit.parked) insert(reading, this.parked, once);
+    this.parked = without(this.parked, commit.unparked);
     if (commit.deleted !== null) this.#delete(...commit.deleted);
   }
 
@@ -91,6 +84,23 @@ function isIn(one: object, table: readonly object[]): boolean {
       (row as Record<string, unknown>)[key] === value
     )
   );
+}
+
+/** Adds a row with the next id; `once`: not where the table has its like. */
+function insert<T extends object>(
+  one: T,
+  table: (T & { readonly id: number })[],
+  once: boolean,
+): void {
+  if (once && isIn(one, table)) return;
+  table.push({ ...one, id: (table.at(-1)?.id ?? 0) + 1 });
+}
+
+function without<T extends { readonly id: number }>(
+  table: T[],
+  ids: readonly number[],
+): T[] {
+  return ids.length === 0 ? table : table.filter(({ id }) => !ids.includes(id));
 }
 
 function bytesOf({ body }: StoredRow): number {
@@ -152,6 +162,10 @@ export class MemoryStore implements Disk {
   oldestParked(sink: number, limit: number): number[] {
     return this.#file().parked.filter((reading) => reading.sink === sink)
       .slice(0, limit).map(({ id }) => id);
+  }
+
+  rejects(after: number, limit: number): KeptReject[] {
+    return this.#file().rejects.filter(({ id }) => id > after).slice(0, limit);
   }
 
   close(): void {}

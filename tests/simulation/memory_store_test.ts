@@ -81,6 +81,7 @@ const drawnCommit: fc.Arbitrary<DrawnCommit> = fc.record({
   ),
   parked: fc.array(parkedReading, { maxLength: 3 }),
   unparked: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 2 }),
+  unrejected: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 2 }),
   durable: fc.boolean(),
   again: fc.boolean(),
 });
@@ -154,6 +155,10 @@ function compare(store: Disk, simulated: Disk): void {
   assert.deepEqual(
     store.oldest(3).map(({ seq, readings }) => [seq, readings]),
     simulated.oldest(3).map(({ seq, readings }) => [seq, readings]),
+  );
+  assert.deepEqual(
+    structuredClone(store.rejects(1, 3)),
+    structuredClone(simulated.rejects(1, 3)),
   );
   for (const sink of [1, 2, 3]) {
     assert.deepEqual(

@@ -91,6 +91,7 @@ export class SimulatedDisk {
       oldest: (limit) => oldest(Math.min(limit, swarm.journal.oldestRows)),
       parked: call("parked"),
       oldestParked: call("oldestParked"),
+      rejects: call("rejects"),
       close: call("close"),
     };
   }
