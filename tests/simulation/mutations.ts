@@ -59,9 +59,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "rows are given out before the commit is answered",
     file: "journal/journal.ts",
-    from: "this.#accounts.receive(readings);\n    this.#boards",
+    from: "this.#newestTimeUs = row.timeUs;\n    this.#accounts",
     to:
-      "this.#recent.push(row);\n    this.#committedSeq = seq;\n    for (const one of this.#listeners) one();\n    this.#accounts.receive(readings);\n    this.#boards",
+      "this.#recent.push(row);\n    this.#committedSeq = row.seq;\n    for (const one of this.#listeners) one();\n    this.#newestTimeUs = row.timeUs;\n    this.#accounts",
   },
   {
     name: "rows of a commit that was reported as failed are given out",
@@ -72,8 +72,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "rows are committed without being synced",
     file: "journal/pending.ts",
-    from: "durable: durable || this.#rows.length > 0",
-    to: "durable: durable",
+    from: "this.urgent || this.#rows.length > 0",
+    to: "this.urgent",
   },
   {
     name: "the time is made anew at each try",

@@ -149,7 +149,7 @@ export function drawSwarm(random: Random): Swarm {
       commitLies: maybe(0.2),
       readFails: maybe(0.3),
       openFails: maybe(0.3),
-      fullEveryMs: sometimes(20_000),
+      fullEveryMs: sometimes(12_000),
       commitMs: oneOf(0.1, 5, 80),
       readMs: oneOf(0.3, 5, 40),
       stalls: maybe(0.1),

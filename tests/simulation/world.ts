@@ -316,7 +316,7 @@ class World {
     });
     this.#spells("disk full", swarm.disk.fullEveryMs, (on) => {
       this.#disk.full = on;
-    });
+    }, swarm.disk.fullEveryMs);
     this.#spells("a topic is forbidden", swarm.broker.forbidsEveryMs, (on) => {
       this.#broker.forbidden = on
         ? this.#random.pick(["temperature", "humidity", "rssi"])
@@ -364,11 +364,16 @@ class World {
     });
   }
 
-  #spells(what: string, everyMs: number, turn: (on: boolean) => void): void {
+  #spells(
+    what: string,
+    everyMs: number,
+    turn: (on: boolean) => void,
+    meanMs = everyMs / 2,
+  ): void {
     this.#nowAndThen(what, everyMs, () => {
       turn(true);
       this.#time.after(
-        this.#random.around(everyMs / 2),
+        this.#random.around(meanMs),
         `world: ${what}: over`,
         () => {
           turn(false);
