@@ -100,7 +100,12 @@ export class Ledger {
 
   /** A copy to keep or to show. */
   get state(): LedgerState {
-    return { ...this.#state, dropped: { ...this.#state.dropped } };
+    const { deliveredAhead, dropped } = this.#state;
+    return {
+      ...this.#state,
+      deliveredAhead: [...deliveredAhead],
+      dropped: { ...dropped },
+    };
   }
 
   /** Rows up to here are done. */

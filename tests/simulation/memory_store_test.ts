@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { Commit, Disk } from "../../lib/journal/disk.ts";
+import { openDatabase, readState } from "../../lib/journal/database.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { makeFolder } from "../journal/world.ts";
 import { MemoryFile, MemoryStore } from "./memory_store.ts";
@@ -45,6 +46,7 @@ const sinkState = fc.record({
   ledger: {
     cursor: { seq: count, total: count },
     ahead: count,
+    deliveredAhead: [],
     parked: count,
     received: count,
     requeued: count,
@@ -106,8 +108,9 @@ Deno.test("The simulated disk does what SQLite does", async () => {
         } finally {
           store.close();
         }
-        const { usedBytes: _, ...state } = store.open(path, 1e6);
-        store.close();
+        // Not by the store: it would notice that these rows and ledgers do not fit each other.
+        using db = openDatabase(path, { readOnly: true });
+        const { usedBytes: _, ...state } = readState(db);
         const { usedBytes: __, ...expected } = simulated.open(path, 1e6);
         assert.deepEqual(structuredClone(state), structuredClone(expected));
       },

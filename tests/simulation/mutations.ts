@@ -35,7 +35,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "an answer other than 204 counts as stored",
     file: "sink/influxdb.ts",
-    from: "return judgeAnswer(error, url, now);",
+    from:
+      'if (answer.kind !== "failure" || !refusesToken(error)) return answer;',
     to: "return undefined;",
   },
   {

@@ -34,6 +34,8 @@ export interface SimulatedBrokerOptions {
   /** The broker has it, or does not take it; the client may never hear of that. */
   onPublished(message: Published): void;
   onRefused(message: Published): void;
+  /** The link was cut at this message. */
+  onCut(message: Published): void;
   /** The client has been told that the broker has it, or that it does not take it. */
   onAnswered(message: Published, code: number): void;
 }
@@ -85,6 +87,11 @@ export class SimulatedBroker {
   accept(link: Link): void {
     this.#session?.takeOver();
     this.#session = link;
+  }
+
+  /** @internal A connection has been closed. */
+  leave(link: Link): void {
+    if (this.#session === link) this.#session = undefined;
   }
 
   /** @internal Takes a message or not: the code of its PUBACK, or undefined where none goes out. */
@@ -145,7 +152,7 @@ class Link {
     const takesMs = random.around(swarm.broker.answerMs / 2);
     this.#downMs = Math.max(this.#downMs + GAP_MS, time.nowMs + takesMs);
     time.after(this.#downMs - time.nowMs, `client: ${what}`, () => {
-      if (this.#state === "open") arrives();
+      if (this.#state === "open" && !this.#client.destroyed) arrives();
     }, this.#client.owner);
   }
 
@@ -187,8 +194,12 @@ class Link {
 
   /** The client has closed its side. */
   closed(): void {
-    // What it had written still arrives, mostly.
+    // What it had written still arrives, mostly, and then its end.
     if (this.#broker.options.random.chance(0.3)) this.#state = "cut";
+    this.up("end", () => {
+      this.#state = "cut";
+      this.#broker.leave(this);
+    });
   }
 }
 
@@ -210,7 +221,8 @@ class SimulatedClient extends EventEmitter {
   readonly #connackTimer: ReturnType<typeof setTimeout>;
   #pingTimer: ReturnType<typeof setInterval> | undefined;
   #pingTicks = 0;
-  #destroyed = false;
+  /** The stream is closed on our side: nothing comes in any more. */
+  destroyed = false;
   #lastId = 0;
   /** Those who wait for the end of the stream. */
   readonly #ended: (() => void)[] = [];
@@ -245,6 +257,7 @@ class SimulatedClient extends EventEmitter {
     if (qos !== 0) this.outgoing[id] = { message, done };
     this.#link.up(`PUBLISH ${topic} ${payload}`, () => {
       if (this.#broker.faulty && random.chance(broker.cuts)) {
+        this.#broker.options.onCut(message);
         return this.#link.cut();
       }
       if (this.#broker.faulty && random.chance(broker.hangs)) {
@@ -264,7 +277,7 @@ class SimulatedClient extends EventEmitter {
 
   #acknowledge(id: number, code: number): void {
     const outgoing = this.outgoing[id];
-    if (outgoing === undefined || this.#destroyed) return;
+    if (outgoing === undefined || this.destroyed) return;
     delete this.outgoing[id];
     this.#broker.options.onAnswered(outgoing.message, code);
     outgoing.done(
@@ -284,7 +297,7 @@ class SimulatedClient extends EventEmitter {
     if (this.disconnecting) return ended();
     this.disconnecting = true;
     this.#stopPings();
-    if (this.#destroyed || !this.connected) ended();
+    if (this.destroyed || !this.connected) ended();
     else this.#ended.push(ended);
     if (force) return this.#cleanUp();
     this.#link.up("DISCONNECT", () => this.#link.cut());
@@ -298,6 +311,15 @@ class SimulatedClient extends EventEmitter {
     if (this.#pingTimer === undefined) return;
     this.#stopPings();
     this.#startPings();
+  }
+
+  sendPing(): void {
+    this.#link.up("PINGREQ", () => {
+      this.#link.down("PINGRESP", () => {
+        this.emit("packetreceive", { cmd: "pingresp" });
+        this.reschedulePing(true);
+      });
+    });
   }
 
   /** The stream has ended from the other side. */
@@ -341,7 +363,7 @@ class SimulatedClient extends EventEmitter {
     this.#link.up("CONNECT", () => {
       this.#broker.accept(this.#link);
       this.#link.down("CONNACK 0", () => {
-        if (this.#destroyed) return;
+        if (this.destroyed) return;
         clearTimeout(this.#connackTimer);
         this.connected = true;
         this.#startPings();
@@ -357,12 +379,12 @@ class SimulatedClient extends EventEmitter {
   #later(what: string, run: () => void): void {
     const { time, random } = this.#broker.options;
     time.after(random.around(2), `client: ${what}`, () => {
-      if (!this.#destroyed) run();
+      if (!this.destroyed) run();
     }, this.owner);
   }
 
   #fail(error: Error): void {
-    if (this.#destroyed) return;
+    if (this.destroyed) return;
     this.#cleanUp();
     this.emit("error", error);
   }
@@ -377,8 +399,8 @@ class SimulatedClient extends EventEmitter {
   }
 
   #destroy(): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
+    if (this.destroyed) return;
+    this.destroyed = true;
     this.#link.closed();
     this.#stopPings();
     const { time } = this.#broker.options;
@@ -397,10 +419,7 @@ class SimulatedClient extends EventEmitter {
       if (++this.#pingTicks > 2) {
         return this.#fail(new Error("Keepalive timeout"));
       }
-      if (this.#pingTicks < 2) return;
-      this.#link.up("PINGREQ", () => {
-        this.#link.down("PINGRESP", () => this.reschedulePing(true));
-      });
+      if (this.#pingTicks === 2) this.sendPing();
     }, this.keepalive * 500);
   }
 

@@ -119,6 +119,7 @@ export class SimulatedGateway {
         backoff: new Backoff(random, { firstMs: 200, longestMs: 3000 }),
         onCommit: (listener) => journal.onCommit(listener),
         slowRetryMs: 2000,
+        longestPauseMs: 4000,
         parkedRetryMs: 3000,
       })
     );

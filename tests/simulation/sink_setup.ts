@@ -56,6 +56,7 @@ export function configOf(
         connect_timeout_s: 1,
         ack_timeout_s: 2,
         max_inflight: swarm.mqtt.maxInflight,
+        replay: "all",
         live_within_s: swarm.mqtt.liveWithinS,
         start_at: swarm.mqtt.startAt,
         ...(messagesPerS === undefined

@@ -64,6 +64,7 @@ export class Truth {
   readonly #refused = new Map<string, Set<string>>();
   /** By topic: what was published to it, and the highest of that. */
   readonly #turnedAway = new Set<string>();
+  readonly #cuts = new Map<string, number>();
   readonly #published = new Map<
     string,
     { seen: Set<number>; highest: number }
@@ -200,7 +201,9 @@ export class Truth {
   #balance({ name, ledger, seenTotal }: SinkState): void {
     const { received, requeued, delivered, dropped, parked, ahead, cursor } =
       ledger;
-    const waiting = seenTotal - cursor.total - ahead + parked;
+    const early = ledger.deliveredAhead
+      .reduce((sum, { from, to }) => sum + to.total - from.total, 0);
+    const waiting = seenTotal - cursor.total - ahead - early + parked;
     const ended = Object.values(dropped).reduce((sum, one) => sum + one, 0);
     if (received + requeued !== delivered + waiting + ended) {
       this.#options.fail(
@@ -287,6 +290,15 @@ export class Truth {
   notPublished({ topic, payload }: Published): void {
     const { target, place } = placeOfTopic(topic);
     this.#turnedAway.add(`${target} ${keyOf(Number(payload), place)}`);
+  }
+
+  /** The link was cut at a message: one that this happens to three times may be taken for the cause. */
+  cutAt({ topic, payload }: Published): void {
+    const { target, place } = placeOfTopic(topic);
+    const key = keyOf(Number(payload), place);
+    const cuts = (this.#cuts.get(`${target} ${key}`) ?? 0) + 1;
+    this.#cuts.set(`${target} ${key}`, cuts);
+    if (cuts >= 3) add(this.#refused, target, key);
   }
 
   /** The broker has forgotten what it retained. */

@@ -106,6 +106,7 @@ class World {
         this.#isNth(Number(payload), swarm.broker.poisonEvery),
       onPublished: (message) => this.#truth.published(message),
       onRefused: (message) => this.#truth.notPublished(message),
+      onCut: (message) => this.#truth.cutAt(message),
       onAnswered: (message, code) => this.#truth.messageAnswered(message, code),
     });
     this.#database = new SimulatedDatabase({
