@@ -23,8 +23,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "the cursor passes one row too many",
     file: "journal/cursor.ts",
-    from: "const last = rows[done - 1];",
-    to: "const last = rows[done] ?? rows[done - 1];",
+    from: "const last = rows[settlement.done - 1];",
+    to: "const last = rows[settlement.done] ?? rows[settlement.done - 1];",
   },
   {
     name: "what is not acknowledged counts as done when the link is lost",
@@ -115,8 +115,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "a batch goes out behind one that has failed",
     file: "forwarder/forwarder.ts",
-    from: "outcome?.failure !== undefined)) {\n          continue;",
-    to: "outcome?.failure !== undefined)) {",
+    from:
+      "if (flights.some(({ outcome }) => outcome?.failure)) return undefined;",
+    to: "",
   },
   {
     name: "epochs are written after their rows",
