@@ -15,16 +15,16 @@ import type {
   KeptReject,
   OldestRow,
   ParkedReading,
+  Reserved,
   SinkState,
   StoredRow,
 } from "../../lib/journal/disk.ts";
 
+import { TIME_OF_DAY } from "../../lib/journal/schema.ts";
+
 /** What an empty file takes, and a row besides its body, in bytes. */
 const FILE_BYTES = 1024;
 const ROW_BYTES = 60;
-
-/** A parked reading in its table. */
-export type ParkedRow = ParkedReading & { readonly id: number };
 
 /** What stands in the file; it outlives those who have it open. */
 export class MemoryFile {
@@ -33,7 +33,7 @@ export class MemoryFile {
   readonly boards = new Map<number, BoardState>();
   readonly sinks = new Map<number, SinkState>();
   rejects: KeptReject[] = [];
-  parked: ParkedRow[] = [];
+  parked: ParkedReading[] = [];
   bytes = FILE_BYTES;
 
   /** What a killed process leaves. */
@@ -43,13 +43,14 @@ export class MemoryFile {
 
   /** Does what one transaction does. */
   apply(commit: Commit): void {
-    const newest = this.rows.at(-1)?.seq ?? 0;
+    if (commit.deleted !== null) this.#deleteRows(...commit.deleted);
     for (const row of commit.rows) {
-      // Rows come in order, so one that is not newer is there already: the disk lied about it.
-      if (row.seq <= newest) continue;
+      // It is there already where the disk has lied about it.
+      if (this.rows.some(({ seq }) => seq === row.seq)) continue;
       this.rows.push(row);
       this.bytes += bytesOf(row);
     }
+    if (commit.rows.length > 0) this.rows.sort((one, two) => one.seq - two.seq);
     for (const epoch of commit.epochs) {
       if (!this.epochs.has(epoch.id)) this.epochs.set(epoch.id, epoch);
     }
@@ -58,21 +59,26 @@ export class MemoryFile {
     const once = commit.again ?? false;
     this.rejects = without(this.rejects, commit.unrejected);
     for (const reject of commit.rejects) insert(reject, this.rejects, once);
-    for (const reading of commit.parked) insert(reading, this.parked, once);
+    for (const reading of commit.parked) {
+      if (!isIn({ id: reading.id }, this.parked)) this.parked.push(reading);
+    }
+    this.parked.sort((one, two) => one.id - two.id);
     this.parked = without(this.parked, commit.unparked);
-    if (commit.deleted !== null) this.#delete(...commit.deleted);
+    if (commit.deleted !== null) this.#deleteEpochs();
   }
 
-  #delete(first: number, last: number): void {
+  #deleteRows(first: number, last: number): void {
     this.rows = this.rows.filter((row) => {
       const kept = row.seq < first || row.seq > last;
       if (!kept) this.bytes -= bytesOf(row);
       return kept;
     });
-    const oldest = this.rows[0]?.epoch;
-    if (oldest === undefined) return;
+  }
+
+  #deleteEpochs(): void {
+    const oldest = this.rows[0]?.epoch ?? 0;
     for (const id of [...this.epochs.keys()]) {
-      if (id < oldest) this.epochs.delete(id);
+      if (id < oldest && id !== TIME_OF_DAY.id) this.epochs.delete(id);
     }
   }
 }
@@ -107,6 +113,17 @@ function bytesOf({ body }: StoredRow): number {
   return body.length + ROW_BYTES;
 }
 
+/** A removed sink, with what is left for it. */
+function withLeft(sink: SinkState, rows: readonly StoredRow[]): SinkState {
+  const { active, ledger: { cursor, ahead, deliveredAhead } } = sink;
+  if (active || (ahead === 0 && deliveredAhead.length === 0)) return sink;
+  const left = rows.filter(({ seq }) =>
+    seq > cursor.seq &&
+    !deliveredAhead.some(({ from, to }) => seq > from.seq && seq <= to.seq)
+  ).reduce((sum, { readings }) => sum + readings, 0);
+  return { ...sink, left };
+}
+
 function byId<T extends { id: number }>(table: Map<number, T>): T[] {
   return [...table.values()].sort((one, other) => one.id - other.id);
 }
@@ -120,16 +137,25 @@ export class MemoryStore implements Disk {
   }
 
   open(_path: string, _logBytes: number): DiskState {
-    const { rows, boards, sinks, epochs, bytes } = this.#file();
+    const { rows, boards, sinks, epochs, parked, bytes } = this.#file();
     // What is read from a file is nobody else's.
     return structuredClone({
       boards: byId(boards),
-      sinks: byId(sinks),
+      sinks: byId(sinks).map((sink) => withLeft(sink, rows)),
       epochs: byId(epochs),
       oldest: rows[0] ?? null,
       newest: rows.at(-1) ?? null,
+      lastParked: parked.at(-1)?.id ?? 0,
       usedBytes: bytes,
     });
+  }
+
+  openForReading(path: string): DiskState {
+    return this.open(path, 0);
+  }
+
+  reserve(_bytes: number, _fill: boolean): Reserved {
+    return { missingBytes: 0, roomy: true };
   }
 
   commit(commit: Commit): CommitResult {
@@ -148,7 +174,7 @@ export class MemoryStore implements Disk {
     return this.#file().rows.slice(0, limit);
   }
 
-  parked(sink: number, limit: number): ParkedRow[] {
+  parked(sink: number, limit: number): ParkedReading[] {
     const places = new Map<string, number>();
     return this.#file().parked.filter((reading) => {
       if (reading.sink !== sink) return false;

@@ -55,6 +55,7 @@ const sinkState = fc.record({
   },
 }));
 const parkedReading = fc.record({
+  id: fc.integer({ min: 1, max: 6 }),
   sink: small,
   seq: small,
   board: small,

@@ -86,6 +86,8 @@ export class SimulatedDisk {
     const oldest = call("oldest");
     return {
       open: call("open"),
+      openForReading: call("openForReading"),
+      reserve: call("reserve"),
       commit: call("commit"),
       read: call("read"),
       oldest: (limit) => oldest(Math.min(limit, swarm.journal.oldestRows)),
