@@ -89,8 +89,8 @@ export interface SinkState {
   readonly seenTotal: number;
   readonly ledger: LedgerState;
   /**
-   * Readings beyond the cursor that the file holds; only of a removed sink that some had been deleted
-   * for beyond its cursor: the extent of the rows does not tell what is left.
+   * Readings beyond the cursor that the file holds; only of a removed sink, as a file is opened. The
+   * extent of the rows does not tell: they may have been deleted behind others in a sink's hands.
    */
   readonly left?: number;
 }

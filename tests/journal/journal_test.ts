@@ -599,6 +599,40 @@ Deno.test("Journal books what a removed sink lost as evicted, wherever the rows 
   }
 });
 
+Deno.test("Journal books for a removed sink what was given up behind rows in another one's hands", async () => {
+  await using folder = await makeFolder();
+  const values = { "n1.t": 27.6, "n1.h": 54.1, "n1.g": 84_190 };
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append(values);
+  }
+  {
+    await using journal = await openJournal(folder.path, {
+      sinks: [{ name: "mqtt", target: "broker/iiot", startAt: "oldest" }],
+      maxBytes: 200 * 1024,
+    });
+    await journal.cursor("mqtt").next(1);
+    const writer = new Writer(journal);
+    for (let i = 0; i < 20; i++) {
+      await writer.append(...Array.from({ length: 250 }, () => values));
+    }
+    while (standing(journal, "mqtt").ledger.dropped.evicted === undefined) {
+      await journal.flush();
+    }
+    await journal.flush();
+  }
+  await using journal = await openJournal(folder.path);
+  const influxdb = journal.cursor("influxdb");
+  for (let rows; (rows = await influxdb.next(5000)).length > 0;) {
+    influxdb.settle(rows, delivered(rows.length));
+  }
+  const { ledger, waiting } = standing(journal, "influxdb");
+  assert.equal(waiting, 0);
+  assert.deepEqual(Object.keys(ledger.dropped), ["evicted"]);
+  assert.equal(ledger.delivered + (ledger.dropped.evicted ?? 0), 15_003);
+  balanced(journal);
+});
+
 Deno.test("Journal counts a board's lines over its runs", async () => {
   await using folder = await makeFolder();
   for (let run = 0; run < 2; run++) {
