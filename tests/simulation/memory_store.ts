@@ -115,8 +115,8 @@ function bytesOf({ body }: StoredRow): number {
 
 /** A removed sink, with what is left for it. */
 function withLeft(sink: SinkState, rows: readonly StoredRow[]): SinkState {
-  const { active, ledger: { cursor, ahead, deliveredAhead } } = sink;
-  if (active || (ahead === 0 && deliveredAhead.length === 0)) return sink;
+  const { active, ledger: { cursor, deliveredAhead } } = sink;
+  if (active) return sink;
   const left = rows.filter(({ seq }) =>
     seq > cursor.seq &&
     !deliveredAhead.some(({ from, to }) => seq > from.seq && seq <= to.seq)

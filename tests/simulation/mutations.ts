@@ -48,8 +48,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "eviction books one reading too few",
     file: "journal/pruner.ts",
-    from: 'ledger.lose("evicted", lost);',
-    to: 'ledger.lose("evicted", lost - 1);',
+    from: 'ledger.lose("evicted", readings);',
+    to: 'ledger.lose("evicted", readings - 1);',
   },
   {
     name: "eviction takes rows that a sink has in its hands",

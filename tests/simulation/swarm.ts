@@ -184,7 +184,7 @@ export function drawSwarm(random: Random): Swarm {
     gateway: {
       crashEverySteps: random.chance(share) ? oneOf(60, 200, 600) : 0,
       powerCuts: random.next(),
-      stopEveryMs: sometimes(15_000),
+      stopEveryMs: sometimes(6_000),
       changesSinks: random.chance(share) ? 0.4 : 0,
     },
     clockStepsEveryMs: sometimes(10_000),
