@@ -184,6 +184,10 @@ export class Forwarder {
     lanes: readonly Lane[],
     flights: Flight[],
   ): Promise<Failure | undefined> {
+    const { parkedRetryMs = PARKED_RETRY_MS } = this.#options;
+    // A board that is silent commits nothing, and nobody else would ring.
+    let parkedTimer: ReturnType<typeof setTimeout> | undefined;
+    using _ = { [Symbol.dispose]: () => clearTimeout(parkedTimer) };
     let closed: Failure | undefined;
     session.closed.then((failure) => {
       closed = failure;
@@ -196,12 +200,13 @@ export class Forwarder {
       if (flights.length === 0 && this.#now() >= this.#parkedDueMs) {
         const parkedFailure = await this.#tryParked(session);
         if (parkedFailure !== undefined) return parkedFailure;
-        this.#parkedDueMs = this.#now() +
-          (this.#options.parkedRetryMs ?? PARKED_RETRY_MS);
+        this.#parkedDueMs = this.#now() + parkedRetryMs;
+        clearTimeout(parkedTimer);
+        parkedTimer = setTimeout(() => this.#bell.ring(), parkedRetryMs);
         if (this.#hurry) return undefined;
       }
       if (flights.length < session.maxBatches) {
-        const flight = await this.#launchNext(session, lanes);
+        const flight = await this.#launchNext(session, lanes, flights);
         if (flight !== undefined) {
           flights.push(flight);
           continue;
@@ -216,13 +221,16 @@ export class Forwarder {
     }
   }
 
-  /** Sends what the first lane has that has something. */
+  /** Sends what the first lane has that has something, unless one of `flights` has failed. */
   async #launchNext(
     session: SinkSession,
     lanes: readonly Lane[],
+    flights: readonly Flight[],
   ): Promise<Flight | undefined> {
     for (const lane of lanes) {
       const rows = await lane.next(session.maxReadings);
+      // It may have failed meanwhile: nothing may go out behind what stays.
+      if (flights.some(({ outcome }) => outcome?.failure)) return undefined;
       if (rows.length > 0) return this.#launch(session, lane, rows);
     }
     return undefined;
@@ -259,14 +267,15 @@ export class Forwarder {
 
   async #tryParked(session: SinkSession): Promise<Failure | undefined> {
     for (;;) {
-      const parked = await this.#options.cursor.parked();
-      if (parked === null || parked.rows.length === 0) return undefined;
-      const flight = this.#launch(session, this.#options.cursor, parked.rows);
-      while (flight.outcome === undefined) {
-        if (this.#hurry) return undefined;
-        await this.#bell.wait();
-      }
-      const { outcome } = flight;
+      // It waits for the disk, which may be full.
+      const { cursor } = this.#options;
+      const parked = await this.#inTime(cursor.parked());
+      if (!parked || parked.rows.length === 0) return undefined;
+      const { past } = cursor;
+      const outcome = await this.#inTime(
+        session.deliver(parked.rows, { past }).catch(toOutcome),
+      );
+      if (outcome === undefined) return undefined;
       parked.settle(outcome);
       const ended = outcome.done - outcome.parked.length;
       if (outcome.failure?.kind === "blocked") return undefined;
@@ -290,6 +299,21 @@ export class Forwarder {
     end();
     signal.removeEventListener("abort", end);
     await Promise.all(ends);
+  }
+
+  /** What `promise` gives, or undefined when there is no time left to wait for it. */
+  async #inTime<T>(promise: Promise<T>): Promise<T | undefined> {
+    let settled = false;
+    const rung = promise.finally(() => {
+      settled = true;
+      this.#bell.ring();
+    });
+    rung.catch(() => {}); // It may fail when nobody waits any more.
+    while (!settled) {
+      if (this.#hurry) return undefined;
+      await this.#bell.wait();
+    }
+    return await rung;
   }
 
   #pauseMs(failure: Failure): number {

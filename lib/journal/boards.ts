@@ -21,7 +21,7 @@ export interface Board {
 }
 
 /** A reading's newest value, and where it belongs. */
-export interface LatestReading extends Readonly<LatestValue> {
+export interface LatestReading extends LatestValue {
   readonly board: string;
   readonly path: string;
 }
@@ -105,8 +105,10 @@ export class Boards {
   /** The times of a clock epoch were corrected. */
   move(epoch: number, byUs: number): void {
     for (const { latest } of this.#byName.values()) {
-      for (const newest of Object.values(latest)) {
-        if (newest.epoch === epoch) newest.timeUs += byUs;
+      for (const [path, newest] of Object.entries(latest)) {
+        if (newest.epoch !== epoch) continue;
+        // In its place a new one: commits that wait hold the old one.
+        latest[path] = { ...newest, timeUs: newest.timeUs + byUs };
       }
     }
   }
@@ -146,7 +148,7 @@ export class Boards {
       id: board.id,
       name: board.name,
       ...sum(board),
-      latest: structuredClone(board.latest),
+      latest: { ...board.latest },
       clock: sumClock(board),
     }));
   }

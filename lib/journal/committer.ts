@@ -21,7 +21,7 @@ export interface CommitterOptions {
   /** Pause before a failed commit is tried again, in milliseconds. */
   readonly retryMs: number;
   /** Takes what is to be written; null when nothing is. `all`: also what could wait. */
-  take(options: { all: boolean; closing: boolean }): Commit | null;
+  take(options: { all: boolean; durable: boolean }): Commit | null;
   /** The disk has `commit`. */
   committed(commit: Commit, result: CommitResult): void;
 }
@@ -90,7 +90,8 @@ export class Committer {
       const waiters = this.#waiters.splice(0);
       const commit = this.#options.take({
         all: waiters.length > 0,
-        closing: this.#closing,
+        // The first commit makes safe what a killed process had written and not synced.
+        durable: !this.#patient,
       });
       if (commit === null) {
         // In the same step as the look at what is due: nothing can come in between unseen.
@@ -115,7 +116,9 @@ export class Committer {
   async #write(commit: Commit): Promise<CommitResult> {
     for (let failures = 0;; failures++) {
       try {
-        const result = await this.#options.disk.commit(commit);
+        const result = await this.#options.disk.commit(
+          failures === 0 ? commit : { ...commit, again: true },
+        );
         if (failures > 0) this.#log.info("The journal can be written again");
         return result;
       } catch (error) {

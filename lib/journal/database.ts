@@ -151,13 +151,11 @@ export function readState(db: DatabaseSync): DiskState {
   };
 }
 
-/** A removed sink that was done with rows out of order, with what is left for it. */
+/** A removed sink with what is left for it: meanwhile rows may have gone from anywhere. */
 function withLeft(db: DatabaseSync, sink: SinkState): SinkState {
-  const { active, ledger } = sink;
-  if (active || ledger.ahead === 0 && ledger.deliveredAhead.length === 0) {
-    return sink;
-  }
-  return { ...sink, left: undoneReadings(db, ledger) };
+  return sink.active
+    ? sink
+    : { ...sink, left: undoneReadings(db, sink.ledger) };
 }
 
 /** Readings of the rows beyond a ledger's cursor that it does not hold for done. */

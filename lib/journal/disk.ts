@@ -51,12 +51,12 @@ export type Latest = Record<string, LatestValue>;
 /** A reading's newest value. */
 export interface LatestValue {
   /** The row it stands in. */
-  seq: number;
-  value: number;
+  readonly seq: number;
+  readonly value: number;
   /** Microseconds since 1970. */
-  timeUs: number;
+  readonly timeUs: number;
   /** The clock epoch of the time; none in what older programs wrote. */
-  epoch?: number;
+  readonly epoch?: number;
 }
 
 /** A board's lines by what became of them: lines = packets + rejects + other. */
@@ -89,8 +89,8 @@ export interface SinkState {
   readonly seenTotal: number;
   readonly ledger: LedgerState;
   /**
-   * Readings beyond the cursor that the file holds; only of a removed sink that some had been deleted
-   * for beyond its cursor: the extent of the rows does not tell what is left.
+   * Readings beyond the cursor that the file holds; only of a removed sink, as a file is opened. The
+   * extent of the rows does not tell: they may have been deleted behind others in a sink's hands.
    */
   readonly left?: number;
 }
@@ -148,6 +148,8 @@ export interface Commit {
   readonly deleted: readonly [first: number, last: number] | null;
   /** Whether the disk has to have it before this returns; without, a power cut may undo it. */
   readonly durable: boolean;
+  /** It was tried before, and may be written although the disk said that it is not. @default {false} */
+  readonly again?: boolean;
 }
 
 /** What a commit tells. */

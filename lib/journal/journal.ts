@@ -87,6 +87,10 @@ export interface JournalOptions {
   readonly retryMs?: number;
   /** Whether the file is filled to its limit beforehand. @default {false} */
   readonly reserve?: boolean;
+  /** Readings of the newest rows that are kept in memory. @default {50000} */
+  readonly maxRecentReadings?: number;
+  /** Bytes of rows that may wait in memory for the disk. @default {MAX_PENDING_BYTES} */
+  readonly maxPendingBytes?: number;
 }
 
 /** A packet and when it happened. */
@@ -125,7 +129,7 @@ export class Journal implements AsyncDisposable {
   readonly #log = getLogger(["gateway", "journal"]);
   readonly #boards: Boards;
   readonly #accounts: Accounts;
-  readonly #recent = new RecentRows();
+  readonly #recent: RecentRows;
   readonly #pending: Pending;
   readonly #overruns = new Overruns();
   readonly #committer: Committer;
@@ -150,7 +154,8 @@ export class Journal implements AsyncDisposable {
   private constructor(options: JournalOptions, state: DiskState) {
     this.#options = options;
     this.#filled = { usedBytes: state.usedBytes };
-    this.#pending = new Pending(state.lastParked);
+    this.#recent = new RecentRows(options.maxRecentReadings);
+    this.#pending = new Pending(state.lastParked, options.maxPendingBytes);
     this.#boards = new Boards(state.boards);
     const { newest, oldest } = state;
     this.epochs = new Epochs({
@@ -504,14 +509,17 @@ export class Journal implements AsyncDisposable {
     const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
     const limit = Math.ceil(Math.min(maxReadings / readingsPerRow, PAGE_ROWS));
     const stored = await this.#options.disk.read(after, limit);
-    // Rows may have been chosen for deletion while they were read.
+    // Rows may have been chosen for deletion while they were read, and the file may hold rows of a
+    // commit that the disk has reported as failed.
     const gone = this.#pruner.deleting?.[0] ?? Infinity;
-    const kept = stored.filter((row) => row.seq < gone || after >= gone);
+    const kept = stored.filter(({ seq }) =>
+      seq <= this.#committedSeq && (seq < gone || after >= gone)
+    );
     return takeReadings(kept, 0, maxReadings)
       .map((row) => toRow(row, this.#rowContext));
   }
 
-  #take({ all, closing }: { all: boolean; closing: boolean }): Commit | null {
+  #take({ all, durable }: { all: boolean; durable: boolean }): Commit | null {
     const { rows, deleted, epochs } = this.#pending;
     if (rows === 0 && deleted === null && epochs.length === 0 && !all) {
       return null;
@@ -519,7 +527,7 @@ export class Journal implements AsyncDisposable {
     return this.#pending.take(
       this.#boards.states(),
       this.#accounts.states(this.#end.total),
-      { durable: closing },
+      { durable },
     );
   }
 

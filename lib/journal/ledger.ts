@@ -54,7 +54,7 @@ const NOTHING: Ended = { readings: 0, rejected: 0, parked: 0 };
 
 /** Everything a ledger remembers; one row of the table `sinks`. */
 export interface LedgerState {
-  /** Rows up to here are done. */
+  /** Rows up to here are done. Replaced, never changed. */
   cursor: Position;
   /** Readings beyond the cursor that are already booked as dropped, because their rows are gone. */
   ahead: number;
@@ -100,7 +100,12 @@ export class Ledger {
 
   /** A copy to keep or to show. */
   get state(): LedgerState {
-    return structuredClone(this.#state);
+    const { deliveredAhead, dropped } = this.#state;
+    return {
+      ...this.#state,
+      deliveredAhead: [...deliveredAhead],
+      dropped: { ...dropped },
+    };
   }
 
   /** Rows up to here are done. */

@@ -2,7 +2,7 @@
  * What gathers for the next commit.
  *
  * Rows that wait, those of the commit under way included, take at most
- * {@linkcode MAX_PENDING_BYTES} of memory; rejects that wait are bounded too, the newest are kept.
+ * {@linkcode Pending.maxBytes} of memory; rejects that wait are bounded too, the newest are kept.
  *
  * @module
  */
@@ -26,6 +26,8 @@ const ROW_OVERHEAD_BYTES = 100;
 
 /** Gathers what the next commit writes. */
 export class Pending {
+  /** Bytes that rows which wait may take. */
+  readonly maxBytes: number;
   readonly epochs: Epoch[] = [];
   readonly #parked: ParkedReading[] = [];
   #lastParked: number;
@@ -42,7 +44,8 @@ export class Pending {
   #rejectBytes = 0;
 
   /** @param lastParked the highest id of a parked reading so far */
-  constructor(lastParked = 0) {
+  constructor(lastParked = 0, maxBytes = MAX_PENDING_BYTES) {
+    this.maxBytes = maxBytes;
     this.#lastParked = lastParked;
   }
 
@@ -58,7 +61,7 @@ export class Pending {
 
   /** Whether a row with this body still fits into memory. */
   fits(body: string): boolean {
-    return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= MAX_PENDING_BYTES;
+    return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= this.maxBytes;
   }
 
   /** Adds a row that fits, in both its forms. */

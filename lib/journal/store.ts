@@ -63,6 +63,14 @@ import {
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
 
+const INSERT_REJECT =
+  "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)";
+/** For a commit that is tried again: its first attempt may be written. */
+const INSERT_REJECT_ONCE =
+  `INSERT INTO rejects (time_us, board, origin, reason, body) SELECT ?1, ?2, ?3, ?4, ?5
+   WHERE NOT EXISTS (SELECT 1 FROM rejects
+     WHERE time_us = ?1 AND board = ?2 AND origin = ?3 AND reason = ?4 AND body = ?5)`;
+
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
 
@@ -408,7 +416,7 @@ export class Store implements Disk {
     }
     for (const { timeUs, board, origin, reason, body } of rejects) {
       this.#run(
-        "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)",
+        commit.again ? INSERT_REJECT_ONCE : INSERT_REJECT,
         timeUs,
         board,
         origin,

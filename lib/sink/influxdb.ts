@@ -82,7 +82,7 @@ export class InfluxdbSink implements Sink {
     const { url, bucket, max_lines } = this.#config;
     return new InfluxdbSession({
       description: `${SAID[health]}: ${url}, bucket "${bucket}"`,
-      maxReadings: max_lines,
+      maxLines: max_lines,
       lines: this.#lines,
       write: (lines, signal) => this.#write(lines, signal),
     });
@@ -175,9 +175,15 @@ function failureOf(answer: Answer, url: string): Failure {
   };
 }
 
+/**
+ * The least that a batch may hold, however few lines a request may: a line that is refused is given up
+ * only once another line of its batch is accepted, and with one line a batch there is no other.
+ */
+const LEAST_READINGS = 100;
+
 interface InfluxdbSessionOptions {
   readonly description: string;
-  readonly maxReadings: number;
+  readonly maxLines: number;
   readonly lines: LineProtocol;
   /** Undefined when all are stored. */
   readonly write: (
@@ -198,14 +204,15 @@ class InfluxdbSession implements SinkSession {
 
   constructor(options: InfluxdbSessionOptions) {
     this.#options = options;
-    this.maxReadings = options.maxReadings;
+    this.maxReadings = Math.max(options.maxLines, LEAST_READINGS);
     this.description = options.description;
   }
 
   deliver(rows: readonly Row[]): Promise<Outcome> {
-    const { lines, write } = this.#options;
-    this.#delivery = new InfluxdbBatch(rows, lines).deliver((texts) =>
-      write(texts, this.#controller.signal)
+    const { lines, maxLines, write } = this.#options;
+    this.#delivery = new InfluxdbBatch(rows, lines).deliver(
+      (texts) => write(texts, this.#controller.signal),
+      maxLines,
     );
     return this.#delivery;
   }

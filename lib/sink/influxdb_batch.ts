@@ -77,9 +77,13 @@ export class InfluxdbBatch {
     }
   }
 
-  /** Writes all lines, as often as it takes to know what becomes of each. */
-  async deliver(write: WriteLines): Promise<Outcome> {
-    const parts = [this.#entries.filter(({ state }) => state === "open")];
+  /**
+   * Writes all lines, at most `maxLines` of them in a request, as often as it takes to know what
+   * becomes of each.
+   */
+  async deliver(write: WriteLines, maxLines = Infinity): Promise<Outcome> {
+    const open = this.#entries.filter(({ state }) => state === "open");
+    const parts = cut(open, maxLines);
     while (parts.length > 0) {
       // Until one is accepted the newest lines have their turn too: twenty bad ones at the head of a
       // backlog are no fault of the server.
@@ -88,8 +92,9 @@ export class InfluxdbBatch {
         .filter(({ state }) => state === "open");
       if (part.length === 0) continue;
       const answer = await write(part.map(({ line }) => line));
-      if (answer === undefined) parts.unshift(this.#accept(part));
-      else if (answer.kind === "failure") return this.#finish(answer.failure);
+      if (answer === undefined) {
+        parts.unshift(...cut(this.#accept(part), maxLines));
+      } else if (answer.kind === "failure") return this.#finish(answer.failure);
       else if (newest) parts.push(...this.#divide(part, answer));
       else parts.unshift(...this.#divide(part, answer));
       if (this.#suspects.length >= MOST_SUSPECTS && !this.#accepted) {
@@ -231,4 +236,13 @@ export class InfluxdbBatch {
         }`,
     };
   }
+}
+
+/** Parts of at most `size` entries each. */
+function cut(entries: readonly Entry[], size: number): Entry[][] {
+  const parts: Entry[][] = [];
+  for (let from = 0; from < entries.length; from += size) {
+    parts.push(entries.slice(from, from + size));
+  }
+  return parts;
 }

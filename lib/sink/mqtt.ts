@@ -11,6 +11,7 @@ import { refusesLogin, refusesVersion } from "./mqtt_answers.ts";
 import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
 import {
+  type ConnectClient,
   connectMqtt,
   type MqttConnection,
   MqttRefusal,
@@ -60,6 +61,8 @@ export interface MqttSinkOptions {
   readonly monotonic?: () => number;
   /** Numbers from 0 up to, not including, 1. @default {Math.random} */
   readonly random?: () => number;
+  /** Begins to connect. @default {MQTT.js's `connect`} */
+  readonly connect?: ConnectClient;
 }
 
 /** Publishes rows to the first broker of `mqtt.broker_url` that answers. */
@@ -140,12 +143,14 @@ export class MqttSink implements Sink {
     signal: AbortSignal,
     clientId = this.#config.client_id,
   ): Promise<MqttConnection> {
+    const { connect: connectClient } = this.#options;
     const password = this.#options.password?.value ?? broker.password;
     const connect = (version: MqttVersion) =>
       connectMqtt({ ...broker, password }, this.#config, {
         version,
         clientId,
         signal,
+        ...(connectClient === undefined ? {} : { connect: connectClient }),
       });
     try {
       return await connect(this.#older.has(broker) ? 4 : 5);

@@ -15,6 +15,9 @@ import { failureOfCode } from "./mqtt_answers.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
 import { SinkError } from "./sink.ts";
 
+/** Begins to connect: MQTT.js's `connect`, or what a simulated world has in its place. */
+export type ConnectClient = (options: IClientOptions) => MqttClient;
+
 /** MQTT 5, or 4 for MQTT 3.1.1. */
 export type MqttVersion = 4 | 5;
 
@@ -53,6 +56,8 @@ export interface ConnectMqttOptions {
   readonly version: MqttVersion;
   readonly clientId: string;
   readonly signal: AbortSignal;
+  /** @default {MQTT.js's `connect`} */
+  readonly connect?: ConnectClient;
 }
 
 /**
@@ -66,10 +71,10 @@ export async function connectMqtt(
   config: MqttConfig,
   options: ConnectMqttOptions,
 ): Promise<MqttConnection> {
-  const { version, clientId, signal } = options;
+  const { version, clientId, signal, connect = mqtt.connect } = options;
   const certificates = broker.tls ? await readCertificates(config) : {};
   if (signal.aborted) throw stopped();
-  const client = mqtt.connect({
+  const client = connect({
     protocol: broker.tls ? "mqtts" : "mqtt",
     host: broker.host,
     port: broker.port,

@@ -13,7 +13,6 @@
  */
 
 import type { IDisconnectPacket, MqttClient } from "mqtt";
-import { clearImmediate, setImmediate } from "node:timers";
 import type { Reading, Row } from "../model.ts";
 import { AckDeadline } from "./ack_deadline.ts";
 import {

@@ -77,12 +77,16 @@ async function forwardAll(journal: Journal, sink: Sink): Promise<Forwarder> {
   return forwarder;
 }
 
-function createForwarder(journal: Journal, sink: Sink): Forwarder {
+function createForwarder(
+  journal: Journal,
+  sink: Sink,
+  onCommit: Journal["onCommit"] = (listener) => journal.onCommit(listener),
+): Forwarder {
   return new Forwarder({
     sink,
     cursor: journal.cursor("mqtt"),
     backoff: { next: () => 0, reset: () => {} },
-    onCommit: (listener) => journal.onCommit(listener),
+    onCommit,
     slowRetryMs: 0,
     parkedRetryMs: 0,
   });
@@ -244,7 +248,9 @@ Deno.test("Forwarder tries parked readings again until they are taken", async ()
     await writer.append({});
     await nextTurn();
   }
-  const tries = sink.batches.filter(([first]) => first === 1);
+  // The first batch may hold a row more, without readings.
+  const tries = sink.batches.filter(([first]) => first === 1)
+    .map((batch) => batch.slice(0, 2));
   assert.deepEqual(tries, [[1, 2], [1, 2], [1, 2]]);
   assert.equal(journal.standings()[0]?.ledger.delivered, 2);
   assert.equal(journal.standings()[0]?.imbalance, 0);
@@ -296,6 +302,72 @@ Deno.test("Forwarder counts what is acknowledged while a session ends", async ()
   sink.onDispose = () => late.resolve(delivered(5));
   await forwarder.run();
   assert.equal(journal.cursor("mqtt").waiting, 0);
+});
+
+Deno.test("Forwarder sends nothing behind a batch that failed while the next was being read", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 2);
+  const sink = new ScriptedSink();
+  sink.maxReadings = 1;
+  sink.maxBatches = 2;
+  const first = Promise.withResolvers<Outcome>();
+  sink.answer = (batch, count) =>
+    count === 1 ? first.promise : delivered(batch.length);
+  const cursor = journal.cursor("mqtt");
+  const next = cursor.next.bind(cursor);
+  cursor.next = async (most) => {
+    const found = await next(most);
+    if (sink.batches.length === 1) {
+      first.resolve({ done: 0, rejected: [], parked: [], failure: RETRY });
+      await nextTurn();
+    }
+    return found;
+  };
+  await forwardAll(journal, sink);
+  assert.deepEqual(sink.batches.slice(0, 2), [[1], [1]]);
+  assert.deepEqual(sink.batches.flat(), [1, 1, 2]);
+});
+
+Deno.test("Forwarder tries parked readings again while the board is silent", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 1);
+  const sink = new ScriptedSink();
+  sink.answer = (batch, count) => ({
+    done: batch.length,
+    rejected: [],
+    parked: count > 2
+      ? []
+      : batch.flatMap((row) =>
+        row.readings.map((reading) => ({ row, reading, reason: "ACL" }))
+      ),
+  });
+  const forwarder = createForwarder(journal, sink, () => () => {});
+  const running = forwarder.run();
+  await untilDelivered(journal);
+  forwarder.stop(AbortSignal.abort());
+  await running;
+  assert.deepEqual(sink.batches, [[1], [1], [1]]);
+});
+
+Deno.test("Forwarder leaves at the deadline while the disk keeps it from what is parked", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 1);
+  const sink = new ScriptedSink();
+  const cursor = journal.cursor("mqtt");
+  const asked = Promise.withResolvers<void>();
+  cursor.parked = () => {
+    asked.resolve();
+    return new Promise(() => {});
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  await asked.promise;
+  forwarder.stop(AbortSignal.abort());
+  await running;
+  assert.equal(sink.disposed, 1);
 });
 
 Deno.test("Forwarder leaves at the deadline while parked readings are tried", async () => {

@@ -62,6 +62,52 @@ Deno.test("Journal gives nothing out before the disk has it", async () => {
   assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
 });
 
+Deno.test("Journal gives out no row of a commit that the disk reports as failed, though it is written", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  let failing = false;
+  const tried = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        const result = await disk.commit(commit);
+        if (!failing) return result;
+        tried.resolve();
+        throw new Error("disk I/O error");
+      },
+    },
+    retryMs: 1,
+    maxRecentReadings: 1,
+  });
+  const writer = new Writer(journal);
+  await writer.append({ a: 1 }, { a: 2 }, { a: 3 });
+  failing = true;
+  writer.enqueue({ a: 4 });
+  await tried.promise;
+  const rows = await journal.cursor("mqtt").next(100);
+  assert.deepEqual(rows.map(({ seq }) => seq), [1, 2, 3]);
+  failing = false;
+  await journal.flush();
+  assert.equal((await journal.cursor("mqtt").next(100)).length, 1);
+});
+
+Deno.test("Journal syncs what a killed process left before it gives anything out", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const durable: boolean[] = [];
+  await using _ = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: (commit) => {
+        durable.push(commit.durable);
+        return disk.commit(commit);
+      },
+    },
+  });
+  assert.deepEqual(durable, [true]);
+});
+
 Deno.test("Journal commits together what gathered while the last commit was under way", async () => {
   await using folder = await makeFolder();
   const disk = directDisk();
@@ -551,6 +597,40 @@ Deno.test("Journal books what a removed sink lost as evicted, wherever the rows 
     );
     assert.equal(standing(journal, "mqtt").imbalance, 0);
   }
+});
+
+Deno.test("Journal books for a removed sink what was given up behind rows in another one's hands", async () => {
+  await using folder = await makeFolder();
+  const values = { "n1.t": 27.6, "n1.h": 54.1, "n1.g": 84_190 };
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append(values);
+  }
+  {
+    await using journal = await openJournal(folder.path, {
+      sinks: [{ name: "mqtt", target: "broker/iiot", startAt: "oldest" }],
+      maxBytes: 200 * 1024,
+    });
+    await journal.cursor("mqtt").next(1);
+    const writer = new Writer(journal);
+    for (let i = 0; i < 20; i++) {
+      await writer.append(...Array.from({ length: 250 }, () => values));
+    }
+    while (standing(journal, "mqtt").ledger.dropped.evicted === undefined) {
+      await journal.flush();
+    }
+    await journal.flush();
+  }
+  await using journal = await openJournal(folder.path);
+  const influxdb = journal.cursor("influxdb");
+  for (let rows; (rows = await influxdb.next(5000)).length > 0;) {
+    influxdb.settle(rows, delivered(rows.length));
+  }
+  const { ledger, waiting } = standing(journal, "influxdb");
+  assert.equal(waiting, 0);
+  assert.deepEqual(Object.keys(ledger.dropped), ["evicted"]);
+  assert.equal(ledger.delivered + (ledger.dropped.evicted ?? 0), 15_003);
+  balanced(journal);
 });
 
 Deno.test("Journal counts a board's lines over its runs", async () => {

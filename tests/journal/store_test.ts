@@ -69,6 +69,37 @@ Deno.test("Store takes a commit again that it had written although it reported a
   store.close();
 });
 
+Deno.test("Store adds rejects and parked readings once, however often their commit is tried", async () => {
+  await using folder = await makeFolder();
+  const path = join(folder.path, "journal.db");
+  const store = new Store();
+  store.open(path, 1e6);
+  const commit = {
+    ...EMPTY,
+    rejects: [
+      { timeUs: 1, board: "", origin: "mqtt", reason: "no", body: "{}" },
+    ],
+    parked: [
+      {
+        id: 1,
+        sink: 1,
+        seq: 1,
+        board: 1,
+        timeUs: 1,
+        path: "a",
+        value: 1,
+        reason: "no",
+      },
+    ],
+  };
+  store.commit(commit);
+  store.commit({ ...commit, again: true });
+  assert.equal(store.oldestParked(1, 10).length, 1);
+  store.close();
+  using db = openDatabase(path, { readOnly: true });
+  assert.equal(db.prepare("SELECT * FROM rejects").all().length, 1);
+});
+
 Deno.test("Store keeps its write-ahead log short while it is busy", async () => {
   await using folder = await makeFolder();
   const path = join(folder.path, "journal.db");

@@ -410,3 +410,16 @@ Deno.test("InfluxdbSink blames no line for what the server refused before it too
   assert.deepEqual(outcome, { done: 20, ...ALL_OK });
   assert.equal(server.stored.size, 180);
 });
+
+Deno.test("InfluxdbSink gives a refused line up though a request may hold only one", async () => {
+  await using server = startScriptedInfluxdb({
+    badLine: (line) => line.includes("value=2 ") ? "invalid number" : undefined,
+  });
+  await using session = await open(influxdbSink(server.url, { max_lines: 1 }));
+  const rows = [1, 2, 3].map((seq) => row(seq, { "n1.t": seq }));
+  const outcome = await session.deliver(rows);
+  assert.equal(outcome.done, 3);
+  assert.deepEqual(outcome.rejected.map(({ row }) => row.seq), [2]);
+  assert.ok(server.requests.every(({ lines }) => lines.length === 1));
+  assert.ok(session.maxReadings > 1);
+});

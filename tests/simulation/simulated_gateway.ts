@@ -1,0 +1,155 @@
+/**
+ * One run of the gateway: the recipe of `lib/gateway.ts` with the simulated world in the place of
+ * worker, child and servers.
+ *
+ * @module
+ */
+
+import { createCatalogue } from "../../lib/catalogue.ts";
+import type { Config } from "../../lib/config/schema.ts";
+import { Forwarder } from "../../lib/forwarder/forwarder.ts";
+import { createSinks } from "../../lib/gateway.ts";
+import type { AsyncDisk } from "../../lib/journal/disk.ts";
+import {
+  type BoardLog,
+  Journal,
+  type TimedPacket,
+} from "../../lib/journal/journal.ts";
+import type { TelemetryPacket } from "../../lib/model.ts";
+import { Backoff } from "../../lib/sink/backoff.ts";
+import type { ConnectClient } from "../../lib/sink/mqtt_connection.ts";
+import { EventClock } from "../../lib/source/event_clock.ts";
+import type { Swarm } from "./swarm.ts";
+import type { Owner, VirtualTime } from "./virtual_time.ts";
+
+/** `gateway.stop_timeout_s` */
+export const STOP_TIMEOUT_S = 5;
+
+/** What a run is given. */
+export interface SimulatedGatewayOptions {
+  readonly owner: Owner;
+  readonly time: VirtualTime;
+  readonly swarm: Swarm;
+  readonly disk: AsyncDisk;
+  readonly connect: ConnectClient;
+  readonly config: Pick<Config, "mqtt" | "influxdb">;
+  random(): number;
+}
+
+/** See the module's text. */
+export class SimulatedGateway {
+  readonly owner: Owner;
+  /** Comes when it has stopped; with the error that ended it, where one did. */
+  readonly ended: Promise<Error | undefined>;
+  journal: Journal | undefined;
+  readonly #options: SimulatedGatewayOptions;
+  readonly #stop = Promise.withResolvers<void>();
+  readonly #boards = new Map<string, BoardLog>();
+  readonly #clock: EventClock;
+  readonly #startedMs: number;
+
+  constructor(options: SimulatedGatewayOptions) {
+    this.#options = options;
+    this.owner = options.owner;
+    const { time } = options;
+    this.#startedMs = time.nowMs;
+    this.#clock = new EventClock({
+      monotonic: () => time.nowMs - this.#startedMs,
+      wall: () => time.wallMs,
+      nextEpoch: (epoch) => this.journal!.openEpoch(epoch),
+    });
+    this.ended = this.#run().then(
+      () => undefined,
+      (error) => error as Error,
+    );
+  }
+
+  /** Asks it to stop in order. */
+  stop(): void {
+    this.#stop.resolve();
+  }
+
+  /** Whether a board's packets are read. */
+  get reads(): boolean {
+    return this.#boards.size > 0;
+  }
+
+  /** A board has printed packets. */
+  read(board: string, packets: readonly TelemetryPacket[]): void {
+    const timed = packets.map((packet): TimedPacket => ({
+      packet,
+      at: this.#clock.stamp(),
+    }));
+    void this.#boards.get(board)?.append(timed, 1000);
+  }
+
+  async #run(): Promise<void> {
+    const { config, disk, connect, time, swarm, random } = this.#options;
+    await using stack = new AsyncDisposableStack();
+    const nowUs = () => time.wallMs * 1000;
+    const sinks = createSinks(config, {
+      catalogue: createCatalogue(),
+      isNewest: (row, path) => journal.isNewest(row, path),
+      latest: () => journal.latest(),
+      now: nowUs,
+      connect,
+    });
+    const journal = await Journal.open({
+      disk,
+      path: "journal.db",
+      maxBytes: swarm.journal.maxBytes,
+      historyS: swarm.journal.historyS,
+      maxRecentReadings: swarm.journal.recentReadings,
+      maxPendingBytes: swarm.journal.pendingBytes,
+      sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
+        name,
+        target,
+        startAt,
+      })),
+      bootId: "boot",
+      now: nowUs,
+      retryMs: 200,
+    });
+    stack.use(journal);
+    this.journal = journal;
+    const forwarders = sinks.map(({ sink }) =>
+      new Forwarder({
+        sink,
+        cursor: journal.cursor(sink.name),
+        backoff: new Backoff(random, { firstMs: 200, longestMs: 3000 }),
+        onCommit: (listener) => journal.onCommit(listener),
+        slowRetryMs: 2000,
+        longestPauseMs: 4000,
+        parkedRetryMs: 3000,
+      })
+    );
+    const forwarding = Promise.all(forwarders.map((one) => one.run()));
+    stack.defer(async () => {
+      for (const one of forwarders) one.stop(AbortSignal.abort());
+      await forwarding;
+    });
+    const counts = {
+      lines: 0,
+      packets: 0,
+      rejects: 0,
+      other: 0,
+      truncated: 0,
+    };
+    for (const board of swarm.boards) {
+      this.#boards.set(board, journal.board(board, counts));
+    }
+
+    await Promise.race([this.#stop.promise, forwarding]);
+
+    this.#boards.clear();
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), STOP_TIMEOUT_S * 500);
+    const late = new Promise((resolve) =>
+      deadline.signal.addEventListener("abort", resolve, { once: true })
+    );
+    await Promise.race([journal.flush(), late]);
+    for (const one of forwarders) one.stop(deadline.signal);
+    await forwarding;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The part of the configuration that a restart may find changed: which sinks there are, and where they
+ * lead.
+ *
+ * @module
+ */
+
+import type { Config } from "../../lib/config/schema.ts";
+import type { Random } from "./random.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** Which sinks the configuration has, and where they lead. */
+export interface SinkSetup {
+  readonly mqtt: boolean;
+  readonly influxdb: boolean;
+  /** `mqtt.topic_prefix` */
+  readonly prefix: string;
+  /** `influxdb.bucket` */
+  readonly bucket: string;
+}
+
+/** What every world begins with. */
+export const FIRST_SINKS: SinkSetup = {
+  mqtt: true,
+  influxdb: true,
+  prefix: "iiot",
+  bucket: "telemetry",
+};
+
+/** Another setup, with at least one sink. */
+export function changeSinks(sinks: SinkSetup, random: Random): SinkSetup {
+  const { mqtt, influxdb } = sinks;
+  return random.pick<() => SinkSetup>([
+    () => ({ ...sinks, mqtt: !mqtt || !influxdb }),
+    () => ({ ...sinks, influxdb: !influxdb || !mqtt }),
+    () => ({ ...sinks, prefix: random.pick(["iiot", "plant"]) }),
+    () => ({ ...sinks, bucket: random.pick(["telemetry", "other"]) }),
+  ])();
+}
+
+/** The tables of config.toml for this setup in this world. */
+export function configOf(
+  { mqtt, influxdb, prefix, bucket }: SinkSetup,
+  swarm: Swarm,
+): Pick<Config, "mqtt" | "influxdb"> {
+  const { messagesPerS } = swarm.mqtt;
+  return {
+    mqtt: mqtt
+      ? {
+        broker_url: ["mqtt://broker:1883"],
+        client_id: "gateway",
+        topic_prefix: prefix,
+        qos: swarm.mqtt.qos,
+        retain: swarm.mqtt.retain,
+        keepalive_s: 5,
+        connect_timeout_s: 1,
+        ack_timeout_s: 2,
+        max_inflight: swarm.mqtt.maxInflight,
+        replay: "all",
+        live_within_s: swarm.mqtt.liveWithinS,
+        start_at: swarm.mqtt.startAt,
+        ...(messagesPerS === undefined
+          ? {}
+          : { max_messages_per_s: messagesPerS }),
+      }
+      : undefined,
+    influxdb: influxdb
+      ? {
+        url: "http://db:8086",
+        org: "org",
+        bucket,
+        token: "token",
+        tags: {},
+        timeout_s: 2,
+        max_lines: swarm.influxdb.maxLines,
+        start_at: swarm.influxdb.startAt,
+      }
+      : undefined,
+  };
+}

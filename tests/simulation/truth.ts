@@ -1,0 +1,445 @@
+/**
+ * What really happened, and what must never happen: knows every packet, sees every write and every
+ * answer, and holds the core to its promises after each of them.
+ *
+ * Every reading's value is the number of its packet, so whatever comes out anywhere is known at once.
+ *
+ * @module
+ */
+
+import type { Commit, SinkState, StoredRow } from "../../lib/journal/disk.ts";
+import type { Journal } from "../../lib/journal/journal.ts";
+import type { MemoryFile } from "./memory_store.ts";
+import type { Point } from "./simulated_database.ts";
+import {
+  keyOf,
+  type Place,
+  placeOfSeries,
+  placeOfTopic,
+  RETAINED_PATHS,
+} from "./place.ts";
+import type { Published } from "./simulated_broker.ts";
+
+/** A packet that a board sent. */
+export interface SentPacket {
+  readonly number: number;
+  readonly board: string;
+  /** By the wall clock, in milliseconds since 1970. */
+  readonly wallMs: number;
+}
+
+/** What is checked against. */
+export interface TruthOptions {
+  /** A promise is broken. */
+  fail(what: string): void;
+  file(): MemoryFile;
+  /** Whether a power cut now would leave this row. */
+  isSafe(seq: number): boolean;
+  /** Whether messages go out in order and none is lost on the way: not at QoS 0. */
+  readonly ordered: boolean;
+  /** Whether the journal may give up rows that are not delivered. */
+  readonly mayEvict: boolean;
+  /** Whether a sink may get another target. */
+  readonly mayMove: boolean;
+  /** Readings of paths that go nowhere. */
+  isUnknown(path: string): boolean;
+}
+
+/**
+ * How far a time may be from the wall clock when the packet came, in microseconds: a second until an
+ * epoch ends, two that a clock which was set back is held, and the stamps of one burst.
+ */
+const TIME_TOLERANCE_US = 3_100_000;
+
+/** See the module's text. */
+export class Truth {
+  readonly #options: TruthOptions;
+  readonly #packets: SentPacket[] = [];
+  #ordered: boolean;
+  /** The packet in each row of the file, and the other way round. */
+  readonly #inRow = new Map<number, number>();
+  readonly #rowOf = new Map<number, { seq: number; paths: string[] }>();
+  /** Readings that a target has acknowledged, or refused at least once. */
+  readonly #acknowledged = new Map<string, Set<string>>();
+  readonly #refused = new Map<string, Set<string>>();
+  /** By topic: what was published to it, and the highest of that. */
+  readonly #turnedAway = new Set<string>();
+  readonly #cuts = new Map<string, number>();
+  readonly #published = new Map<
+    string,
+    { seen: Set<number>; highest: number }
+  >();
+  readonly #retained = new Map<string, number>();
+  readonly #timeOf = new Map<number, number>();
+  readonly #packetAt = new Map<string, number>();
+  readonly #cursors = new Map<number, number>();
+  /** Readings that were given up before an account began, and that it may take for lost. */
+  readonly #holes = new Map<string, number>();
+  /** Ledgers as they were last seen, by run of the gateway. */
+  #seen = new Map<string, number[]>();
+
+  constructor(options: TruthOptions) {
+    this.#options = options;
+    this.#ordered = options.ordered;
+  }
+
+  /** How many packets were sent. */
+  get sent(): number {
+    return this.#packets.length;
+  }
+
+  /** A board sends a packet: its number. */
+  send(board: string, wallMs: number): number {
+    const number = this.#packets.length + 1;
+    this.#packets.push({ number, board, wallMs });
+    return number;
+  }
+
+  /** The gateway was killed. */
+  crashed(): void {
+    // What it gave up in its last moment is there again, behind what was delivered meanwhile.
+    if (this.#options.mayEvict) this.#ordered = false;
+  }
+
+  /** The gateway was started anew: ledgers go on from what the disk has. */
+  restarted(): void {
+    this.#seen = new Map();
+    this.#cursors.clear();
+    for (const { id, ledger } of this.#options.file().sinks.values()) {
+      this.#cursors.set(id, ledger.cursor.seq);
+    }
+    // Rows that a power cut took are nobody's any more.
+    const rows = new Set(this.#options.file().rows.map(({ seq }) => seq));
+    const newest = this.#options.file().rows.at(-1)?.seq ?? 0;
+    for (const [seq, number] of this.#inRow) {
+      if (seq <= newest || rows.has(seq)) continue;
+      this.#inRow.delete(seq);
+      this.#rowOf.delete(number);
+    }
+  }
+
+  /** The disk has `commit`. */
+  written(commit: Commit): void {
+    const { fail } = this.#options;
+    const file = this.#options.file();
+    for (const row of commit.rows) this.#row(row, file);
+    for (const sink of commit.sinks) {
+      if (!sink.active) continue;
+      this.#passed(sink, file);
+      this.#balance(sink);
+      const parked = file.parked.filter((one) => one.sink === sink.id).length;
+      if (parked !== sink.ledger.parked) {
+        fail(
+          `the ledger of ${sink.name} has ${sink.ledger.parked} readings parked, the table ${parked}`,
+        );
+      }
+    }
+  }
+
+  #row(row: StoredRow, file: MemoryFile): void {
+    const { fail } = this.#options;
+    if (!file.epochs.has(row.epoch)) {
+      fail(`row ${row.seq} is written without its epoch ${row.epoch}`);
+    }
+    const index = file.rows.findIndex(({ seq }) => seq === row.seq);
+    const before = file.rows[index - 1];
+    if (before?.seq === row.seq - 1) {
+      if (row.total !== before.total + row.readings) {
+        fail(`the running total of row ${row.seq} is ${row.total}`);
+      }
+    }
+    const readings = JSON.parse(row.body) as Record<string, number>;
+    const number = Object.values(readings)[0];
+    if (number === undefined) return;
+    const known = this.#inRow.get(row.seq);
+    if (known !== undefined && known !== number) {
+      fail(`row ${row.seq} held packet ${known}, and now ${number}`);
+    }
+    const other = this.#rowOf.get(number);
+    if (other !== undefined && other.seq !== row.seq) {
+      fail(`packet ${number} is in two rows`);
+    }
+    this.#inRow.set(row.seq, number);
+    this.#rowOf.set(number, { seq: row.seq, paths: Object.keys(readings) });
+  }
+
+  /** A cursor on the disk has passed only what it may. */
+  #passed({ id, name, target, ledger }: SinkState, file: MemoryFile): void {
+    const { fail, isUnknown } = this.#options;
+    const before = this.#cursors.get(id);
+    const { seq } = ledger.cursor;
+    this.#cursors.set(id, seq);
+    if (before === undefined) {
+      const held = file.rows.filter((row) => row.seq > seq)
+        .reduce((sum, row) => sum + row.readings, 0);
+      const end = file.rows.at(-1)?.total ?? 0;
+      const hole = Math.max(0, end - ledger.cursor.total - held - ledger.ahead);
+      this.#holes.set(name, hole);
+      return;
+    }
+    if (seq < before && ledger.requeued === 0) {
+      fail(`the cursor of ${name} went back from ${before} to ${seq}`);
+    }
+    for (const row of file.rows) {
+      if (row.seq <= before) continue;
+      if (row.seq > seq) break;
+      const board = file.boards.get(row.board)?.name ?? "";
+      for (const [path, number] of Object.entries(JSON.parse(row.body))) {
+        const key = keyOf(number as number, { board, path });
+        if (
+          !isUnknown(path) && !this.#acknowledged.get(target)?.has(key) &&
+          !this.#refused.get(target)?.has(key)
+        ) {
+          fail(
+            `the cursor of ${name} passed row ${row.seq}, and ${key} is not acknowledged`,
+          );
+        }
+      }
+    }
+  }
+
+  #balance({ name, ledger, seenTotal }: SinkState): void {
+    const { received, requeued, delivered, dropped, parked, ahead, cursor } =
+      ledger;
+    const early = ledger.deliveredAhead
+      .reduce((sum, { from, to }) => sum + to.total - from.total, 0);
+    const waiting = seenTotal - cursor.total - ahead - early + parked;
+    const ended = Object.values(dropped).reduce((sum, one) => sum + one, 0);
+    if (received + requeued !== delivered + waiting + ended) {
+      this.#options.fail(
+        `the ledger of ${name} on the disk does not balance: ${
+          JSON.stringify({ ...ledger, waiting })
+        }`,
+      );
+    }
+  }
+
+  /** After each step: the ledgers in memory balance, and what they count only grows. */
+  standings(journal: Journal): void {
+    const { fail, mayEvict } = this.#options;
+    for (const one of journal.standings()) {
+      const { name, ledger, waiting, imbalance } = one;
+      const { received, requeued, delivered, dropped, parked, ahead } = ledger;
+      if (imbalance !== 0) fail(`the ledger of ${name} is off by ${imbalance}`);
+      if (waiting < 0 || parked < 0 || ahead < 0) {
+        fail(`the ledger of ${name} counts below zero: ${JSON.stringify(one)}`);
+      }
+      if ((dropped.corrupt ?? 0) > (this.#holes.get(name) ?? 0)) {
+        fail(`${name} misses ${dropped.corrupt} readings that nobody gave up`);
+      }
+      if (dropped.evicted !== undefined && !mayEvict) {
+        fail(`${dropped.evicted} readings were given up for want of nothing`);
+      }
+      const counts = [
+        received,
+        requeued,
+        delivered,
+        ledger.cursor.seq + requeued * 1e9,
+        ...Object.values(dropped),
+      ];
+      const before = this.#seen.get(name);
+      if (before?.some((count, index) => (counts[index] ?? 0) < count)) {
+        fail(
+          `a count of ${name} went back: ${before.join(" ")} to ${
+            counts.join(" ")
+          }`,
+        );
+      }
+      this.#seen.set(name, counts);
+    }
+  }
+
+  /** The broker has a message. */
+  published({ topic, payload, retain, time }: Published): void {
+    const { fail } = this.#options;
+    const number = Number(payload);
+    const { target, place } = placeOfTopic(topic);
+    this.#isSafe(number, `was published to ${topic}`);
+    const key = keyOf(number, place);
+    let log = this.#published.get(topic);
+    if (log === undefined) {
+      log = { seen: new Set(), highest: 0 };
+      this.#published.set(topic, log);
+    }
+    const wasRefused = this.#turnedAway.has(`${target} ${key}`);
+    if (
+      this.#ordered && !log.seen.has(number) && number < log.highest &&
+      !wasRefused
+    ) {
+      fail(`${topic}: ${number} came first after ${log.highest}`);
+    }
+    log.seen.add(number);
+    log.highest = Math.max(log.highest, number);
+    if (time !== undefined) {
+      this.#time(
+        number,
+        Date.parse(time.slice(0, 23) + "Z") * 1000 + Number(time.slice(23, 26)),
+      );
+    }
+    if (!retain) return;
+    const before = this.#retained.get(topic) ?? 0;
+    if (number < before) {
+      fail(
+        `${topic}: the retained value goes back from ${before} to ${number}`,
+      );
+    }
+    this.#retained.set(topic, number);
+  }
+
+  /** The broker does not take a message: if it does later, that is out of its turn. */
+  notPublished({ topic, payload }: Published): void {
+    const { target, place } = placeOfTopic(topic);
+    this.#turnedAway.add(`${target} ${keyOf(Number(payload), place)}`);
+  }
+
+  /** The link was cut at a message: one that this happens to three times may be taken for the cause. */
+  cutAt({ topic, payload }: Published): void {
+    const { target, place } = placeOfTopic(topic);
+    const key = keyOf(Number(payload), place);
+    const cuts = (this.#cuts.get(`${target} ${key}`) ?? 0) + 1;
+    this.#cuts.set(`${target} ${key}`, cuts);
+    if (cuts >= 3) add(this.#refused, target, key);
+  }
+
+  /** The broker has forgotten what it retained. */
+  forgotten(): void {
+    this.#retained.clear();
+  }
+
+  /** The sink was told what became of a message. */
+  messageAnswered({ topic, payload }: Published, code: number): void {
+    const { target, place } = placeOfTopic(topic);
+    const to = code === 0 ? this.#acknowledged : this.#refused;
+    add(to, target, keyOf(Number(payload), place));
+  }
+
+  /** The database has a point. */
+  stored({ series, bucket, value, timeUs }: Point): void {
+    this.#isSafe(value, `was written to ${series}`);
+    this.#time(value, timeUs);
+    void bucket;
+  }
+
+  /** The sink was told what became of points. */
+  pointsAnswered(
+    points: readonly Point[],
+    outcome: "stored" | "refused",
+  ): void {
+    const to = outcome === "stored" ? this.#acknowledged : this.#refused;
+    for (const point of points) {
+      add(
+        to,
+        `db:8086/org/${point.bucket}`,
+        keyOf(point.value, placeOfSeries(point.series)),
+      );
+    }
+  }
+
+  #isSafe(number: number, what: string): void {
+    const seq = this.#rowOf.get(number)?.seq;
+    if (seq === undefined || !this.#options.isSafe(seq)) {
+      this.#options.fail(`packet ${number} ${what} before the disk had it`);
+    }
+  }
+
+  /** A packet's time is right, always the same, and its board's only one of it. */
+  #time(number: number, timeUs: number): void {
+    const { fail } = this.#options;
+    const packet = this.#packets[number - 1];
+    if (packet === undefined) return fail(`packet ${number} was never sent`);
+    const known = this.#timeOf.get(number);
+    if (known === timeUs) return;
+    if (known !== undefined) {
+      return fail(`packet ${number} had the time ${known}, and now ${timeUs}`);
+    }
+    this.#timeOf.set(number, timeUs);
+    const offUs = timeUs - packet.wallMs * 1000;
+    if (Math.abs(offUs) > TIME_TOLERANCE_US) {
+      fail(`the time of packet ${number} is off by ${offUs / 1e6} s`);
+    }
+    const at = `${packet.board} ${timeUs}`;
+    const other = this.#packetAt.get(at);
+    if (other !== undefined) {
+      fail(`packets ${other} and ${number} have the same time ${timeUs}`);
+    }
+    this.#packetAt.set(at, number);
+  }
+
+  /** Everything is delivered, and the gateway has stopped. */
+  atTheEnd(
+    options: { retained: ReadonlyMap<string, string>; retains: boolean },
+  ): void {
+    const { fail } = this.#options;
+    const file = this.#options.file();
+    for (const sink of file.sinks.values()) {
+      const { name, target, active, ledger } = sink;
+      if (!active) continue;
+      const acknowledged = this.#acknowledged.get(target)?.size ?? 0;
+      if (ledger.delivered > acknowledged) {
+        fail(
+          `${name} books ${ledger.delivered} readings as delivered, ${acknowledged} were acknowledged`,
+        );
+      }
+    }
+    for (const name of ["mqtt", "influxdb"]) this.#rejects(name, file);
+    if (options.retains) this.#retainedIsNewest(options.retained);
+  }
+
+  #rejects(name: string, file: MemoryFile): void {
+    const kept = file.rejects.filter(({ origin }) => origin === name).length;
+    let booked = 0;
+    for (const sink of file.sinks.values()) {
+      if (sink.name === name) booked += sink.ledger.dropped.rejected ?? 0;
+    }
+    // Two targets may refuse the same, and a commit that is tried again adds nothing that is there.
+    const isRight = this.#options.mayMove
+      ? kept <= booked && (kept > 0) === (booked > 0)
+      : kept === booked;
+    if (!isRight) {
+      this.#options.fail(
+        `${name} books ${booked} rejected readings, and ${kept} are kept`,
+      );
+    }
+  }
+
+  #retainedIsNewest(retained: ReadonlyMap<string, string>): void {
+    // A value that was delivered, and whose row was given up for its other readings or after a crash,
+    // is told again by the next session only.
+    if (this.#options.mayEvict) return;
+    for (const topic of this.#published.keys()) {
+      const { target, place } = placeOfTopic(topic);
+      if (!RETAINED_PATHS.includes(place.path)) continue;
+      if (!topic.startsWith(this.prefix)) continue;
+      const newest = this.#newest(place);
+      const key = keyOf(newest, place);
+      // What was refused is not to be retained, be it when it was told again to a broker that forgot it.
+      if (!this.#acknowledged.get(target)?.has(key)) continue;
+      if (this.#turnedAway.has(`${target} ${key}`)) continue;
+      const value = retained.get(topic);
+      if (Number(value) !== newest) {
+        this.#options.fail(
+          `${topic}: ${value} is retained, and the newest is ${newest}`,
+        );
+      }
+    }
+  }
+
+  /** The newest packet that ever had a row with a reading there. */
+  #newest({ board, path }: Place): number {
+    let newest = 0;
+    for (const [number, { paths }] of this.#rowOf) {
+      if (this.#packets[number - 1]?.board !== board) continue;
+      if (paths.includes(path)) newest = Math.max(newest, number);
+    }
+    return newest;
+  }
+
+  /** The prefix of the topics in use at the end. */
+  prefix = "iiot";
+}
+
+function add(to: Map<string, Set<string>>, target: string, key: string): void {
+  let keys = to.get(target);
+  if (keys === undefined) to.set(target, keys = new Set());
+  keys.add(key);
+}
