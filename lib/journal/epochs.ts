@@ -169,6 +169,11 @@ export class Epochs {
     return this.#entries.get(id)?.epoch.quality ?? "known";
   }
 
+  /** What the disk knows about an epoch, and so the sinks may; `known` for one that is forgotten. */
+  storedQuality(id: number): TimeQuality {
+    return this.#entries.get(id)?.stored ?? "known";
+  }
+
   /** The disk has these. */
   committed(epochs: readonly Epoch[]): void {
     for (const { id, quality } of epochs) {

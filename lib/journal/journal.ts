@@ -306,7 +306,7 @@ export class Journal implements AsyncDisposable {
   /** The newest value of every reading of every board. */
   *latest(): Iterable<LatestReading & { readonly timeQuality: TimeQuality }> {
     for (const { epoch, ...newest } of this.#boards.latest()) {
-      const timeQuality = this.epochs.quality(epoch ?? 0);
+      const timeQuality = this.epochs.storedQuality(epoch ?? 0);
       yield { ...newest, timeQuality };
     }
   }

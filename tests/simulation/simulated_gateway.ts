@@ -6,6 +6,7 @@
  */
 
 import { createCatalogue } from "../../lib/catalogue.ts";
+import { Clock } from "../../lib/clock/clock.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { Forwarder } from "../../lib/forwarder/forwarder.ts";
 import { createSinks } from "../../lib/gateway.ts";
@@ -45,19 +46,23 @@ export class SimulatedGateway {
   readonly #options: SimulatedGatewayOptions;
   readonly #stop = Promise.withResolvers<void>();
   readonly #boards = new Map<string, BoardLog>();
-  readonly #clock: EventClock;
-  readonly #startedMs: number;
+  readonly #clock: Clock;
+  readonly #stamps: EventClock;
 
   constructor(options: SimulatedGatewayOptions) {
     this.#options = options;
     this.owner = options.owner;
     const { time } = options;
-    this.#startedMs = time.nowMs;
-    this.#clock = new EventClock({
-      monotonic: () => time.nowMs - this.#startedMs,
+    const { trust, holdS, knownAfterMs } = options.swarm.clock;
+    this.#clock = new Clock({
+      trust,
+      holdS,
+      monotonicUs: () => time.nowMs * 1000,
       wall: () => time.wallMs,
-      nextEpoch: (epoch) => this.journal!.openEpoch(epoch),
+      ask: () =>
+        Promise.resolve(time.nowMs < knownAfterMs ? null : "timesyncd"),
     });
+    this.#stamps = new EventClock({ now: () => this.#clock.now() });
     this.ended = this.#run().then(
       () => undefined,
       (error) => error as Error,
@@ -76,9 +81,10 @@ export class SimulatedGateway {
 
   /** A board has printed packets. */
   read(board: string, packets: readonly TelemetryPacket[]): void {
-    const timed = packets.map((packet): TimedPacket => ({
+    const stamps = this.#stamps.stamp(packets.map(({ boardTs }) => boardTs));
+    const timed = packets.map((packet, i): TimedPacket => ({
       packet,
-      at: this.#clock.stamp(),
+      at: stamps[i]!,
     }));
     void this.#boards.get(board)?.append(timed, 1000);
   }
@@ -86,12 +92,13 @@ export class SimulatedGateway {
   async #run(): Promise<void> {
     const { config, disk, connect, time, swarm, random } = this.#options;
     await using stack = new AsyncDisposableStack();
-    const nowUs = () => time.wallMs * 1000;
+    const nowUs = () => this.#clock.timeUs;
     const sinks = createSinks(config, {
       catalogue: createCatalogue(),
       isNewest: (row, path) => journal.isNewest(row, path),
       latest: () => journal.latest(),
       now: nowUs,
+      ageUs: (row) => journal.ageUs(row),
       connect,
     });
     const journal = await Journal.open({
@@ -101,16 +108,19 @@ export class SimulatedGateway {
       historyS: swarm.journal.historyS,
       maxRecentReadings: swarm.journal.recentReadings,
       maxPendingBytes: swarm.journal.pendingBytes,
-      sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
+      sinks: sinks.map(({ sink: { name, target, needsTime }, startAt }) => ({
         name,
         target,
         startAt,
+        needsTime: needsTime ?? false,
       })),
       bootId: "boot",
+      monotonicUs: () => time.nowMs * 1000,
       now: nowUs,
       retryMs: 200,
     });
     stack.use(journal);
+    stack.use(this.#clock).start(journal.epochs);
     this.journal = journal;
     const forwarders = sinks.map(({ sink }) =>
       new Forwarder({

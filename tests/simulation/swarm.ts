@@ -106,6 +106,12 @@ export interface Swarm {
   };
   /** Mean time between steps of the wall clock, in milliseconds; 0: none. */
   readonly clockStepsEveryMs: number;
+  readonly clock: {
+    readonly trust: boolean;
+    readonly holdS: number;
+    /** When the system begins to say that the wall clock is right, in milliseconds of the world. */
+    readonly knownAfterMs: number;
+  };
 }
 
 /** Draws a world. */
@@ -188,5 +194,10 @@ export function drawSwarm(random: Random): Swarm {
       changesSinks: random.chance(share) ? 0.4 : 0,
     },
     clockStepsEveryMs: sometimes(10_000),
+    clock: {
+      trust: random.chance(0.6),
+      holdS: oneOf(0, 2, 10),
+      knownAfterMs: oneOf(500, 5000, 1e9),
+    },
   };
 }

@@ -86,6 +86,7 @@ class World {
       file: () => this.#disk.file,
       isSafe: (seq) => this.#disk.isSafe(seq),
       ordered: swarm.mqtt.qos > 0,
+      mayCorrect: !swarm.clock.trust,
       mayMove: swarm.gateway.changesSinks > 0,
       mayEvict: swarm.journal.maxBytes < 1e9 || swarm.gateway.changesSinks > 0,
       isUnknown: (path) => path === UNKNOWN_PATH,
@@ -331,7 +332,9 @@ class World {
       const stepMs = random.pick([300, 1500, 5000, 3_600_000, 2e12]) *
         random.pick([-1, 1]) * random.next();
       this.#story.tell("world: the clock steps by ms", Math.round(stepMs));
-      this.#time.wallOffsetMs = Math.max(0, this.#time.wallOffsetMs + stepMs);
+      const before = this.#time.wallOffsetMs;
+      this.#time.wallOffsetMs = Math.max(0, before + stepMs);
+      this.#truth.clockSteps(this.#time.wallOffsetMs - before);
     });
     this.#nowAndThen("stop", swarm.gateway.stopEveryMs, () => {
       this.#stop();
@@ -443,10 +446,10 @@ class World {
 
   /** Where all is well and quick, each packet leaves at once. */
   async #promptly(): Promise<void> {
-    const { broker, database, disk, boards, mqtt } = this.#swarm;
+    const { broker, database, disk, boards, mqtt, clock } = this.#swarm;
     // At QoS 0 a link that hangs may go unnoticed until now.
     const isSeen = mqtt.qos > 0 || broker.hangs === 0;
-    const isQuick = isSeen && broker.answerMs < 1 &&
+    const isQuick = isSeen && clock.trust && broker.answerMs < 1 &&
       database.answerMs < 1 &&
       disk.commitMs < 10 &&
       disk.readMs < 10 && mqtt.messagesPerS === undefined;
