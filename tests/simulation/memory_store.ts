@@ -17,10 +17,12 @@ import type {
   ParkedReading,
   Reserved,
   SinkState,
+  StoredParkedReading,
   StoredRow,
 } from "../../lib/journal/disk.ts";
 
 import { TIME_OF_DAY } from "../../lib/journal/schema.ts";
+import { KEPT_EPOCHS } from "../../lib/journal/store.ts";
 
 /** What an empty file takes, and a row besides its body, in bytes. */
 const FILE_BYTES = 1024;
@@ -51,9 +53,7 @@ export class MemoryFile {
       this.bytes += bytesOf(row);
     }
     if (commit.rows.length > 0) this.rows.sort((one, two) => one.seq - two.seq);
-    for (const epoch of commit.epochs) {
-      if (!this.epochs.has(epoch.id)) this.epochs.set(epoch.id, epoch);
-    }
+    for (const epoch of commit.epochs) this.epochs.set(epoch.id, epoch);
     for (const board of commit.boards) this.boards.set(board.id, board);
     for (const sink of commit.sinks) this.sinks.set(sink.id, sink);
     const once = commit.again ?? false;
@@ -77,8 +77,12 @@ export class MemoryFile {
 
   #deleteEpochs(): void {
     const oldest = this.rows[0]?.epoch ?? 0;
-    for (const id of [...this.epochs.keys()]) {
-      if (id < oldest && id !== TIME_OF_DAY.id) this.epochs.delete(id);
+    const ids = [...this.epochs.keys()];
+    const newest = Math.max(...ids) - KEPT_EPOCHS;
+    for (const id of ids) {
+      if (id < oldest && id <= newest && id !== TIME_OF_DAY.id) {
+        this.epochs.delete(id);
+      }
     }
   }
 }
@@ -174,14 +178,20 @@ export class MemoryStore implements Disk {
     return this.#file().rows.slice(0, limit);
   }
 
-  parked(sink: number, limit: number): ParkedReading[] {
+  parked(sink: number, limit: number): StoredParkedReading[] {
     const places = new Map<string, number>();
-    return this.#file().parked.filter((reading) => {
+    const { parked, rows } = this.#file();
+    return parked.filter((reading) => {
       if (reading.sink !== sink) return false;
       const topic = `${reading.board}/${reading.path}`;
       const place = (places.get(topic) ?? 0) + 1;
       places.set(topic, place);
       return place <= limit;
+    }).map((reading) => {
+      const { epoch = null, monoUs = null } = rows.find(({ seq }) =>
+        seq === reading.seq
+      ) ?? {};
+      return { ...reading, epoch, monoUs };
     });
   }
 

@@ -18,7 +18,11 @@ const epoch = fc.record({
   id: small,
   bootId: fc.constantFrom("", "boot"),
   offsetUs: small,
-  quality: fc.constant("system" as const),
+  quality: fc.constantFrom("unknown", "known", "estimated"),
+  knownBy: fc.constantFrom(null, "trust"),
+  correctedUs: small,
+  firstUs: small,
+  lastUs: fc.constantFrom(null, 7),
 });
 const board = fc.record({
   id: small,
@@ -30,6 +34,7 @@ const board = fc.record({
 }).map((one) => ({
   ...one,
   name: `board ${one.id}`,
+  clock: { reboots: 0, wraps: 1, repeats: 2, jumps: 3 },
   latest: { a: { seq: one.lines, value: one.packets, timeUs: one.other } },
 }));
 const sinkState = fc.record({

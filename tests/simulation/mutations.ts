@@ -84,7 +84,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a step of the clock opens no epoch",
-    file: "source/event_clock.ts",
+    file: "clock/clock.ts",
     from: "const STEP_US = 1_000_000;",
     to: "const STEP_US = 1e15;",
   },

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Boot } from "../../lib/clock/boot.ts";
+import { Clock } from "../../lib/clock/clock.ts";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { Forwarder } from "../../lib/forwarder/forwarder.ts";
@@ -20,7 +22,7 @@ import { Backoff } from "../../lib/sink/backoff.ts";
 import type { ConnectClient } from "../../lib/sink/mqtt_connection.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import type { Swarm } from "./swarm.ts";
-import type { Owner, VirtualTime } from "./virtual_time.ts";
+import type { Owner } from "./virtual_time.ts";
 
 /** `gateway.stop_timeout_s` */
 export const STOP_TIMEOUT_S = 5;
@@ -28,10 +30,13 @@ export const STOP_TIMEOUT_S = 5;
 /** What a run is given. */
 export interface SimulatedGatewayOptions {
   readonly owner: Owner;
-  readonly time: VirtualTime;
   readonly swarm: Swarm;
   readonly disk: AsyncDisk;
   readonly connect: ConnectClient;
+  /** The run of the operating system. */
+  readonly boot: Boot;
+  /** Asks the system who synchronises its clock. */
+  ask(): Promise<string | null>;
   readonly config: Pick<Config, "mqtt" | "influxdb">;
   random(): number;
 }
@@ -45,19 +50,11 @@ export class SimulatedGateway {
   readonly #options: SimulatedGatewayOptions;
   readonly #stop = Promise.withResolvers<void>();
   readonly #boards = new Map<string, BoardLog>();
-  readonly #clock: EventClock;
-  readonly #startedMs: number;
+  readonly #eventClocks = new Map<string, EventClock>();
 
   constructor(options: SimulatedGatewayOptions) {
     this.#options = options;
     this.owner = options.owner;
-    const { time } = options;
-    this.#startedMs = time.nowMs;
-    this.#clock = new EventClock({
-      monotonic: () => time.nowMs - this.#startedMs,
-      wall: () => time.wallMs,
-      nextEpoch: (epoch) => this.journal!.openEpoch(epoch),
-    });
     this.ended = this.#run().then(
       () => undefined,
       (error) => error as Error,
@@ -76,22 +73,29 @@ export class SimulatedGateway {
 
   /** A board has printed packets. */
   read(board: string, packets: readonly TelemetryPacket[]): void {
-    const timed = packets.map((packet): TimedPacket => ({
+    const clock = this.#eventClocks.get(board);
+    if (clock === undefined) return;
+    const stamps = clock.stamp(packets.map(({ boardTs }) => boardTs));
+    const timed = packets.map((packet, index): TimedPacket => ({
       packet,
-      at: this.#clock.stamp(),
+      at: stamps[index]!,
     }));
     void this.#boards.get(board)?.append(timed, 1000);
   }
 
   async #run(): Promise<void> {
-    const { config, disk, connect, time, swarm, random } = this.#options;
+    const { config, disk, connect, boot, swarm, random, ask } = this.#options;
     await using stack = new AsyncDisposableStack();
-    const nowUs = () => time.wallMs * 1000;
+    const { monotonicUs } = boot;
+    const { trust, holdS } = swarm.clock;
+    const clock = new Clock({ trust, holdS, monotonicUs, ask });
+    const nowUs = () => clock.timeUs;
     const sinks = createSinks(config, {
       catalogue: createCatalogue(),
       isNewest: (row, path) => journal.isNewest(row, path),
       latest: () => journal.latest(),
       now: nowUs,
+      ageUs: (row) => journal.ageUs(row),
       connect,
     });
     const journal = await Journal.open({
@@ -101,16 +105,19 @@ export class SimulatedGateway {
       historyS: swarm.journal.historyS,
       maxRecentReadings: swarm.journal.recentReadings,
       maxPendingBytes: swarm.journal.pendingBytes,
-      sinks: sinks.map(({ sink: { name, target }, startAt }) => ({
+      sinks: sinks.map(({ sink: { name, target, needsTime }, startAt }) => ({
         name,
         target,
         startAt,
+        needsTime: needsTime ?? false,
       })),
-      bootId: "boot",
+      bootId: boot.id,
+      monotonicUs,
       now: nowUs,
       retryMs: 200,
     });
     stack.use(journal);
+    stack.use(clock).start(journal.epochs);
     this.journal = journal;
     const forwarders = sinks.map(({ sink }) =>
       new Forwarder({
@@ -136,7 +143,12 @@ export class SimulatedGateway {
       truncated: 0,
     };
     for (const board of swarm.boards) {
-      this.#boards.set(board, journal.board(board, counts));
+      const clockOfBoard = new EventClock({ now: () => clock.now() });
+      this.#eventClocks.set(board, clockOfBoard);
+      this.#boards.set(
+        board,
+        journal.board(board, counts, clockOfBoard.board.counts),
+      );
     }
 
     await Promise.race([this.#stop.promise, forwarding]);

@@ -104,6 +104,13 @@ export interface Swarm {
     /** A restart finds another configuration. */
     readonly changesSinks: number;
   };
+  readonly clock: {
+    /** `clock.trust` and `clock.hold_s` */
+    readonly trust: boolean;
+    readonly holdS: number;
+    /** How often the system says, asked, that its clock is synchronised. */
+    readonly synchronised: number;
+  };
   /** Mean time between steps of the wall clock, in milliseconds; 0: none. */
   readonly clockStepsEveryMs: number;
 }
@@ -188,5 +195,10 @@ export function drawSwarm(random: Random): Swarm {
       changesSinks: random.chance(share) ? 0.4 : 0,
     },
     clockStepsEveryMs: sometimes(10_000),
+    clock: {
+      trust: random.chance(0.5),
+      holdS: oneOf(0, 3, 30),
+      synchronised: oneOf(0, 0.3, 1),
+    },
   };
 }
