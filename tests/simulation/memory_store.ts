@@ -20,6 +20,7 @@ import type {
   StoredParkedReading,
   StoredRow,
 } from "../../lib/journal/disk.ts";
+
 import { TIME_OF_DAY } from "../../lib/journal/schema.ts";
 import { KEPT_EPOCHS } from "../../lib/journal/store.ts";
 
@@ -75,13 +76,13 @@ export class MemoryFile {
   }
 
   #deleteEpochs(): void {
+    const oldest = this.rows[0]?.epoch ?? 0;
     const ids = [...this.epochs.keys()];
-    const before = Math.min(
-      this.rows[0]?.epoch ?? 0,
-      Math.max(...ids) - KEPT_EPOCHS + 1,
-    );
+    const newest = Math.max(...ids) - KEPT_EPOCHS;
     for (const id of ids) {
-      if (id < before && id !== TIME_OF_DAY.id) this.epochs.delete(id);
+      if (id < oldest && id <= newest && id !== TIME_OF_DAY.id) {
+        this.epochs.delete(id);
+      }
     }
   }
 }
@@ -187,8 +188,9 @@ export class MemoryStore implements Disk {
       places.set(topic, place);
       return place <= limit;
     }).map((reading) => {
-      const row = rows.find(({ seq }) => seq === reading.seq);
-      const { epoch, monoUs } = row ?? { epoch: null, monoUs: null };
+      const { epoch = null, monoUs = null } = rows.find(({ seq }) =>
+        seq === reading.seq
+      ) ?? {};
       return { ...reading, epoch, monoUs };
     });
   }

@@ -18,7 +18,7 @@ const epoch = fc.record({
   id: small,
   bootId: fc.constantFrom("", "boot"),
   offsetUs: small,
-  quality: fc.constantFrom("unknown" as const, "known" as const),
+  quality: fc.constantFrom("unknown", "known", "estimated"),
   knownBy: fc.constantFrom(null, "trust"),
   correctedUs: small,
   firstUs: small,
@@ -34,7 +34,7 @@ const board = fc.record({
 }).map((one) => ({
   ...one,
   name: `board ${one.id}`,
-  clock: { reboots: one.lines, wraps: 0, repeats: 0, jumps: 0 },
+  clock: { reboots: 0, wraps: 1, repeats: 2, jumps: 3 },
   latest: { a: { seq: one.lines, value: one.packets, timeUs: one.other } },
 }));
 const sinkState = fc.record({

@@ -60,9 +60,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "rows are given out before the commit is answered",
     file: "journal/journal.ts",
-    from: "this.#newestTimeUs = row.timeUs;\n    this.#accounts",
+    from: "this.#newest = at;",
     to:
-      "this.#recent.push(row);\n    this.#committedSeq = row.seq;\n    for (const one of this.#listeners) one();\n    this.#newestTimeUs = row.timeUs;\n    this.#accounts",
+      "this.#newest = at; this.#recent.push(row); this.#committedSeq = row.seq; for (const one of this.#listeners) one();",
   },
   {
     name: "rows of a commit that was reported as failed are given out",
@@ -84,7 +84,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a step of the clock opens no epoch",
-    file: "source/event_clock.ts",
+    file: "clock/clock.ts",
     from: "const STEP_US = 1_000_000;",
     to: "const STEP_US = 1e15;",
   },
@@ -122,8 +122,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "epochs are written after their rows",
     file: "journal/pending.ts",
-    from: "epochs: this.epochs.splice(0),",
-    to: "epochs: this.#rows.length > 0 ? [] : this.epochs.splice(0),",
+    from: "const epochs = this.epochs.splice(0);",
+    to: "const epochs = this.#rows.length > 0 ? [] : this.epochs.splice(0);",
   },
   {
     name: "a commit that failed is forgotten",
@@ -160,12 +160,6 @@ const MUTATIONS: readonly Mutation[] = [
     file: "sink/mqtt.ts",
     from: "session.restate([...this.#retainedRows(topics, deliveredTo)]);",
     to: "void [this.#retainedRows, topics, deliveredTo];",
-  },
-  {
-    name: "the stop waits for a full disk",
-    file: "forwarder/forwarder.ts",
-    from: "if (this.#hurry) return undefined;\n      await this.#bell.wait();",
-    to: "await this.#bell.wait();",
   },
 ];
 

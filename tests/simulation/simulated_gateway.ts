@@ -5,8 +5,9 @@
  * @module
  */
 
-import { createCatalogue } from "../../lib/catalogue.ts";
+import type { Boot } from "../../lib/clock/boot.ts";
 import { Clock } from "../../lib/clock/clock.ts";
+import { createCatalogue } from "../../lib/catalogue.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { Forwarder } from "../../lib/forwarder/forwarder.ts";
 import { createSinks } from "../../lib/gateway.ts";
@@ -21,7 +22,7 @@ import { Backoff } from "../../lib/sink/backoff.ts";
 import type { ConnectClient } from "../../lib/sink/mqtt_connection.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import type { Swarm } from "./swarm.ts";
-import type { Owner, VirtualTime } from "./virtual_time.ts";
+import type { Owner } from "./virtual_time.ts";
 
 /** `gateway.stop_timeout_s` */
 export const STOP_TIMEOUT_S = 5;
@@ -29,10 +30,13 @@ export const STOP_TIMEOUT_S = 5;
 /** What a run is given. */
 export interface SimulatedGatewayOptions {
   readonly owner: Owner;
-  readonly time: VirtualTime;
   readonly swarm: Swarm;
   readonly disk: AsyncDisk;
   readonly connect: ConnectClient;
+  /** The run of the operating system. */
+  readonly boot: Boot;
+  /** Asks the system who synchronises its clock. */
+  ask(): Promise<string | null>;
   readonly config: Pick<Config, "mqtt" | "influxdb">;
   random(): number;
 }
@@ -46,23 +50,11 @@ export class SimulatedGateway {
   readonly #options: SimulatedGatewayOptions;
   readonly #stop = Promise.withResolvers<void>();
   readonly #boards = new Map<string, BoardLog>();
-  readonly #clock: Clock;
-  readonly #stamps: EventClock;
+  readonly #eventClocks = new Map<string, EventClock>();
 
   constructor(options: SimulatedGatewayOptions) {
     this.#options = options;
     this.owner = options.owner;
-    const { time } = options;
-    const { trust, holdS, knownAfterMs } = options.swarm.clock;
-    this.#clock = new Clock({
-      trust,
-      holdS,
-      monotonicUs: () => time.nowMs * 1000,
-      wall: () => time.wallMs,
-      ask: () =>
-        Promise.resolve(time.nowMs < knownAfterMs ? null : "timesyncd"),
-    });
-    this.#stamps = new EventClock({ now: () => this.#clock.now() });
     this.ended = this.#run().then(
       () => undefined,
       (error) => error as Error,
@@ -81,18 +73,23 @@ export class SimulatedGateway {
 
   /** A board has printed packets. */
   read(board: string, packets: readonly TelemetryPacket[]): void {
-    const stamps = this.#stamps.stamp(packets.map(({ boardTs }) => boardTs));
-    const timed = packets.map((packet, i): TimedPacket => ({
+    const clock = this.#eventClocks.get(board);
+    if (clock === undefined) return;
+    const stamps = clock.stamp(packets.map(({ boardTs }) => boardTs));
+    const timed = packets.map((packet, index): TimedPacket => ({
       packet,
-      at: stamps[i]!,
+      at: stamps[index]!,
     }));
     void this.#boards.get(board)?.append(timed, 1000);
   }
 
   async #run(): Promise<void> {
-    const { config, disk, connect, time, swarm, random } = this.#options;
+    const { config, disk, connect, boot, swarm, random, ask } = this.#options;
     await using stack = new AsyncDisposableStack();
-    const nowUs = () => this.#clock.timeUs;
+    const { monotonicUs } = boot;
+    const { trust, holdS } = swarm.clock;
+    const clock = new Clock({ trust, holdS, monotonicUs, ask });
+    const nowUs = () => clock.timeUs;
     const sinks = createSinks(config, {
       catalogue: createCatalogue(),
       isNewest: (row, path) => journal.isNewest(row, path),
@@ -114,13 +111,13 @@ export class SimulatedGateway {
         startAt,
         needsTime: needsTime ?? false,
       })),
-      bootId: "boot",
-      monotonicUs: () => time.nowMs * 1000,
+      bootId: boot.id,
+      monotonicUs,
       now: nowUs,
       retryMs: 200,
     });
     stack.use(journal);
-    stack.use(this.#clock).start(journal.epochs);
+    stack.use(clock).start(journal.epochs);
     this.journal = journal;
     const forwarders = sinks.map(({ sink }) =>
       new Forwarder({
@@ -146,7 +143,12 @@ export class SimulatedGateway {
       truncated: 0,
     };
     for (const board of swarm.boards) {
-      this.#boards.set(board, journal.board(board, counts));
+      const clockOfBoard = new EventClock({ now: () => clock.now() });
+      this.#eventClocks.set(board, clockOfBoard);
+      this.#boards.set(
+        board,
+        journal.board(board, counts, clockOfBoard.board.counts),
+      );
     }
 
     await Promise.race([this.#stop.promise, forwarding]);

@@ -104,14 +104,15 @@ export interface Swarm {
     /** A restart finds another configuration. */
     readonly changesSinks: number;
   };
-  /** Mean time between steps of the wall clock, in milliseconds; 0: none. */
-  readonly clockStepsEveryMs: number;
   readonly clock: {
+    /** `clock.trust` and `clock.hold_s` */
     readonly trust: boolean;
     readonly holdS: number;
-    /** When the system begins to say that the wall clock is right, in milliseconds of the world. */
-    readonly knownAfterMs: number;
+    /** How often the system says, asked, that its clock is synchronised. */
+    readonly synchronised: number;
   };
+  /** Mean time between steps of the wall clock, in milliseconds; 0: none. */
+  readonly clockStepsEveryMs: number;
 }
 
 /** Draws a world. */
@@ -195,9 +196,9 @@ export function drawSwarm(random: Random): Swarm {
     },
     clockStepsEveryMs: sometimes(10_000),
     clock: {
-      trust: random.chance(0.6),
-      holdS: oneOf(0, 2, 10),
-      knownAfterMs: oneOf(500, 5000, 1e9),
+      trust: random.chance(0.5),
+      holdS: oneOf(0, 3, 30),
+      synchronised: oneOf(0, 0.3, 1),
     },
   };
 }

@@ -9,6 +9,7 @@
 
 import type { Commit, SinkState, StoredRow } from "../../lib/journal/disk.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
+import { STAMP_US } from "../../lib/model.ts";
 import type { MemoryFile } from "./memory_store.ts";
 import type { Point } from "./simulated_database.ts";
 import {
@@ -26,8 +27,6 @@ export interface SentPacket {
   readonly board: string;
   /** By the wall clock, in milliseconds since 1970. */
   readonly wallMs: number;
-  /** How often the wall clock had been set by then. */
-  readonly steps: number;
 }
 
 /** What is checked against. */
@@ -41,8 +40,8 @@ export interface TruthOptions {
   readonly ordered: boolean;
   /** Whether the journal may give up rows that are not delivered. */
   readonly mayEvict: boolean;
-  /** Whether the times of packets may be corrected. */
-  readonly mayCorrect: boolean;
+  /** Whether the wall clock is taken for right as it is. */
+  readonly trusted: boolean;
   /** Whether a sink may get another target. */
   readonly mayMove: boolean;
   /** Readings of paths that go nowhere. */
@@ -55,15 +54,10 @@ export interface TruthOptions {
  */
 const TIME_TOLERANCE_US = 3_100_000;
 
-function isNear(us: number, other: number): boolean {
-  return Math.abs(us - other) <= TIME_TOLERANCE_US;
-}
-
 /** See the module's text. */
 export class Truth {
   readonly #options: TruthOptions;
   readonly #packets: SentPacket[] = [];
-  readonly #clockStepsMs: number[] = [];
   #ordered: boolean;
   /** The packet in each row of the file, and the other way round. */
   readonly #inRow = new Map<number, number>();
@@ -100,14 +94,8 @@ export class Truth {
   /** A board sends a packet: its number. */
   send(board: string, wallMs: number): number {
     const number = this.#packets.length + 1;
-    const steps = this.#clockStepsMs.length;
-    this.#packets.push({ number, board, wallMs, steps });
+    this.#packets.push({ number, board, wallMs });
     return number;
-  }
-
-  /** The wall clock is set: it is `byMs` milliseconds later. */
-  clockSteps(byMs: number): void {
-    this.#clockStepsMs.push(byMs);
   }
 
   /** The gateway was killed. */
@@ -369,13 +357,8 @@ export class Truth {
     }
     this.#timeOf.set(number, timeUs);
     const offUs = timeUs - packet.wallMs * 1000;
-    // Set back among times that were given already, a clock may be held until they are over.
-    const isHeld = offUs > 0 &&
-      this.#clockStepsMs.slice(0, packet.steps).some((ms) => ms < 0);
-    if (
-      !isHeld &&
-      !this.#wallOffsetsUs(packet).some((us) => isNear(offUs, us))
-    ) {
+    const isRight = Math.abs(offUs) <= TIME_TOLERANCE_US;
+    if (this.#options.trusted && !isRight && !this.#isCrowded) {
       fail(`the time of packet ${number} is off by ${offUs / 1e6} s`);
     }
     const at = `${packet.board} ${timeUs}`;
@@ -386,11 +369,9 @@ export class Truth {
     this.#packetAt.set(at, number);
   }
 
-  /** What the time may be off by: as long as nobody knew the time, a step corrects what came before. */
-  #wallOffsetsUs({ steps }: SentPacket): number[] {
-    if (!this.#options.mayCorrect) return [0];
-    let us = 0;
-    return [0, ...this.#clockStepsMs.slice(steps).map((ms) => us += ms * 1000)];
+  /** With more epochs than remainders of a stamp one may have to be moved behind others. */
+  get #isCrowded(): boolean {
+    return this.#options.file().epochs.size > STAMP_US;
   }
 
   /** Everything is delivered, and the gateway has stopped. */

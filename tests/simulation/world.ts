@@ -6,6 +6,7 @@
  */
 
 import type { TelemetryPacket } from "../../lib/model.ts";
+import type { Boot } from "../../lib/clock/boot.ts";
 import { PATHS } from "./place.ts";
 import { Random } from "./random.ts";
 import { SimulatedBroker } from "./simulated_broker.ts";
@@ -70,6 +71,7 @@ class World {
   #lastWords = Infinity;
   /** Which sinks the configuration has, and where they lead. */
   #sinks = FIRST_SINKS;
+  #boot = this.#bootNow("boot");
 
   constructor(seed: number, story: boolean) {
     this.#seed = seed;
@@ -86,7 +88,7 @@ class World {
       file: () => this.#disk.file,
       isSafe: (seq) => this.#disk.isSafe(seq),
       ordered: swarm.mqtt.qos > 0,
-      mayCorrect: !swarm.clock.trust,
+      trusted: swarm.clock.trust,
       mayMove: swarm.gateway.changesSinks > 0,
       mayEvict: swarm.journal.maxBytes < 1e9 || swarm.gateway.changesSinks > 0,
       isUnknown: (path) => path === UNKNOWN_PATH,
@@ -241,7 +243,8 @@ class World {
     this.#time.after(0, "gateway: starts", () => {
       const gateway = this.#gateway = new SimulatedGateway({
         owner,
-        time: this.#time,
+        boot: this.#boot,
+        ask: () => this.#askSystem(),
         swarm: this.#swarm,
         disk: this.#disk.mount(owner),
         connect: this.#broker.connect(owner),
@@ -250,6 +253,21 @@ class World {
       });
       void gateway.ended.then((error) => this.#ended(gateway, error));
     }, owner);
+  }
+
+  /** A run of the operating system; its clock begins again with the next one. */
+  #bootNow(id: string): Boot {
+    const startedMs = this.#time.nowMs;
+    return { id, monotonicUs: () => (this.#time.nowMs - startedMs) * 1000 };
+  }
+
+  async #askSystem(): Promise<string | null> {
+    await this.#time.wait(
+      this.#random.around(20),
+      "system: asked for its clock",
+    );
+    const { synchronised } = this.#swarm.clock;
+    return this.#random.chance(synchronised) ? "timesyncd" : null;
   }
 
   #ended(gateway: SimulatedGateway, error: Error | undefined): void {
@@ -280,6 +298,7 @@ class World {
     this.#truth.crashed();
     this.#story.tell(powerCut ? "world: POWER CUT" : "world: KILLED");
     this.#disk.crash({ powerCut });
+    if (powerCut) this.#boot = this.#bootNow(`boot ${this.#runs}`);
     this.#leave(gateway);
   }
 
@@ -332,9 +351,7 @@ class World {
       const stepMs = random.pick([300, 1500, 5000, 3_600_000, 2e12]) *
         random.pick([-1, 1]) * random.next();
       this.#story.tell("world: the clock steps by ms", Math.round(stepMs));
-      const before = this.#time.wallOffsetMs;
-      this.#time.wallOffsetMs = Math.max(0, before + stepMs);
-      this.#truth.clockSteps(this.#time.wallOffsetMs - before);
+      this.#time.wallOffsetMs = Math.max(0, this.#time.wallOffsetMs + stepMs);
     });
     this.#nowAndThen("stop", swarm.gateway.stopEveryMs, () => {
       this.#stop();
@@ -446,7 +463,7 @@ class World {
 
   /** Where all is well and quick, each packet leaves at once. */
   async #promptly(): Promise<void> {
-    const { broker, database, disk, boards, mqtt, clock } = this.#swarm;
+    const { broker, clock, database, disk, boards, mqtt } = this.#swarm;
     // At QoS 0 a link that hangs may go unnoticed until now.
     const isSeen = mqtt.qos > 0 || broker.hangs === 0;
     const isQuick = isSeen && clock.trust && broker.answerMs < 1 &&
