@@ -78,7 +78,7 @@ const IDLE_CHECKPOINT_PAGES = 256;
  * Epochs that are kept after their last row: a clock that was set back may come to their times again,
  * and no time is given twice.
  */
-const KEPT_EPOCHS = 64;
+export const KEPT_EPOCHS = 64;
 
 /** The safety copy is written again after so many packets, … */
 const COPY_ROWS = 100_000;
