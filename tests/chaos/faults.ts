@@ -263,13 +263,9 @@ const DISK_FAULTS: Fault[] = [
     weight: 3,
     ms: [500, 6000],
     run: async (world, { ms, signal }) => {
-      await world.whileDiskFails(async () => {
-        await world.disk.fill();
-        await wait(ms, signal);
-        await world.disk.unfill();
-        // A commit is tried again after a second.
-        await wait(2500, new AbortController().signal);
-      });
+      await world.disk.fill();
+      await wait(ms, signal);
+      await world.disk.unfill();
     },
   },
   {
@@ -280,13 +276,11 @@ const DISK_FAULTS: Fault[] = [
     needsGateway: true,
     run: async (world, { ms, signal }) => {
       await world.stopGateway("SIGTERM");
-      await world.whileDiskFails(async () => {
-        await world.disk.setReadOnly(true);
-        world.gateway.start();
-        await wait(ms, signal);
-        await world.disk.setReadOnly(false);
-        await world.stopGateway("SIGTERM");
-      });
+      await world.disk.setReadOnly(true);
+      world.gateway.start();
+      await wait(ms, signal);
+      await world.disk.setReadOnly(false);
+      await world.stopGateway("SIGTERM");
       world.gateway.start();
     },
   },

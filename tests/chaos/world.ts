@@ -69,7 +69,6 @@ export class World implements AsyncDisposable {
   readonly #excusedSessions = new Set<number>();
   #sinks: readonly SinkName[] = ["mqtt", "influxdb"];
   #perS = 0;
-  #diskFails = false;
   #turn: Promise<unknown> = Promise.resolve();
   #act: { id: number; kind: BoardAct } = { id: 0, kind: "garbage" };
 
@@ -107,7 +106,9 @@ export class World implements AsyncDisposable {
         disk: this.disk,
         onDeath: ({ number, code }) => this.#onDeath(number, code),
         onEnd: async ({ number }) => {
-          if (this.#diskFails) this.#excusedSessions.add(number);
+          if (await this.#endedInMemory(number)) {
+            this.#excusedSessions.add(number);
+          }
           await this.gateway.expectNothingLeft()
             .catch((error) => this.fault(error.message));
           await this.#journal.look(number);
@@ -224,13 +225,6 @@ export class World implements AsyncDisposable {
     await turn;
   }
 
-  /** While `run` runs, what is in memory only may be lost with the process, and no start succeed. */
-  async whileDiskFails(run: () => Promise<void>): Promise<void> {
-    this.#diskFails = true;
-    await run();
-    this.#diskFails = false;
-  }
-
   /** Orders the board to print so many packets a second. */
   async setRate(perS: number): Promise<void> {
     this.#perS = perS;
@@ -257,7 +251,8 @@ export class World implements AsyncDisposable {
     const number = this.gateway.sessions.at(-1)?.number ?? 0;
     // The runtime itself was still starting: nobody was there yet to end in order.
     const tooEarly = await this.#logOf(number) === "";
-    if (code !== undefined && code !== 0 && !this.#diskFails && !tooEarly) {
+    const lostMemory = await this.#endedInMemory(number);
+    if (code !== undefined && code !== 0 && !lostMemory && !tooEarly) {
       this.fault(`The gateway ended with ${code} when it was asked to stop`);
     }
     // What it promises, and a second for a busy machine.
@@ -316,9 +311,7 @@ export class World implements AsyncDisposable {
   }
 
   #onDeath(number: number, code: number): void {
-    const text = `the gateway ended by itself with ${code} (session ${number})`;
-    if (this.#diskFails) this.say(text);
-    else this.fault(text);
+    this.fault(`The gateway ended by itself with ${code} (session ${number})`);
   }
 
   /** Waits until `count` has not changed for a second. */
@@ -343,6 +336,14 @@ export class World implements AsyncDisposable {
       }
     }
     return found;
+  }
+
+  /** Whether packets were only in memory when a session ended, or could not be written any more. */
+  async #endedInMemory(session: number): Promise<boolean> {
+    const log = await this.#logOf(session);
+    return log.lastIndexOf("Packets are only in memory") >
+        log.lastIndexOf("The disk takes the journal again") ||
+      log.includes("Cannot write the journal");
   }
 
   /** Empty also for a session that was killed before it had a log. */
