@@ -30,6 +30,8 @@ export interface EpochLog {
   estimate(monoUs: number): number;
   /** What is known about an epoch. */
   quality(id: number): TimeQuality;
+  /** Whether an epoch can give no time for `monoUs` any more. */
+  isOver(id: number, monoUs: number): boolean;
 }
 
 /** A server's word on the time of day, at the moment it has come. */
@@ -165,6 +167,9 @@ export class Clock implements AsyncDisposable {
     if (this.#epochs === undefined) throw new Error("The clock is not started");
     const monoUs = Math.floor(this.#options.monotonicUs());
     this.#look(monoUs);
+    if (this.#epoch !== undefined && this.#epochs.isOver(this.#epoch, monoUs)) {
+      this.#epoch = undefined;
+    }
     const late = this.#options.holdS === 0 ? "estimated" : "unknown";
     this.#epoch ??= this.#epochs.open({
       offsetUs: this.#offsetUs,

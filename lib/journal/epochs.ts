@@ -6,8 +6,9 @@
  * - An epoch is settled once: then its offset never changes again, and a row of it has the same time
  *   for ever. Until then its quality is `unknown`. What the sinks are told is settled is on the disk.
  * - No two settled epochs give the same microsecond: monotonic times are multiples of 8, and the
- *   offsets of epochs whose times overlap differ modulo 8. Where all eight are taken, the new one is
- *   moved behind the end of the one that ends first.
+ *   offsets of epochs whose times overlap differ modulo 8. An epoch is over before it comes to times
+ *   that an earlier one of its remainder has given ({@linkcode Epochs.isOver}). Where all eight are
+ *   taken at its very beginning, it is moved behind the end of the one that ends first.
  * - Epochs of an earlier run of the operating system cannot be corrected: one that was left unknown is
  *   estimated.
  *
@@ -43,6 +44,8 @@ interface Entry {
   stored: TimeQuality;
   /** Its monotonic times are of the same clock as ours. */
   readonly isOfThisRun: boolean;
+  /** From this monotonic time on it would give times that are given. */
+  untilUs: number;
 }
 
 /** What an epoch tells of a row. */
@@ -71,7 +74,12 @@ export class Epochs {
       // A container that was started anew counts from zero under the same id.
       const isOfThisRun = options.bootId !== "" &&
         epoch.bootId === options.bootId && lastUs <= nowUs + MAY_RUN_AHEAD_US;
-      const entry = { epoch, stored: epoch.quality, isOfThisRun };
+      const entry = {
+        epoch,
+        stored: epoch.quality,
+        isOfThisRun,
+        untilUs: Infinity,
+      };
       this.#entries.set(epoch.id, entry);
       if (stored.lastUs === null) options.changed(epoch, 0);
       this.#lastId = Math.max(this.#lastId, epoch.id);
@@ -116,6 +124,7 @@ export class Epochs {
       },
       stored: "unknown",
       isOfThisRun: true,
+      untilUs: Infinity,
     };
     this.#entries.set(id, entry);
     if (quality === "unknown") this.#options.changed(entry.epoch, 0);
@@ -131,6 +140,7 @@ export class Epochs {
         epoch: TIME_OF_DAY,
         stored: TIME_OF_DAY.quality,
         isOfThisRun: false,
+        untilUs: Infinity,
       };
       this.#entries.set(id, entry);
       this.#options.changed(TIME_OF_DAY, 0);
@@ -162,6 +172,11 @@ export class Epochs {
     }
     if (waited.length > 0) this.#options.settled();
     return waited.length;
+  }
+
+  /** Whether an epoch can give no time for `monoUs`, because another one has: a new one is due. */
+  isOver(id: number, monoUs: number): boolean {
+    return monoUs >= this.#entry(id).untilUs;
   }
 
   /** What is known about an epoch, on the disk or not yet; `known` for one that is forgotten. */
@@ -245,19 +260,39 @@ export class Epochs {
     this.#options.changed(entry.epoch, movedUs);
   }
 
-  /** An offset near `wantedUs` with which no time of `entry` is one of another settled epoch. */
+  /**
+   * An offset near `wantedUs` with which no time that `entry` has given so far is one of another
+   * settled epoch; the one that lasts longest from here on.
+   */
   #freeOffset(entry: Entry, wantedUs: number): number {
     const others = [...this.#entries.values()].filter((other) =>
       other !== entry && other.epoch.quality !== "unknown"
     ).map(({ epoch }) => extentOf(epoch, epoch.offsetUs));
+    const lastUs = entry.epoch.lastUs ?? this.#options.monotonicUs();
     for (let offsetUs = wantedUs;;) {
-      const own = extentOf(entry.epoch, offsetUs);
+      const own = extentOf({ ...entry.epoch, lastUs }, offsetUs);
       const overlapping = others.filter(({ fromUs, toUs }) =>
         fromUs <= own.toUs && own.fromUs <= toUs
       );
-      const taken = new Set(overlapping.map(({ residue }) => residue));
+      let best: { offsetUs: number; untilUs: number } | undefined;
       for (let more = 0; more < STAMP_US; more++) {
-        if (!taken.has(residueOf(offsetUs + more))) return offsetUs + more;
+        const residue = residueOf(offsetUs + more);
+        if (overlapping.some((other) => other.residue === residue)) continue;
+        const endUs = others.reduce(
+          (least, { fromUs, residue: other }) =>
+            other === residue && fromUs > own.toUs
+              ? Math.min(least, fromUs)
+              : least,
+          Infinity,
+        );
+        const untilUs = endUs - offsetUs - more - MAY_RUN_AHEAD_US;
+        if (untilUs > (best?.untilUs ?? -Infinity)) {
+          best = { offsetUs: offsetUs + more, untilUs };
+        }
+      }
+      if (best !== undefined) {
+        entry.untilUs = best.untilUs;
+        return best.offsetUs;
       }
       const end = Math.min(...overlapping.map(({ toUs }) => toUs));
       offsetUs += end + STAMP_US - own.fromUs;

@@ -15,6 +15,7 @@ function fakeWorld(options: { trust?: boolean; holdS?: number } = {}) {
     knownBy: string | null;
   }[] = [];
   const log: EpochLog = {
+    isOver: () => false,
     open: (epoch) => epochs.push({ ...epoch }),
     know: (offsetUs, knownBy) => {
       for (const epoch of epochs) {

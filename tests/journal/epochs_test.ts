@@ -61,6 +61,10 @@ class World {
 
   append(quality: "known" | "unknown" | "estimated"): void {
     if (quality === "known") this.know();
+    if (
+      this.current !== undefined &&
+      this.epochs.isOver(this.current, this.monoUs)
+    ) this.current = undefined;
     this.current ??= this.epochs.open({
       offsetUs: this.wallUs - this.monoUs,
       monoUs: this.monoUs,
@@ -173,6 +177,29 @@ Deno.test("Epochs that overlap more than eight times begin behind the one that e
   }
   const last = world.epochs.time(world.rows.at(-1)!).timeUs;
   assert.ok(last - START_US < 10e6, String(last - START_US));
+});
+
+Deno.test("Epochs are right at once though the clock goes back before many others, and end before each", () => {
+  const world = new World();
+  const times = new Set<number>();
+  const append = () => {
+    world.append("known");
+    const { timeUs } = world.epochs.time(world.rows.at(-1)!);
+    assert.ok(!times.has(timeUs), String(timeUs));
+    times.add(timeUs);
+    assert.ok(Math.abs(timeUs - world.wallUs) < 1000, "the time is right");
+  };
+  for (let run = 0; run < 20; run++) {
+    append();
+    world.pass(180e6);
+    append();
+    world.restart(true);
+  }
+  world.step(-3600e6);
+  for (let s = 0; s < 3700; s++) {
+    append();
+    world.pass(1e6);
+  }
 });
 
 interface HeldOptions {
