@@ -33,6 +33,11 @@ export function describeError(
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Closing failed as well; what went wrong first is what counts.
+  if (error instanceof SuppressedError) {
+    return [error.suppressed, error.error].map((one) => describeError(one))
+      .join("; then ");
+  }
   // A connection that was refused on every address of a name has only the errors of each.
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(messageOf).join(", ");

@@ -38,6 +38,7 @@ import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
 import { Source } from "./source/source.ts";
+import { wait } from "./wait.ts";
 
 /** Options for {@linkcode runGateway}. */
 export interface GatewayOptions {
@@ -142,7 +143,9 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   worker.died.then(broken.reject);
 
   log.info("Starting telemetry processor");
-  signal.addEventListener("abort", () => log.info("Stopping"));
+  const sayStopping = () => log.info("Stopping");
+  signal.addEventListener("abort", sayStopping);
+  stack.defer(() => signal.removeEventListener("abort", sayStopping));
   await Promise.race([source.run(signal), broken.promise, disk.foreign]);
 
   // Half of the time was the child's, the other half is the disk's and the sinks'.
@@ -207,20 +210,45 @@ export function readingOf({ gateway, metrics }: Config): string {
     .digest("hex");
 }
 
-/** A gateway that cannot listen works all the same. */
+/** How often it is tried again to listen in a folder that cannot be used. */
+const LISTEN_AGAIN_MS = 60_000;
+
+/** A gateway that cannot listen works all the same, and tries again until it can. */
 async function listenForCommands(
   { journal: { folder } }: Config,
   { perform }: Operations,
-): Promise<AsyncDisposable | undefined> {
-  try {
-    return await ControlServer.open(folder, { perform });
-  } catch (error) {
-    getLogger(["gateway", "control"]).warn(
-      'Cannot listen for commands in "{folder}": {error}. "iiot-gateway rewind" and "rejects" need the gateway to be stopped',
-      { folder, error: describeError(error) },
-    );
-    return undefined;
-  }
+): Promise<AsyncDisposable> {
+  const stop = new AbortController();
+  const tried = Promise.withResolvers<void>();
+  let server: ControlServer | undefined;
+  let warned = false;
+  const listen = async () => {
+    while (server === undefined && !stop.signal.aborted) {
+      try {
+        server = await ControlServer.open(folder, { perform });
+      } catch (error) {
+        if (!warned) {
+          getLogger(["gateway", "control"]).warn(
+            'Cannot listen for commands in "{folder}": {error}. "iiot-gateway rewind" and "rejects" need the gateway to be stopped; it is tried again every minute',
+            { folder, error: describeError(error) },
+          );
+        }
+        warned = true;
+        tried.resolve();
+        await wait(LISTEN_AGAIN_MS, stop.signal);
+      }
+    }
+    tried.resolve();
+  };
+  const listening = listen();
+  await tried.promise;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await listening;
+      await server?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** What the sinks need from the rest of the gateway. */

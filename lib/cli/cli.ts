@@ -45,8 +45,8 @@ Exit codes:
 IIOT_DEBUG=1 in the environment shows where an error comes from.`;
 
 const RUN_HELP = `
-SIGINT (Ctrl-C) and SIGTERM end it in order; a second one ends it at once, with exit code 1: what is in
-the journal goes out at the next start.
+SIGINT (Ctrl-C), SIGTERM and SIGHUP end it in order; a second one ends it at once, with exit code 1:
+what is in the journal goes out at the next start.
 
 Examples:
   iiot-gateway run --config /etc/iiot-gateway/config.toml

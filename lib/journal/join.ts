@@ -77,6 +77,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
         file: file.boards.find(({ name }) => name === board.name),
         base: base.boards.find(({ name }) => name === board.name),
         seqOf: (old) => places.get(old)?.seq ?? 0,
+        epochOf,
       })
     ),
     sinks: active.map((sink) =>
@@ -94,6 +95,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
     parked: commit.parked.map((reading) => ({
       ...reading,
       id: ++lastParked,
+      seq: places.get(reading.seq)?.seq ?? 0,
       sink: sinkIds.get(reading.sink) ?? reading.sink,
       board: boardIds.get(reading.board) ?? reading.board,
     })),
@@ -127,18 +129,24 @@ interface BoardJoin {
   readonly base: BoardState | undefined;
   /** A row's new number; 0 when it has none, because every sink has had it. */
   seqOf(seq: number): number;
+  /** An epoch's new number. */
+  epochOf(id: number): number;
 }
 
 function joinBoards(
   board: BoardState,
-  { id, file, base, seqOf }: BoardJoin,
+  { id, file, base, seqOf, epochOf }: BoardJoin,
 ): BoardState {
   const latest: Latest = { ...file?.latest };
   for (const [path, newest] of Object.entries(board.latest)) {
     if (newest.seq === base?.latest[path]?.seq) continue;
     // Its epoch has another number there.
-    const { epoch: _, ...value } = newest;
-    latest[path] = { ...value, seq: seqOf(newest.seq) };
+    const { epoch, ...value } = newest;
+    latest[path] = {
+      ...value,
+      seq: seqOf(newest.seq),
+      ...epoch === undefined ? {} : { epoch: epochOf(epoch) },
+    };
   }
   const sum = (key: "lines" | "packets" | "rejects" | "other" | "truncated") =>
     (file?.[key] ?? 0) + board[key] - (base?.[key] ?? 0);
@@ -209,7 +217,9 @@ function joinSinks(
     delivered: sum("delivered"),
     dropped,
   };
-  // What is given out a second time is what the equation lacks.
-  ledger.requeued -= Math.min(0, new Ledger(ledger).imbalance(total));
+  // What is given out a second time is what the equation lacks; what it has too much stood on neither.
+  const excess = new Ledger(ledger).imbalance(total);
+  if (excess < 0) ledger.requeued -= excess;
+  else if (excess > 0) dropped.corrupt = (dropped.corrupt ?? 0) + excess;
   return { ...sink, id, active: true, seenTotal: total, ledger };
 }

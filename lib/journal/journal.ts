@@ -338,7 +338,10 @@ export class Journal implements AsyncDisposable {
   async report(): Promise<JournalReport> {
     const standings = this.standings();
     const oldest = await Promise.all(
-      standings.map(({ ledger }) => this.#read(ledger.cursor.seq, 1)),
+      // A disk that cannot be read must not keep anybody from hearing of it.
+      standings.map(({ ledger }) =>
+        this.#read(ledger.cursor.seq, 1).catch(() => [])
+      ),
     );
     return {
       boards: this.#boards.states(),

@@ -95,6 +95,7 @@ export class MemoryCommit {
       // The disk may hold rows of the attempt that it reported as failed.
       deleted: this.#deleted,
       durable: true,
+      again: true,
     };
   }
 

@@ -65,13 +65,13 @@ export class Opening {
   }
 
   /** Looks at the journal at `path`, and does what has to be done; gives what that was. */
-  prepare(path: string): Recovery[] {
+  prepare(path: string, known?: SafetyCopy): Recovery[] {
     finishReplacements(path);
     const recoveries: Recovery[] = [];
     const copy = readCopy(path);
     const found = inspect(path, copy);
     if (found.kind === "damaged") {
-      recoveries.push(this.rebuild(path, found.fault, copy));
+      recoveries.push(this.rebuild(path, found.fault, known ?? copy));
     } else if (found.kind === "newer") {
       recoveries.push({
         kind: "newer",

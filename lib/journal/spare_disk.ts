@@ -303,7 +303,7 @@ export class SpareDisk implements AsyncDisk {
     } else if (!this.#hanging) {
       try {
         await this.#openAnew();
-        return await this.#write(commit);
+        return await this.#write({ ...commit, again: true });
       } catch {
         // The first error says more.
       }

@@ -50,7 +50,7 @@ import { Opening } from "./opening.ts";
 import { NOTHING } from "./reconcile.ts";
 import type { Recovery } from "./recovery.ts";
 import { checkpointPages, Reserve } from "./reserve.ts";
-import { readCopy, writeCopy } from "./safety_copy.ts";
+import { readCopy, type SafetyCopy, writeCopy } from "./safety_copy.ts";
 import { TIME_OF_DAY } from "./schema.ts";
 import {
   addStretch,
@@ -100,6 +100,12 @@ export interface StoreOptions {
 /** A row with the checksum that it carries. */
 type CheckedRow = StoredRow & { readonly crc: number };
 
+/** Parked readings whose rows go keep the times that these have by now. */
+const PARKED_TIMES = `UPDATE parked SET time_us = (
+    SELECT offset_us + mono_us FROM packets JOIN epochs ON epochs.id = packets.epoch
+    WHERE packets.seq = parked.seq
+  ) WHERE seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM packets WHERE packets.seq = parked.seq)`;
+
 /** SQLite as a {@linkcode Disk}. */
 export class Store implements Disk {
   readonly #opening: Opening;
@@ -145,9 +151,13 @@ export class Store implements Disk {
 
   open(path: string, logBytes: number): DiskState {
     this.#disconnect();
+    // Opened anew after a fault: what it held is known, and nothing came after that.
+    const known = path === this.#path && this.#end.seq > 0
+      ? this.#knownCopy()
+      : undefined;
     [this.#path, this.#logBytes] = [path, logBytes];
     const unclean = sizeOf(`${path}-wal`) > 0;
-    const recoveries = this.#opening.prepare(path);
+    const recoveries = this.#opening.prepare(path, known);
     const state = this.#connect(path);
     if (unclean) {
       this.#examiner = new Examiner((seq) => this.#examine(seq));
@@ -302,6 +312,18 @@ export class Store implements Disk {
     }
   }
 
+  /** What this connection knows of the file, and nothing came after that. */
+  #knownCopy(): SafetyCopy {
+    return {
+      boards: this.#known.boards,
+      sinks: this.#known.sinks,
+      epochs: readCopy(this.#path)?.epochs ?? [],
+      end: this.#end,
+      deleted: this.#deleted,
+      closed: true,
+    };
+  }
+
   /** Runs `work`; if the file turns out damaged, salvages it and runs `work` again. */
   #guard<T>(work: () => T): T {
     try {
@@ -317,14 +339,7 @@ export class Store implements Disk {
         const recovery = this.#opening.rebuild(
           this.#path,
           error instanceof Error ? error.message : String(error),
-          {
-            boards: this.#known.boards,
-            sinks: this.#known.sinks,
-            epochs: readCopy(this.#path)?.epochs ?? [],
-            end: this.#end,
-            deleted: this.#deleted,
-            closed: true,
-          },
+          this.#knownCopy(),
         );
         this.#recoveries.push(recovery);
         this.#connect(this.#path);
@@ -389,14 +404,15 @@ export class Store implements Disk {
   #write(commit: Commit): void {
     const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
       commit;
-    // Before the rows: `SpareDisk` deletes a stretch and keeps some of it.
-    if (deleted !== null) {
-      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
-    }
-    for (const row of rows) this.#insert(row);
     for (const epoch of epochs) {
       this.#run(`INSERT OR REPLACE ${INTO_EPOCHS}`, ...epochValues(epoch));
     }
+    // Before the rows: `SpareDisk` deletes a stretch and keeps some of it.
+    if (deleted !== null) {
+      this.#run(PARKED_TIMES, ...deleted);
+      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
+    }
+    for (const row of rows) this.#insert(row);
     for (const board of boards) {
       this.#run(
         "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -456,7 +472,7 @@ export class Store implements Disk {
            AND id <= (SELECT max(id) FROM epochs) - ? AND id <> ${TIME_OF_DAY.id}`,
         KEPT_EPOCHS,
       );
-      this.#deleted = addStretch(this.#deleted, deleted);
+      this.#giveUp(deleted, rows);
     }
     for (const { seq, total } of rows) {
       if (seq > this.#end.seq) this.#end = { seq, total };
@@ -465,6 +481,18 @@ export class Store implements Disk {
       this.#digest = digest((sql) => this.#prepare(sql));
     }
     for (const sink of sinks) this.#writeSink(sink);
+  }
+
+  /** Rows of `stretch` are given up, but those that the same commit brings. */
+  #giveUp([first, last]: Stretch, rows: readonly StoredRow[]): void {
+    const kept = rows.map(({ seq }) => seq)
+      .filter((seq) => seq >= first && seq <= last);
+    for (const seq of [...kept, last + 1]) {
+      if (seq > first) {
+        this.#deleted = addStretch(this.#deleted, [first, seq - 1]);
+      }
+      first = seq + 1;
+    }
   }
 
   #insert(row: StoredRow): void {

@@ -45,6 +45,7 @@ export class MemoryFile {
 
   /** Does what one transaction does. */
   apply(commit: Commit): void {
+    for (const epoch of commit.epochs) this.epochs.set(epoch.id, epoch);
     if (commit.deleted !== null) this.#deleteRows(...commit.deleted);
     for (const row of commit.rows) {
       // It is there already where the disk has lied about it.
@@ -53,7 +54,6 @@ export class MemoryFile {
       this.bytes += bytesOf(row);
     }
     if (commit.rows.length > 0) this.rows.sort((one, two) => one.seq - two.seq);
-    for (const epoch of commit.epochs) this.epochs.set(epoch.id, epoch);
     for (const board of commit.boards) this.boards.set(board.id, board);
     for (const sink of commit.sinks) this.sinks.set(sink.id, sink);
     const once = commit.again ?? false;
@@ -68,6 +68,14 @@ export class MemoryFile {
   }
 
   #deleteRows(first: number, last: number): void {
+    this.parked = this.parked.map((reading) => {
+      const row = this.rows.find(({ seq }) => seq === reading.seq);
+      if (row === undefined || row.seq < first || row.seq > last) {
+        return reading;
+      }
+      const offsetUs = this.epochs.get(row.epoch)?.offsetUs ?? NaN;
+      return { ...reading, timeUs: offsetUs + row.monoUs };
+    });
     this.rows = this.rows.filter((row) => {
       const kept = row.seq < first || row.seq > last;
       if (!kept) this.bytes -= bytesOf(row);

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Cursor } from "../../lib/journal/cursor.ts";
+import type { Journal } from "../../lib/journal/journal.ts";
+import { brokenDisk, spareDisk } from "./broken_disk.ts";
+import {
+  delivered,
+  makeFolder,
+  openJournal,
+  START_US,
+  Writer,
+} from "./world.ts";
+
+/** Takes everything that waits; the values. */
+async function drain(cursor: Cursor): Promise<number[]> {
+  const values: number[] = [];
+  for (let rows; (rows = await cursor.next(1000)).length > 0;) {
+    cursor.settle(rows, delivered(rows.length));
+    values.push(
+      ...rows.flatMap(({ readings }) => readings.map((r) => r.value)),
+    );
+  }
+  return values;
+}
+
+async function append(
+  journal: Journal,
+  from: number,
+  to: number,
+  startUs = START_US,
+) {
+  const writer = new Writer(journal, "", startUs);
+  for (let a = from; a <= to; a++) await writer.append({ a });
+}
+
+async function writeFile(
+  folder: string,
+  from: number,
+  to: number,
+): Promise<void> {
+  await using journal = await openJournal(folder);
+  await append(journal, from, to);
+  await drain(journal.cursor("mqtt"));
+  await drain(journal.cursor("influxdb"));
+}
+
+function assertBalanced(journal: Journal): void {
+  for (const { name, imbalance } of journal.standings()) {
+    assert.equal(imbalance, 0, name);
+  }
+}
+
+Deno.test("A reading that was parked in memory keeps its time when the disk comes with a journal of its own", async () => {
+  await using folder = await makeFolder();
+  await writeFile(folder.path, 1, 10);
+  const broken = brokenDisk();
+  broken.fault = "dead";
+  const disk = spareDisk(broken.disk);
+  let timeUs = 0;
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await append(journal, 101, 103, START_US + 5e9);
+    const cursor = journal.cursor("mqtt");
+    const rows = await cursor.next(1000);
+    const [row] = rows;
+    timeUs = row!.timeUs;
+    const parked = { row: row!, reading: row!.readings[0]!, reason: "no" };
+    cursor.settle(rows, { done: 3, rejected: [], parked: [parked] });
+    await journal.flush();
+    broken.fault = "none";
+    await disk.foreign;
+  }
+  await using journal = await openJournal(folder.path);
+  const again = await journal.cursor("mqtt").parked();
+  assert.equal(again?.rows[0]?.timeUs, timeUs);
+  again?.settle({ done: 0, rejected: [], parked: [] });
+});
+
+Deno.test("A disk that is swapped for another one while the gateway runs leaves ledgers that balance", async () => {
+  await using folder = await makeFolder();
+  await using other = await makeFolder();
+  await writeFile(other.path, 1001, 1050);
+  const broken = brokenDisk();
+  const disk = spareDisk(broken.disk);
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await append(journal, 1, 10, START_US + 1e9);
+    broken.fault = "dead";
+    await append(journal, 11, 20, START_US + 2e9);
+    assert.equal(journal.medium.kind, "memory");
+    for await (const { name } of Deno.readDir(folder.path)) {
+      await Deno.remove(join(folder.path, name));
+    }
+    for await (const { name } of Deno.readDir(other.path)) {
+      await Deno.copyFile(join(other.path, name), join(folder.path, name));
+    }
+    broken.fault = "none";
+    await disk.foreign;
+  }
+  await using journal = await openJournal(folder.path);
+  assertBalanced(journal);
+  assert.deepEqual(
+    await drain(journal.cursor("influxdb")),
+    Array.from({ length: 10 }, (_, i) => 11 + i),
+  );
+  const { dropped } = journal.standings()[1]!.ledger;
+  assert.deepEqual(dropped, { corrupt: 10 }, "what went with the old disk");
+});
+
+Deno.test("A disk that comes back damaged is salvaged with what is known, and nothing is missing", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  let hurt = false;
+  const disk = spareDisk({
+    ...broken.disk,
+    open: async (path, logBytes) => {
+      if (hurt && broken.fault === "none") {
+        hurt = false;
+        await broken.disk.openForReading(path);
+        using file = await Deno.open(path, { write: true });
+        await file.write(new Uint8Array(100));
+      }
+      return await broken.disk.open(path, logBytes);
+    },
+  });
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await append(journal, 1, 10);
+    await drain(journal.cursor("mqtt"));
+    await journal.flush();
+    broken.fault = "dead";
+    await append(journal, 11, 20, START_US + 1e9);
+    hurt = true;
+    broken.fault = "none";
+  }
+  assert.equal(hurt, false, "the file was damaged");
+  await using journal = await openJournal(folder.path);
+  assertBalanced(journal);
+  assert.deepEqual(
+    await drain(journal.cursor("influxdb")),
+    Array.from({ length: 20 }, (_, i) => i + 1),
+  );
+  assertBalanced(journal);
+  for (const { ledger } of journal.standings()) {
+    assert.deepEqual(ledger.dropped, {});
+  }
+});
+
+Deno.test("A report comes although the rows that wait are on a disk that cannot be read", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk),
+    maxRecentReadings: 1,
+  });
+  await append(journal, 1, 10);
+  broken.fault = "dead";
+  await append(journal, 11, 11, START_US + 1e9);
+  const report = await journal.report();
+  assert.equal(report.medium.kind, "memory");
+  assert.equal(report.sinks[0]?.waiting, 11);
+  broken.fault = "none";
+});
