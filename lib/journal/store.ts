@@ -101,10 +101,10 @@ export interface StoreOptions {
 type CheckedRow = StoredRow & { readonly crc: number };
 
 /** Parked readings whose rows go keep the times that these have by now. */
-const PARKED_TIMES = `UPDATE parked SET time_us = (
+const PARKED_TIMES = `UPDATE parked SET time_us = ifnull((
     SELECT offset_us + mono_us FROM packets JOIN epochs ON epochs.id = packets.epoch
     WHERE packets.seq = parked.seq
-  ) WHERE seq BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM packets WHERE packets.seq = parked.seq)`;
+  ), time_us) WHERE seq BETWEEN ? AND ?`;
 
 /** SQLite as a {@linkcode Disk}. */
 export class Store implements Disk {

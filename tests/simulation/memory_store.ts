@@ -73,8 +73,10 @@ export class MemoryFile {
       if (row === undefined || row.seq < first || row.seq > last) {
         return reading;
       }
-      const offsetUs = this.epochs.get(row.epoch)?.offsetUs ?? NaN;
-      return { ...reading, timeUs: offsetUs + row.monoUs };
+      const epoch = this.epochs.get(row.epoch);
+      return epoch === undefined
+        ? reading
+        : { ...reading, timeUs: epoch.offsetUs + row.monoUs };
     });
     this.rows = this.rows.filter((row) => {
       const kept = row.seq < first || row.seq > last;
