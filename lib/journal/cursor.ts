@@ -226,14 +226,24 @@ export class Cursor implements Lane {
     return this.#hold = hold;
   }
 
+  /** Whether the row `seq` is done. */
+  isDone(seq: number): boolean {
+    return this.#ledger.isDone(seq);
+  }
+
+  /** What is done behind a place, in order. */
+  doneAfter(place: Position): Stretch[] {
+    return this.#ledger.doneAfter(place);
+  }
+
   /**
-   * Goes back to `to`; the rows from there to the cursor, with so many `readings`, come again. Those
-   * beyond the cursor that are done, or in the live lane's hands, do not.
+   * Goes back to `to`; the rows behind it that are done, with so many `readings`, come again. Those in
+   * the live lane's hands do not.
    */
   rewind(to: Position, readings: number): void {
     this.#ledger.rewind(to, readings);
     this.#live?.leavePast();
-    this.#position = this.#lastGiven = to.seq;
+    this.#position = this.#lastGiven = this.#ledger.cursor.seq;
     this.#given = new WeakSet();
     this.#host.changed();
   }
