@@ -341,6 +341,21 @@ Deno.test("Cursor gives every row to exactly one lane once, over any sequence of
   );
 });
 
+Deno.test("Cursor keeps for the past what was the past once, though the clock goes back", async () => {
+  await using folder = await makeFolder();
+  await (await written(folder.path, 20)).journal.close();
+  const clock = { us: START_US + 25e6 };
+  await using journal = await openJournal(folder.path, {
+    now: () => clock.us,
+    bootId: "another",
+  });
+  const cursor = journal.cursor("mqtt");
+  assert.equal((await cursor.openLive(10)).start.seq, 14);
+  cursor.giveBack();
+  clock.us -= 10e6;
+  assert.equal((await cursor.openLive(10)).start.seq, 14);
+});
+
 Deno.test("Rewind gives again what was delivered ahead of the past, and counts only what is there", async () => {
   await using folder = await makeFolder();
   const { journal, write } = await written(folder.path, 20);

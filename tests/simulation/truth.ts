@@ -125,9 +125,10 @@ export class Truth {
     const isOther = sinks.replay !== this.#sinks.replay;
     this.#sinks = sinks;
     for (const [topic, log] of this.#published) {
-      // Another mode may send there what went elsewhere, or nowhere; and of what went ahead of the past
-      // some may have been forgotten, and now be the past.
-      if (isOther || placeOfTopic(topic).past) log.highest = 0;
+      // Another mode may send there what went elsewhere, or nowhere. Of what went ahead of the past some
+      // may have been forgotten, and now be the past; after a boot the clock may take the past for live.
+      const { past } = placeOfTopic(topic);
+      if (isOther || past || sinks.replay === "live_first") log.highest = 0;
     }
     this.#seen = new Map();
     this.#cursors.clear();
