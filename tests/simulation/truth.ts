@@ -8,7 +8,7 @@
  */
 
 import type { Commit, SinkState, StoredRow } from "../../lib/journal/disk.ts";
-import type { LedgerState } from "../../lib/journal/ledger.ts";
+import type { LedgerState, Stretch } from "../../lib/journal/ledger.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { STAMP_US } from "../../lib/model.ts";
 import type { MemoryFile } from "./memory_store.ts";
@@ -83,6 +83,8 @@ export class Truth {
   readonly #retained = new Map<string, number>();
   /** Readings that a target has not had, and a newer one of which it is to have. */
   readonly #superseded = new Map<string, Map<string, SentReading>>();
+  /** By sink: what had been delivered ahead of the past to the target before. */
+  readonly #inherited = new Map<number, readonly Stretch[]>();
   /** Whether old values may have been left out. */
   #leavesOut = false;
   #sinks: Pick<SinkSetup, "prefix" | "replay"> = { prefix: "", replay: "all" };
@@ -198,6 +200,7 @@ export class Truth {
     const { seq } = ledger.cursor;
     this.#cursors.set(id, seq);
     if (before === undefined) {
+      this.#inherited.set(id, ledger.deliveredAhead);
       const held = file.rows.filter((row) => row.seq > seq)
         .reduce((sum, row) => sum + row.readings, 0);
       const end = file.rows.at(-1)?.total ?? 0;
@@ -213,6 +216,9 @@ export class Truth {
       const ahead = ledger.deliveredAhead
         .some(({ from, to }) => row.seq > from.seq && row.seq <= to.seq);
       if (row.seq > seq && !ahead) continue;
+      const inherited = this.#inherited.get(id)
+        ?.some(({ from, to }) => row.seq > from.seq && row.seq <= to.seq);
+      if (inherited) continue;
       const board = file.boards.get(row.board)?.name ?? "";
       for (const [path, number] of Object.entries(JSON.parse(row.body))) {
         this.#ended({ name, target }, row.seq, {
