@@ -97,6 +97,8 @@ export class Cursor implements Lane {
   /** The newest row of it. */
   #lastGiven: number;
   #live: LiveLane | undefined;
+  /** Where the last live lane began: what was the past stays it, whatever the clock says. */
+  #liveFrom: Position = { seq: 0, total: 0 };
   #hold: Hold | undefined;
   #reading = false;
   /** Where the next row waits for its time, and the times' version as it was looked at. */
@@ -147,7 +149,8 @@ export class Cursor implements Lane {
    */
   async openLive(withinS: number): Promise<LiveLane> {
     this.#ledger.forgetStretches();
-    return this.#live = new LiveLane(await this.#placeBefore(withinS * 1e6), {
+    this.#liveFrom = await this.#placeBefore(withinS * 1e6);
+    return this.#live = new LiveLane(this.#liveFrom, {
       read: (seq, maxReadings) => this.#host.read(seq, maxReadings),
       book: (stretch, rows, settlement) =>
         this.#book(rows, settlement, (ended) => {
@@ -226,14 +229,24 @@ export class Cursor implements Lane {
     return this.#hold = hold;
   }
 
+  /** Whether the row `seq` is done. */
+  isDone(seq: number): boolean {
+    return this.#ledger.isDone(seq);
+  }
+
+  /** What is done behind a place, in order. */
+  doneAfter(place: Position): Stretch[] {
+    return this.#ledger.doneAfter(place);
+  }
+
   /**
-   * Goes back to `to`; the rows from there to the cursor, with so many `readings`, come again. Those
-   * beyond the cursor that are done, or in the live lane's hands, do not.
+   * Goes back to `to`; the rows behind it that are done, with so many `readings`, come again. Those in
+   * the live lane's hands do not.
    */
   rewind(to: Position, readings: number): void {
     this.#ledger.rewind(to, readings);
     this.#live?.leavePast();
-    this.#position = this.#lastGiven = to.seq;
+    this.#position = this.#lastGiven = this.#ledger.cursor.seq;
     this.#given = new WeakSet();
     this.#host.changed();
   }
@@ -306,7 +319,8 @@ export class Cursor implements Lane {
 
   /** The place before the first row of `sinceUs` or later, beyond all that is done. */
   async #placeBefore(ageUs: number): Promise<Position> {
-    const floor = this.#ledger.deliveredAhead.at(-1)?.to ?? this.#ledger.cursor;
+    const done = this.#ledger.deliveredAhead.at(-1)?.to ?? this.#ledger.cursor;
+    const floor = done.seq > this.#liveFrom.seq ? done : this.#liveFrom;
     let [before, last] = [floor.seq, this.#host.newest()];
     let end = floor;
     let first: Row | undefined;

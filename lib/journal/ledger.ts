@@ -208,15 +208,29 @@ export class Ledger {
     else this.#drop(end, readings);
   }
 
+  /** What is done behind a place, in order: up to the cursor, and beyond it. */
+  doneAfter(place: Position): Stretch[] {
+    const { cursor, deliveredAhead } = this.#state;
+    return [{ from: place, to: cursor }, ...deliveredAhead]
+      .filter(({ to }) => to.seq > place.seq)
+      .map(({ from, to }) => ({
+        from: from.seq < place.seq ? place : from,
+        to,
+      }));
+  }
+
   /**
-   * The cursor goes back to `to`; the rows that stand between there and where it was, which together
-   * hold `readings`, come again. What is missing there ended and was booked with its rows.
+   * Nothing behind `to` is done any more; the rows that stand there and were, which together hold
+   * `readings`, come again. What is missing there ended and was booked with its rows.
    */
   rewind(to: Position, readings: number): void {
     const state = this.#state;
-    state.ahead += state.cursor.total - to.total - readings;
+    state.ahead += readingsOf(this.doneAfter(to)) - readings;
     state.requeued += readings;
-    state.cursor = to;
+    state.deliveredAhead = state.deliveredAhead
+      .filter(({ from }) => from.seq < to.seq)
+      .map((stretch) => stretch.to.seq > to.seq ? { ...stretch, to } : stretch);
+    if (to.seq < state.cursor.seq) state.cursor = to;
   }
 
   /** So many readings that had ended come again, in a row of their own or among the parked ones. */

@@ -269,16 +269,18 @@ class Model {
 
   /** As `rewind.ts` does; what the past's lane had under way is not booked any more. */
   rewind(count: number): void {
-    const { seq } = this.cursor;
-    const to = this.rows[seq - 1 - count];
-    if (to === undefined) return;
+    const done = this.rows
+      .filter(({ seq, gone }) => !gone && this.ledger.isDone(seq))
+      .slice(-1 - count);
+    const [first] = done;
+    if (first === undefined) return;
     let readings = 0;
-    for (const row of this.rows.slice(to.seq, seq)) {
-      if (row.gone) continue;
+    for (const row of done) {
       readings += row.readings.length;
       row.due++;
     }
-    this.cursor.rewind({ seq: to.seq, total: to.total }, readings);
+    const total = first.total - first.readings.length;
+    this.cursor.rewind({ seq: first.seq - 1, total }, readings);
     this.flights = this.flights.filter(({ lane }) => lane !== this.cursor);
   }
 
@@ -337,6 +339,51 @@ Deno.test("Cursor gives every row to exactly one lane once, over any sequence of
     ),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("Cursor keeps for the past what was the past once, though the clock goes back", async () => {
+  await using folder = await makeFolder();
+  await (await written(folder.path, 20)).journal.close();
+  const clock = { us: START_US + 25e6 };
+  await using journal = await openJournal(folder.path, {
+    now: () => clock.us,
+    bootId: "another",
+  });
+  const cursor = journal.cursor("mqtt");
+  assert.equal((await cursor.openLive(10)).start.seq, 14);
+  cursor.giveBack();
+  clock.us -= 10e6;
+  assert.equal((await cursor.openLive(10)).start.seq, 14);
+});
+
+Deno.test("Rewind gives again what was delivered ahead of the past, and counts only what is there", async () => {
+  await using folder = await makeFolder();
+  const { journal, write } = await written(folder.path, 20);
+  await using _ = journal;
+  const cursor = journal.cursor("mqtt");
+  const live = await cursor.openLive(5);
+  assert.deepEqual(await drain(live), [15, 16, 17, 18, 19, 20]);
+  cursor.settle(await cursor.next(8), delivered(4));
+  const rewind = async (toSeq: number) => {
+    const { from, to, packets, readings } = await journal
+      .rewind("mqtt", { toUs: START_US + toSeq * 1e6 });
+    assert.equal(readings, 2 * packets);
+    mqtt(journal);
+    return { from, to, packets };
+  };
+
+  assert.deepEqual(await rewind(18), { from: 20, to: 17, packets: 3 });
+  assert.equal(cursor.seq, 4);
+  assert.equal(mqtt(journal).waiting, 2 * (20 - 4 - 3));
+  assert.deepEqual(await rewind(3), { from: 17, to: 2, packets: 2 + 3 });
+  await write(1);
+  assert.deepEqual(await drain(live), [21]);
+  const past = Array.from({ length: 18 }, (_, i) => 3 + i);
+  assert.deepEqual(await drain(cursor), past);
+  const { ledger, waiting } = mqtt(journal);
+  assert.deepEqual([ledger.requeued, waiting, cursor.seq], [16, 0, 21]);
+  assert.equal(ledger.delivered, 2 * 21 + 16);
+  assert.deepEqual(ledger.dropped, {});
 });
 
 Deno.test("Cursor gives what a rewind puts back while the live lane stays open", async () => {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Published } from "./simulated_broker.ts";
+
 /** The paths of the boards' readings, by where they go. */
 const PATH_OF: Readonly<Record<string, string>> = {
   "node1/temperature": "n1.t",
@@ -24,14 +26,29 @@ export interface Place {
   readonly path: string;
 }
 
+/** A reading of a packet. */
+export interface SentReading {
+  /** The packet's. */
+  readonly number: number;
+  readonly place: Place;
+}
+
 interface TargetPlace {
   readonly target: string;
   readonly place: Place;
+  /** Whether it is a topic of the past. */
+  readonly past: boolean;
 }
 
 /** Tells this reading from all others of its target. */
 export function keyOf(number: number, { board, path }: Place): string {
   return `${board}/${path} ${number}`;
+}
+
+/** What a message says. */
+export interface Telling extends TargetPlace, SentReading {
+  /** Microseconds since 1970; undefined where it says none. */
+  readonly timeUs: number | undefined;
 }
 
 const topics = new Map<string, TargetPlace>();
@@ -42,13 +59,29 @@ export function placeOfTopic(topic: string): TargetPlace {
   if (found === undefined) {
     const levels = topic.split("/");
     const name = levels.splice(-2).join("/");
-    found = {
-      target: `broker:1883/${levels[0]}`,
-      place: { board: levels[1] ?? "", path: PATH_OF[name] ?? name },
-    };
+    const [prefix, ...rest] = levels;
+    const past = rest[0] === "history";
+    const board = rest[past ? 1 : 0] ?? "";
+    const place = { board, path: PATH_OF[name] ?? name };
+    found = { target: `broker:1883/${prefix}`, place, past };
     topics.set(topic, found);
   }
   return found;
+}
+
+/** What a message says; on the topics of the past that is JSON. */
+export function readMessage(
+  { topic, payload, time }: Pick<Published, "topic" | "payload" | "time">,
+): Telling {
+  const found = placeOfTopic(topic);
+  const said: { time?: string | undefined; value: number } = found.past
+    ? JSON.parse(payload)
+    : { time, value: Number(payload) };
+  const timeUs = said.time === undefined
+    ? undefined
+    : Date.parse(said.time.slice(0, 23) + "Z") * 1000 +
+      Number(said.time.slice(23, 26));
+  return { ...found, number: said.value, timeUs };
 }
 
 /** The reading that a series holds. */

@@ -49,6 +49,7 @@ export class SimulatedGateway {
   journal: Journal | undefined;
   readonly #options: SimulatedGatewayOptions;
   readonly #stop = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
   readonly #boards = new Map<string, BoardLog>();
   readonly #eventClocks = new Map<string, EventClock>();
 
@@ -64,6 +65,11 @@ export class SimulatedGateway {
   /** Asks it to stop in order. */
   stop(): void {
     this.#stop.resolve();
+  }
+
+  /** Aborted when it begins to stop. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** Whether a board's packets are read. */
@@ -154,6 +160,7 @@ export class SimulatedGateway {
     await Promise.race([this.#stop.promise, forwarding]);
 
     this.#boards.clear();
+    this.#stopping.abort();
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), STOP_TIMEOUT_S * 500);
     const late = new Promise((resolve) =>

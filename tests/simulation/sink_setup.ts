@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Config } from "../../lib/config/schema.ts";
+import type { Config, MqttConfig } from "../../lib/config/schema.ts";
 import type { Random } from "./random.ts";
 import type { Swarm } from "./swarm.ts";
 
@@ -15,17 +15,27 @@ export interface SinkSetup {
   readonly influxdb: boolean;
   /** `mqtt.topic_prefix` */
   readonly prefix: string;
+  /** `mqtt.replay` */
+  readonly replay: MqttConfig["replay"];
   /** `influxdb.bucket` */
   readonly bucket: string;
 }
 
-/** What every world begins with. */
-export const FIRST_SINKS: SinkSetup = {
-  mqtt: true,
-  influxdb: true,
-  prefix: "iiot",
-  bucket: "telemetry",
-};
+/** What a world begins with. */
+export function firstSinks({ replay }: Swarm): SinkSetup {
+  return {
+    mqtt: true,
+    influxdb: true,
+    prefix: "iiot",
+    replay: replay.first,
+    bucket: "telemetry",
+  };
+}
+
+/** The same setup with another `mqtt.replay`, or the same one. */
+export function changeReplay(sinks: SinkSetup, random: Random): SinkSetup {
+  return { ...sinks, replay: random.pick(["all", "live_first", "latest"]) };
+}
 
 /** Another setup, with at least one sink. */
 export function changeSinks(sinks: SinkSetup, random: Random): SinkSetup {
@@ -40,7 +50,7 @@ export function changeSinks(sinks: SinkSetup, random: Random): SinkSetup {
 
 /** The tables of config.toml for this setup in this world. */
 export function configOf(
-  { mqtt, influxdb, prefix, bucket }: SinkSetup,
+  { mqtt, influxdb, prefix, replay, bucket }: SinkSetup,
   swarm: Swarm,
 ): Pick<Config, "mqtt" | "influxdb"> {
   const { messagesPerS } = swarm.mqtt;
@@ -56,7 +66,7 @@ export function configOf(
         connect_timeout_s: 1,
         ack_timeout_s: 2,
         max_inflight: swarm.mqtt.maxInflight,
-        replay: "all",
+        replay,
         live_within_s: swarm.mqtt.liveWithinS,
         start_at: swarm.mqtt.startAt,
         ...(messagesPerS === undefined

@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { MqttConfig } from "../../lib/config/schema.ts";
 import type { Random } from "./random.ts";
 
 /** Probabilities are those of each occasion; 0 where the seed does without. */
@@ -113,6 +114,25 @@ export interface Swarm {
   };
   /** Mean time between steps of the wall clock, in milliseconds; 0: none. */
   readonly clockStepsEveryMs: number;
+  /** `mqtt.replay` at first, and how likely a restart finds another one. */
+  readonly replay: {
+    readonly first: MqttConfig["replay"];
+    readonly changes: number;
+  };
+  /** Mean time between rewinds of a sink, in milliseconds; 0: none. */
+  readonly rewindEveryMs: number;
+}
+
+/** Whether nothing happens for which anything would go out a second time. */
+export function isFaultless(swarm: Swarm): boolean {
+  const { broker, database, gateway, rewindEveryMs } = swarm;
+  const { answerMs: _, forgets: __, ...brokerFaults } = broker;
+  const { answerMs: ___, mostLines, ...databaseFaults } = database;
+  const faults = { ...brokerFaults, ...databaseFaults };
+  return mostLines === Infinity && rewindEveryMs === 0 &&
+    gateway.crashEverySteps === 0 &&
+    gateway.stopEveryMs === 0 &&
+    Object.values(faults).every((fault) => fault === 0);
 }
 
 /** Draws a world. */
@@ -200,5 +220,10 @@ export function drawSwarm(random: Random): Swarm {
       holdS: oneOf(0, 3, 30),
       synchronised: oneOf(0, 0.3, 1),
     },
+    replay: {
+      first: oneOf("all", "live_first", "live_first", "latest"),
+      changes: oneOf(0, 0, 0.5),
+    },
+    rewindEveryMs: sometimes(6_000),
   };
 }

@@ -8,6 +8,7 @@
  */
 
 import type { Commit, SinkState, StoredRow } from "../../lib/journal/disk.ts";
+import type { LedgerState, Stretch } from "../../lib/journal/ledger.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { STAMP_US } from "../../lib/model.ts";
 import type { MemoryFile } from "./memory_store.ts";
@@ -17,9 +18,13 @@ import {
   type Place,
   placeOfSeries,
   placeOfTopic,
+  readMessage,
   RETAINED_PATHS,
+  type SentReading,
 } from "./place.ts";
+import { Rewinds } from "./rewinds.ts";
 import type { Published } from "./simulated_broker.ts";
+import type { SinkSetup } from "./sink_setup.ts";
 
 /** A packet that a board sent. */
 export interface SentPacket {
@@ -42,6 +47,8 @@ export interface TruthOptions {
   readonly mayEvict: boolean;
   /** Whether the wall clock is taken for right as it is. */
   readonly trusted: boolean;
+  /** Whether a message may go out again, because something went wrong with it or was forgotten. */
+  readonly mayRepeat: boolean;
   /** Whether a sink may get another target. */
   readonly mayMove: boolean;
   /** Readings of paths that go nowhere. */
@@ -56,6 +63,7 @@ const TIME_TOLERANCE_US = 3_100_000;
 
 /** See the module's text. */
 export class Truth {
+  readonly rewinds: Rewinds;
   readonly #options: TruthOptions;
   readonly #packets: SentPacket[] = [];
   #ordered: boolean;
@@ -73,6 +81,13 @@ export class Truth {
     { seen: Set<number>; highest: number }
   >();
   readonly #retained = new Map<string, number>();
+  /** Readings that a target has not had, and a newer one of which it is to have. */
+  readonly #superseded = new Map<string, Map<string, SentReading>>();
+  /** By sink: what had been delivered ahead of the past to the target before. */
+  readonly #inherited = new Map<number, readonly Stretch[]>();
+  /** Whether old values may have been left out. */
+  #leavesOut = false;
+  #sinks: Pick<SinkSetup, "prefix" | "replay"> = { prefix: "", replay: "all" };
   readonly #timeOf = new Map<number, number>();
   readonly #packetAt = new Map<string, number>();
   readonly #cursors = new Map<number, number>();
@@ -84,6 +99,7 @@ export class Truth {
   constructor(options: TruthOptions) {
     this.#options = options;
     this.#ordered = options.ordered;
+    this.rewinds = new Rewinds(options);
   }
 
   /** How many packets were sent. */
@@ -105,7 +121,17 @@ export class Truth {
   }
 
   /** The gateway was started anew: ledgers go on from what the disk has. */
-  restarted(): void {
+  restarted(sinks: Pick<SinkSetup, "prefix" | "replay">): void {
+    this.rewinds.restarted();
+    this.#leavesOut ||= sinks.replay === "latest";
+    const isOther = sinks.replay !== this.#sinks.replay;
+    this.#sinks = sinks;
+    for (const [topic, log] of this.#published) {
+      // Another mode may send there what went elsewhere, or nowhere. Of what went ahead of the past some
+      // may have been forgotten, and now be the past; after a boot the clock may take the past for live.
+      const { past } = placeOfTopic(topic);
+      if (isOther || past || sinks.replay === "live_first") log.highest = 0;
+    }
     this.#seen = new Map();
     this.#cursors.clear();
     for (const { id, ledger } of this.#options.file().sinks.values()) {
@@ -168,11 +194,13 @@ export class Truth {
 
   /** A cursor on the disk has passed only what it may. */
   #passed({ id, name, target, ledger }: SinkState, file: MemoryFile): void {
-    const { fail, isUnknown } = this.#options;
+    const { fail } = this.#options;
+    this.#stretches(name, ledger);
     const before = this.#cursors.get(id);
     const { seq } = ledger.cursor;
     this.#cursors.set(id, seq);
     if (before === undefined) {
+      this.#inherited.set(id, ledger.deliveredAhead);
       const held = file.rows.filter((row) => row.seq > seq)
         .reduce((sum, row) => sum + row.readings, 0);
       const end = file.rows.at(-1)?.total ?? 0;
@@ -180,24 +208,67 @@ export class Truth {
       this.#holes.set(name, hole);
       return;
     }
-    if (seq < before && ledger.requeued === 0) {
+    if (seq < before && this.rewinds.count(target) === 0) {
       fail(`the cursor of ${name} went back from ${before} to ${seq}`);
     }
     for (const row of file.rows) {
       if (row.seq <= before) continue;
-      if (row.seq > seq) break;
+      const ahead = ledger.deliveredAhead
+        .some(({ from, to }) => row.seq > from.seq && row.seq <= to.seq);
+      if (row.seq > seq && !ahead) continue;
+      const inherited = this.#inherited.get(id)
+        ?.some(({ from, to }) => row.seq > from.seq && row.seq <= to.seq);
+      if (inherited) continue;
       const board = file.boards.get(row.board)?.name ?? "";
       for (const [path, number] of Object.entries(JSON.parse(row.body))) {
-        const key = keyOf(number as number, { board, path });
-        if (
-          !isUnknown(path) && !this.#acknowledged.get(target)?.has(key) &&
-          !this.#refused.get(target)?.has(key)
-        ) {
-          fail(
-            `the cursor of ${name} passed row ${row.seq}, and ${key} is not acknowledged`,
-          );
-        }
+        this.#ended({ name, target }, row.seq, {
+          number: number as number,
+          place: { board, path },
+        });
       }
+    }
+  }
+
+  /** A reading is done: its server has it, or has refused it, or is to have a newer one. */
+  #ended(
+    { name, target }: Pick<SinkState, "name" | "target">,
+    seq: number,
+    reading: SentReading,
+  ): void {
+    const { fail, isUnknown } = this.#options;
+    const { number, place } = reading;
+    if (isUnknown(place.path)) return;
+    const key = keyOf(number, place);
+    if (
+      this.#acknowledged.get(target)?.has(key) ||
+      this.#refused.get(target)?.has(key)
+    ) return;
+    const mayBeLeftOut = name === "mqtt" && this.#sinks.replay === "latest" &&
+      this.#newest(place) > number;
+    if (!mayBeLeftOut) {
+      fail(
+        `the ledger of ${name} has done with row ${seq}, and ${key} is not acknowledged`,
+      );
+    }
+    let superseded = this.#superseded.get(target);
+    if (superseded === undefined) {
+      this.#superseded.set(target, superseded = new Map());
+    }
+    superseded.set(key, reading);
+  }
+
+  /** What is done beyond the cursor is in order, apart, and not at the cursor. */
+  #stretches(name: string, { cursor, deliveredAhead }: LedgerState): void {
+    let end = cursor;
+    for (const { from, to } of deliveredAhead) {
+      if (from.seq <= end.seq || to.seq <= from.seq || from.total < end.total) {
+        this.#options.fail(
+          `${name} has done ${
+            JSON.stringify(deliveredAhead)
+          } beyond ${cursor.seq}`,
+        );
+      }
+      end = to;
     }
   }
 
@@ -221,7 +292,7 @@ export class Truth {
   standings(journal: Journal): void {
     const { fail, mayEvict } = this.#options;
     for (const one of journal.standings()) {
-      const { name, ledger, waiting, imbalance } = one;
+      const { name, target, ledger, waiting, imbalance } = one;
       const { received, requeued, delivered, dropped, parked, ahead } = ledger;
       if (imbalance !== 0) fail(`the ledger of ${name} is off by ${imbalance}`);
       if (waiting < 0 || parked < 0 || ahead < 0) {
@@ -237,7 +308,7 @@ export class Truth {
         received,
         requeued,
         delivered,
-        ledger.cursor.seq + requeued * 1e9,
+        ledger.cursor.seq + this.rewinds.count(target) * 1e9,
         ...Object.values(dropped),
       ];
       const before = this.#seen.get(name);
@@ -253,10 +324,10 @@ export class Truth {
   }
 
   /** The broker has a message. */
-  published({ topic, payload, retain, time }: Published): void {
+  published(message: Published): void {
     const { fail } = this.#options;
-    const number = Number(payload);
-    const { target, place } = placeOfTopic(topic);
+    const { topic, retain } = message;
+    const { target, place, past, number, timeUs } = readMessage(message);
     this.#isSafe(number, `was published to ${topic}`);
     const key = keyOf(number, place);
     let log = this.#published.get(topic);
@@ -267,19 +338,16 @@ export class Truth {
     const wasRefused = this.#turnedAway.has(`${target} ${key}`);
     if (
       this.#ordered && !log.seen.has(number) && number < log.highest &&
-      !wasRefused
+      !wasRefused && !this.rewinds.mayBeLate(target, number)
     ) {
       fail(`${topic}: ${number} came first after ${log.highest}`);
     }
     log.seen.add(number);
-    log.highest = Math.max(log.highest, number);
-    if (time !== undefined) {
-      this.#time(
-        number,
-        Date.parse(time.slice(0, 23) + "Z") * 1000 + Number(time.slice(23, 26)),
-      );
-    }
+    // What was set aside may come before the past.
+    if (!wasRefused) log.highest = Math.max(log.highest, number);
+    if (timeUs !== undefined) this.#time(number, timeUs);
     if (!retain) return;
+    if (past) fail(`${topic}: ${number} is retained there`);
     const before = this.#retained.get(topic) ?? 0;
     if (number < before) {
       fail(
@@ -290,18 +358,18 @@ export class Truth {
   }
 
   /** The broker does not take a message: if it does later, that is out of its turn. */
-  notPublished({ topic, payload }: Published): void {
-    const { target, place } = placeOfTopic(topic);
-    this.#turnedAway.add(`${target} ${keyOf(Number(payload), place)}`);
+  notPublished(message: Published): void {
+    const { target, place, number } = readMessage(message);
+    this.#turnedAway.add(`${target} ${keyOf(number, place)}`);
   }
 
   /** The link was cut at a message: one that this happens to three times may be taken for the cause. */
-  cutAt({ topic, payload }: Published): void {
-    const { target, place } = placeOfTopic(topic);
-    const key = keyOf(Number(payload), place);
+  cutAt(message: Published): void {
+    const { target, place, number } = readMessage(message);
+    const key = keyOf(number, place);
     const cuts = (this.#cuts.get(`${target} ${key}`) ?? 0) + 1;
     this.#cuts.set(`${target} ${key}`, cuts);
-    if (cuts >= 3) add(this.#refused, target, key);
+    if (cuts >= 3) this.#answered(this.#refused, target, key);
   }
 
   /** The broker has forgotten what it retained. */
@@ -310,10 +378,10 @@ export class Truth {
   }
 
   /** The sink was told what became of a message. */
-  messageAnswered({ topic, payload }: Published, code: number): void {
-    const { target, place } = placeOfTopic(topic);
+  messageAnswered(message: Published, code: number): void {
+    const { target, place, number } = readMessage(message);
     const to = code === 0 ? this.#acknowledged : this.#refused;
-    add(to, target, keyOf(Number(payload), place));
+    this.#answered(to, target, keyOf(number, place));
   }
 
   /** The database has a point. */
@@ -330,12 +398,17 @@ export class Truth {
   ): void {
     const to = outcome === "stored" ? this.#acknowledged : this.#refused;
     for (const point of points) {
-      add(
+      this.#answered(
         to,
         `db:8086/org/${point.bucket}`,
         keyOf(point.value, placeOfSeries(point.series)),
       );
     }
+  }
+
+  #answered(to: Map<string, Set<string>>, target: string, key: string): void {
+    add(to, target, key);
+    this.rewinds.answered(target, key);
   }
 
   #isSafe(number: number, what: string): void {
@@ -378,15 +451,18 @@ export class Truth {
   atTheEnd(
     options: { retained: ReadonlyMap<string, string>; retains: boolean },
   ): void {
-    const { fail } = this.#options;
+    const { fail, mayRepeat } = this.#options;
     const file = this.#options.file();
     for (const sink of file.sinks.values()) {
       const { name, target, active, ledger } = sink;
+      this.#leftOut(sink);
       if (!active) continue;
       const acknowledged = this.#acknowledged.get(target)?.size ?? 0;
-      if (ledger.delivered > acknowledged) {
+      this.#sentAgain(sink);
+      const delivered = ledger.delivered - ledger.requeued;
+      if (mayRepeat ? delivered > acknowledged : delivered !== acknowledged) {
         fail(
-          `${name} books ${ledger.delivered} readings as delivered, ${acknowledged} were acknowledged`,
+          `${name} books ${delivered} readings as delivered, ${acknowledged} were acknowledged`,
         );
       }
     }
@@ -394,14 +470,59 @@ export class Truth {
     if (options.retains) this.#retainedIsNewest(options.retained);
   }
 
+  /** What a rewind has promised has come, unless it was given up. */
+  #sentAgain({ name, target }: SinkState): void {
+    const { fail, file, mayEvict } = this.#options;
+    for (const { seq, number, place } of this.rewinds.owed(target)) {
+      if (mayEvict && !file().rows.some((row) => row.seq === seq)) continue;
+      if (name === "mqtt" && this.#leavesOut && this.#newest(place) > number) {
+        continue;
+      }
+      fail(`${name} has not had ${keyOf(number, place)} again after a rewind`);
+    }
+  }
+
+  /** What a target has not had is counted, and it has had something newer. */
+  #leftOut({ name, target, ledger }: SinkState): void {
+    const { fail, mayEvict } = this.#options;
+    const acknowledged = this.#acknowledged.get(target);
+    const refused = this.#refused.get(target);
+    const isEnded = (key: string) =>
+      acknowledged?.has(key) || refused?.has(key);
+    const missing = [...this.#superseded.get(target) ?? []]
+      .filter(([key]) => !isEnded(key)).map(([, reading]) => reading);
+    const { superseded = 0, evicted = 0 } = ledger.dropped;
+    // What a crash made undone may have been given up instead.
+    if (superseded + evicted < missing.length) {
+      fail(
+        `${name} books ${superseded} readings as superseded, and ${missing.length} are missing`,
+      );
+    }
+    if (mayEvict) return;
+    for (const { number, place } of missing) {
+      const newer = Array.from(
+        { length: this.#packets.length - number },
+        (_, i) => keyOf(number + 1 + i, place),
+      );
+      if (!newer.some(isEnded)) {
+        fail(
+          `${name} has left out ${keyOf(number, place)}, and has nothing newer`,
+        );
+      }
+    }
+  }
+
   #rejects(name: string, file: MemoryFile): void {
     const kept = file.rejects.filter(({ origin }) => origin === name).length;
     let booked = 0;
+    let isAgain = false;
     for (const sink of file.sinks.values()) {
-      if (sink.name === name) booked += sink.ledger.dropped.rejected ?? 0;
+      if (sink.name !== name) continue;
+      booked += sink.ledger.dropped.rejected ?? 0;
+      isAgain ||= this.rewinds.count(sink.target) > 0;
     }
-    // Two targets may refuse the same, and a commit that is tried again adds nothing that is there.
-    const isRight = this.#options.mayMove
+    // Two targets may refuse the same, and one the same again; a commit that is tried again adds nothing that is there.
+    const isRight = this.#options.mayMove || isAgain
       ? kept <= booked && (kept > 0) === (booked > 0)
       : kept === booked;
     if (!isRight) {
@@ -416,9 +537,9 @@ export class Truth {
     // is told again by the next session only.
     if (this.#options.mayEvict) return;
     for (const topic of this.#published.keys()) {
-      const { target, place } = placeOfTopic(topic);
-      if (!RETAINED_PATHS.includes(place.path)) continue;
-      if (!topic.startsWith(this.prefix)) continue;
+      const { target, place, past } = placeOfTopic(topic);
+      if (past || !RETAINED_PATHS.includes(place.path)) continue;
+      if (!topic.startsWith(`${this.#sinks.prefix}/`)) continue;
       const newest = this.#newest(place);
       const key = keyOf(newest, place);
       // What was refused is not to be retained, be it when it was told again to a broker that forgot it.
@@ -442,9 +563,6 @@ export class Truth {
     }
     return newest;
   }
-
-  /** The prefix of the topics in use at the end. */
-  prefix = "iiot";
 }
 
 function add(to: Map<string, Set<string>>, target: string, key: string): void {

@@ -7,14 +7,20 @@
 
 import type { TelemetryPacket } from "../../lib/model.ts";
 import type { Boot } from "../../lib/clock/boot.ts";
-import { PATHS } from "./place.ts";
+import { PATHS, readMessage } from "./place.ts";
 import { Random } from "./random.ts";
 import { SimulatedBroker } from "./simulated_broker.ts";
 import { SimulatedDatabase } from "./simulated_database.ts";
 import { SimulatedDisk } from "./simulated_disk.ts";
 import { SimulatedGateway, STOP_TIMEOUT_S } from "./simulated_gateway.ts";
-import { drawSwarm, type Swarm } from "./swarm.ts";
-import { changeSinks, configOf, FIRST_SINKS } from "./sink_setup.ts";
+import { drawSwarm, isFaultless, type Swarm } from "./swarm.ts";
+import {
+  changeReplay,
+  changeSinks,
+  configOf,
+  firstSinks,
+  type SinkSetup,
+} from "./sink_setup.ts";
 import { Story } from "./story.ts";
 import { Truth } from "./truth.ts";
 import { type Owner, VirtualTime } from "./virtual_time.ts";
@@ -69,8 +75,10 @@ class World {
   #stopped = false;
   /** The first of the packets that have to get through: they show what became of those before them. */
   #lastWords = Infinity;
+  /** The run that is just carrying out a rewind. */
+  #rewinding: SimulatedGateway | undefined;
   /** Which sinks the configuration has, and where they lead. */
-  #sinks = FIRST_SINKS;
+  #sinks: SinkSetup;
   #boot = this.#bootNow("boot");
 
   constructor(seed: number, story: boolean) {
@@ -79,6 +87,7 @@ class World {
     this.#random = new Random(seed, 1);
     this.#gatewayRandom = new Random(seed, 2);
     const swarm = this.#swarm = drawSwarm(new Random(seed, 3));
+    this.#sinks = firstSinks(swarm);
     this.#story.tell(
       "world:",
       JSON.stringify(swarm, null, 1).replaceAll(/\s+/g, " "),
@@ -89,6 +98,7 @@ class World {
       isSafe: (seq) => this.#disk.isSafe(seq),
       ordered: swarm.mqtt.qos > 0,
       trusted: swarm.clock.trust,
+      mayRepeat: !isFaultless(swarm),
       mayMove: swarm.gateway.changesSinks > 0,
       mayEvict: swarm.journal.maxBytes < 1e9 || swarm.gateway.changesSinks > 0,
       isUnknown: (path) => path === UNKNOWN_PATH,
@@ -105,8 +115,8 @@ class World {
     });
     this.#broker = new SimulatedBroker({
       ...common,
-      isPoison: ({ payload }) =>
-        this.#isNth(Number(payload), swarm.broker.poisonEvery),
+      isPoison: (message) =>
+        this.#isNth(readMessage(message).number, swarm.broker.poisonEvery),
       onPublished: (message) => this.#truth.published(message),
       onRefused: (message) => this.#truth.notPublished(message),
       onCut: (message) => this.#truth.cutAt(message),
@@ -236,8 +246,7 @@ class World {
 
   #start(): void {
     const owner: Owner = { name: `gateway ${++this.#runs}`, alive: true };
-    this.#truth.restarted();
-    this.#truth.prefix = this.#sinks.prefix;
+    this.#truth.restarted(this.#sinks);
     this.#story.tell("world: starts", owner.name, JSON.stringify(this.#sinks));
     // Entered like everything else: what it begins belongs to it.
     this.#time.after(0, "gateway: starts", () => {
@@ -311,6 +320,10 @@ class World {
     } else if (this.#random.chance(this.#swarm.gateway.changesSinks)) {
       this.#sinks = changeSinks(this.#sinks, this.#random);
     }
+    const { changes } = this.#swarm.replay;
+    if (changes > 0 && this.#random.chance(changes)) {
+      this.#sinks = changeReplay(this.#sinks, this.#random);
+    }
     this.#time.after(
       this.#random.around(500),
       "world: restart",
@@ -356,6 +369,32 @@ class World {
     this.#nowAndThen("stop", swarm.gateway.stopEveryMs, () => {
       this.#stop();
     });
+    this.#nowAndThen("rewind", swarm.rewindEveryMs, () => {
+      this.#rewind();
+    });
+  }
+
+  /** One at a time, as the gateway carries out its commands. */
+  #rewind(): void {
+    const gateway = this.#gateway;
+    const journal = gateway?.journal;
+    if (!gateway?.reads || journal === undefined) return;
+    if (this.#rewinding === gateway) return;
+    this.#rewinding = gateway;
+    const random = this.#random;
+    const { rows } = this.#disk.file;
+    const toUs = rows.length === 0 || random.chance(0.2)
+      ? -Infinity
+      : journal.epochs.time(random.pick(rows)).timeUs + random.between(-1, 1);
+    const sink = random.pick(journal.standings()).name;
+    const dryRun = random.chance(0.1);
+    const signal = gateway.stopping;
+    this.#time.after(0, "gateway: rewinds", () => {
+      this.#story.tell("world: rewinds", sink, toUs, dryRun ? "dry" : "");
+      this.#truth.rewinds.rewind(journal, { sink, toUs, dryRun, signal })
+        .catch((error) => this.#story.tell("world: no rewind:", String(error)))
+        .finally(() => this.#rewinding = undefined);
+    }, gateway.owner);
   }
 
   #stop(): void {
