@@ -160,8 +160,11 @@ class Link {
   cut(): void {
     if (this.#state === "cut") return;
     this.#state = "cut";
-    const { time, random, tell } = this.#broker.options;
+    const { time, random, tell, onCut } = this.#broker.options;
     tell("broker: the link is cut");
+    for (const { message } of Object.values(this.#client.outgoing)) {
+      onCut(message);
+    }
     time.after(
       random.around(5),
       "client: link lost",
@@ -257,7 +260,7 @@ class SimulatedClient extends EventEmitter {
     if (qos !== 0) this.outgoing[id] = { message, done };
     this.#link.up(`PUBLISH ${topic} ${payload}`, () => {
       if (this.#broker.faulty && random.chance(broker.cuts)) {
-        this.#broker.options.onCut(message);
+        if (qos === 0) this.#broker.options.onCut(message);
         return this.#link.cut();
       }
       if (this.#broker.faulty && random.chance(broker.hangs)) {

@@ -363,7 +363,7 @@ export class Truth {
     this.#turnedAway.add(`${target} ${keyOf(number, place)}`);
   }
 
-  /** The link was cut at a message: one that this happens to three times may be taken for the cause. */
+  /** The link was cut while a message was under way: one that this happens to three times may be taken for the cause. */
   cutAt(message: Published): void {
     const { target, place, number } = readMessage(message);
     const key = keyOf(number, place);
