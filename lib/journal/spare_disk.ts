@@ -123,6 +123,8 @@ export class SpareDisk implements AsyncDisk {
   /** A call that took too long and is still under way. */
   #hanging = false;
   #fullSinceMs: number | undefined;
+  /** The disk has taken a commit since the start: there is something to be patient for. */
+  #hasTaken = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** What changes anything is done one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -285,6 +287,7 @@ export class SpareDisk implements AsyncDisk {
     );
     this.#end = commit.rows.at(-1) ?? this.#end;
     this.#fullSinceMs = undefined;
+    this.#hasTaken = true;
     return {
       ...result,
       recoveries: [...this.#recoveries.splice(0), ...recoveries],
@@ -297,7 +300,8 @@ export class SpareDisk implements AsyncDisk {
     if (full) {
       this.#fullSinceMs ??= performance.now();
       const sinceMs = performance.now() - this.#fullSinceMs;
-      if (sinceMs < (this.#options.fullPatienceMs ?? FULL_PATIENCE_MS)) {
+      const { fullPatienceMs = FULL_PATIENCE_MS } = this.#options;
+      if (this.#hasTaken && sinceMs < fullPatienceMs) {
         throw error;
       }
     } else if (!this.#hanging) {

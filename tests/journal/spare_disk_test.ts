@@ -205,6 +205,22 @@ Deno.test("A gateway that starts without a disk begins in memory, and writes whe
   balanced(journal);
 });
 
+Deno.test("A gateway that starts on a full disk begins in memory at once", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  broken.fault = "full";
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk, { fullPatienceMs: 60_000 }),
+  });
+  await new Writer(journal).append(...packets(1, 3));
+  assert.equal(journal.medium.kind, "memory");
+  assert.deepEqual(await drain(journal.cursor("mqtt")), [1, 2, 3]);
+  broken.fault = "none";
+  await until("there is room", onDisk(journal));
+  assert.deepEqual(await drain(journal.cursor("influxdb")), [1, 2, 3]);
+  balanced(journal);
+});
+
 Deno.test("A disk that appears with a journal of its own is joined with that in memory, without loss", async () => {
   await using folder = await makeFolder();
   {
