@@ -12,18 +12,18 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { readState, ROW_COLUMNS, rowChecksum, transact } from "./database.ts";
-import type {
-  BoardState,
-  Commit,
-  DiskState,
-  Epoch,
-  Latest,
-  LatestValue,
-  SinkState,
-  StoredRow,
+import {
+  type BoardState,
+  type Commit,
+  type DiskState,
+  EMPTY_COMMIT,
+  type Epoch,
+  type Latest,
+  type LatestValue,
+  type SinkState,
+  type StoredRow,
 } from "./disk.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
-import { NOTHING } from "./reconcile.ts";
 import { TIME_OF_DAY } from "./schema.ts";
 
 /** Rows appended in one transaction. */
@@ -154,7 +154,7 @@ class Adopter {
   #transact(mark: number, run: () => Partial<Commit>): void {
     const { db, write } = this.#target;
     transact(db, () => {
-      const commit = { ...NOTHING, ...run() };
+      const commit = { ...EMPTY_COMMIT, ...run() };
       write({ ...commit, sinks: this.#pairs.map((one) => one.state) });
       db.prepare("INSERT OR REPLACE INTO adopted VALUES (?, ?)")
         .run(this.#name, mark);

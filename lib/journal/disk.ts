@@ -152,6 +152,20 @@ export interface Commit {
   readonly again?: boolean;
 }
 
+/** A commit that writes nothing. */
+export const EMPTY_COMMIT: Commit = {
+  rows: [],
+  epochs: [],
+  boards: [],
+  sinks: [],
+  rejects: [],
+  parked: [],
+  unparked: [],
+  unrejected: [],
+  deleted: null,
+  durable: true,
+};
+
 /** What a commit tells. */
 export interface CommitResult {
   /** Bytes of the file that hold something. */

@@ -30,10 +30,10 @@ import {
   readVersion,
   transact,
 } from "./database.ts";
-import type { Commit } from "./disk.ts";
+import { type Commit, EMPTY_COMMIT } from "./disk.ts";
 import { inspect } from "./inspection.ts";
 import { PageImages } from "./page_images.ts";
-import { NOTHING, reconcile, type Reconciliation } from "./reconcile.ts";
+import { reconcile, type Reconciliation } from "./reconcile.ts";
 import type { Recovery } from "./recovery.ts";
 import { readCopy, type SafetyCopy } from "./safety_copy.ts";
 import { findStrays, salvage } from "./salvage.ts";
@@ -143,7 +143,7 @@ export class Opening {
       journal,
       copy,
       copy?.closed === true || whole && packets.length > 0,
-      { ...NOTHING, rows: packets, epochs },
+      { ...EMPTY_COMMIT, rows: packets, epochs },
     );
     return [{
       kind: "rescued",
@@ -161,7 +161,7 @@ export class Opening {
     journal: OpenJournal,
     copy: SafetyCopy | undefined,
     certain: boolean,
-    more: Commit = NOTHING,
+    more: Commit = EMPTY_COMMIT,
   ): Reconciliation {
     const { db } = journal;
     return transact(db, () => {

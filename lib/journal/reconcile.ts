@@ -17,13 +17,14 @@ import {
   readState,
   undoneReadings,
 } from "./database.ts";
-import type {
-  BoardState,
-  Commit,
-  Epoch,
-  Latest,
-  SinkState,
-  StoredRow,
+import {
+  type BoardState,
+  type Commit,
+  EMPTY_COMMIT,
+  type Epoch,
+  type Latest,
+  type SinkState,
+  type StoredRow,
 } from "./disk.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
 import type { SafetyCopy } from "./safety_copy.ts";
@@ -32,20 +33,6 @@ import { digest, readSeal, type Seal, type Stretch } from "./seal.ts";
 
 /** More packets than come between two safety copies: no number of theirs is given again. */
 export const UNKNOWN_ROWS = 1_000_000;
-
-/** A commit that writes nothing. */
-export const NOTHING: Commit = {
-  rows: [],
-  epochs: [],
-  boards: [],
-  sinks: [],
-  rejects: [],
-  parked: [],
-  unparked: [],
-  unrejected: [],
-  deleted: null,
-  durable: true,
-};
 
 /** What came of it. */
 export interface Reconciliation {
@@ -113,7 +100,7 @@ export function reconcile(
     deleted,
     missing,
     commit: {
-      ...NOTHING,
+      ...EMPTY_COMMIT,
       rows: standIn?.rows ?? [],
       epochs: standIn?.epochs ?? [],
       boards,

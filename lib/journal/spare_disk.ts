@@ -24,6 +24,7 @@ import {
   type CommitResult,
   DiskError,
   type DiskState,
+  EMPTY_COMMIT,
   type Epoch,
   type JournalMedium,
   type KeptReject,
@@ -88,19 +89,6 @@ const NOTHING: DiskState = {
   newest: null,
   lastParked: 0,
   usedBytes: 0,
-};
-
-const NO_COMMIT: Commit = {
-  rows: [],
-  epochs: [],
-  boards: [],
-  sinks: [],
-  rejects: [],
-  parked: [],
-  unparked: [],
-  unrejected: [],
-  deleted: null,
-  durable: true,
 };
 
 /** A disk with memory to spare. */
@@ -370,7 +358,7 @@ export class SpareDisk implements AsyncDisk {
         if (this.#isOthers(state, spare)) return this.#sayForeign();
       }
       // First without rows: a disk that does not take even this is not sent all of them.
-      await this.#write({ ...NO_COMMIT, deleted: spare.deleted });
+      await this.#write({ ...EMPTY_COMMIT, deleted: spare.deleted });
       const everything = spare.memory.toCommit();
       this.#attempt(spare, everything);
       await this.#write(everything);

@@ -31,23 +31,23 @@ import {
   transact,
   usedBytes,
 } from "./database.ts";
-import type {
-  Commit,
-  CommitResult,
-  Disk,
-  DiskState,
-  KeptReject,
-  OldestRow,
-  Reserved,
-  SinkState,
-  StoredParkedReading,
-  StoredRow,
+import {
+  type Commit,
+  type CommitResult,
+  type Disk,
+  type DiskState,
+  EMPTY_COMMIT,
+  type KeptReject,
+  type OldestRow,
+  type Reserved,
+  type SinkState,
+  type StoredParkedReading,
+  type StoredRow,
 } from "./disk.ts";
 import { toDiskError } from "./disk_error.ts";
 import { Examiner } from "./examiner.ts";
 import type { Position } from "./ledger.ts";
 import { Opening } from "./opening.ts";
-import { NOTHING } from "./reconcile.ts";
 import type { Recovery } from "./recovery.ts";
 import { checkpointPages, Reserve } from "./reserve.ts";
 import { readCopy, type SafetyCopy, writeCopy } from "./safety_copy.ts";
@@ -125,7 +125,7 @@ export class Store implements Disk {
   #deleted: readonly Stretch[] = [];
   #digest = 0;
   /** The last commit's accounts: what is known should the file turn out damaged. */
-  #known: Pick<Commit, "boards" | "sinks"> = NOTHING;
+  #known: Pick<Commit, "boards" | "sinks"> = EMPTY_COMMIT;
   #copied: { seq: number; atMs: number } | undefined;
   #recoveries: Recovery[] = [];
   #failedMs = -Infinity;

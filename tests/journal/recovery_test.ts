@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase } from "../../lib/journal/database.ts";
-import { NOTHING } from "../../lib/journal/reconcile.ts";
+import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import { describeRecovery } from "../../lib/journal/recovery.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { captureLog } from "../source/log_capture.ts";
@@ -305,7 +305,13 @@ Deno.test("A commit that meets a broken page is written after a salvage", async 
     body: "a",
   };
   const row = { ...newest!, seq: newest!.seq + 1 };
-  const commit = { ...NOTHING, boards, sinks, rows: [row], rejects: [reject] };
+  const commit = {
+    ...EMPTY_COMMIT,
+    boards,
+    sinks,
+    rows: [row],
+    rejects: [reject],
+  };
   const { recoveries } = store.commit(commit);
   assert.deepEqual(recoveries?.map(({ kind }) => kind), ["damaged"]);
   assert.equal(store.read(newest!.seq, 10).length, 1);
