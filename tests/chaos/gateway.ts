@@ -46,7 +46,7 @@ const RESTART_MS = 1000;
 /** An end in order takes `gateway.stop_timeout_s`, and a moment for a busy machine. */
 const END_DEADLINE_MS = 20_000;
 /** The guard ends a child at once. */
-const ORPHAN_DEADLINE_MS = 3000;
+const ORPHAN_DEADLINE_MS = 6_000;
 
 /** The gateway as a process. */
 export class ChaosGateway implements AsyncDisposable {
