@@ -38,6 +38,9 @@ export class Committer {
   #patient = false;
   #closing = false;
 
+  /** A commit was given up: nothing is written any more. */
+  #failure: Error | undefined;
+
   constructor(options: CommitterOptions) {
     this.#options = options;
   }
@@ -50,7 +53,7 @@ export class Committer {
 
   /** There is something to write now. */
   schedule(): void {
-    if (this.#running) return;
+    if (this.#running || this.#failure !== undefined) return;
     this.#running = true;
     void this.#run();
   }
@@ -66,6 +69,7 @@ export class Committer {
 
   /** Comes when everything that is known now is on the disk. */
   async flush(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const waiter = Promise.withResolvers<void>();
     this.#waiters.push(waiter);
     this.schedule();
@@ -104,6 +108,8 @@ export class Committer {
         this.#options.committed(commit, await this.#write(commit));
         for (const { resolve } of waiters) resolve();
       } catch (error) {
+        // The ledgers count rows that were not written: no later commit may say so.
+        this.#failure = error as Error;
         for (const { reject } of [...waiters, ...this.#waiters.splice(0)]) {
           reject(error);
         }

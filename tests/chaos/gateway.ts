@@ -45,7 +45,7 @@ export const BOARD_PROGRAM = "tests/chaos/board.ts";
 const RESTART_MS = 1000;
 /** An end in order takes `gateway.stop_timeout_s`, and a moment for a busy machine. */
 const END_DEADLINE_MS = 20_000;
-/** The guard ends a child at once. */
+/** The guard ends a child at once, or when a stall of its own is over. */
 const ORPHAN_DEADLINE_MS = 6_000;
 
 /** The gateway as a process. */
