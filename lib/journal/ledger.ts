@@ -164,7 +164,10 @@ export class Ledger {
   advance(to: Position, ended: Ended = NOTHING): void {
     const state = this.#state;
     const passed = state.deliveredAhead.filter(({ from }) => from.seq < to.seq);
-    const between = to.total - state.cursor.total - readingsOf(passed);
+    const last = passed.at(-1)?.to;
+    // Rows of a stretch may come once more; it is passed whole all the same.
+    const end = last !== undefined && last.seq > to.seq ? last : to;
+    const between = end.total - state.cursor.total - readingsOf(passed);
     this.#book(between, ended);
     state.cursor = to;
     while (
@@ -244,7 +247,9 @@ export class Ledger {
     { readings, rejected, parked, superseded = 0 }: Ended,
   ): void {
     const state = this.#state;
-    const missing = between - readings;
+    // What was done ahead and came once more.
+    state.requeued += Math.max(0, readings - between);
+    const missing = Math.max(0, between - readings);
     const known = Math.min(missing, state.ahead);
     state.ahead -= known;
     this.#drop("corrupt", missing - known);

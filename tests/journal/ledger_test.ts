@@ -119,3 +119,15 @@ Deno.test("Ledger balances after any sequence of events, and its counts only gro
     }
   }));
 });
+
+Deno.test("Ledger passes a stretch whole although its rows come once more, and counts them as requeued", () => {
+  const at = (place: number) => ({ seq: place, total: place });
+  const ledger = Ledger.startingAt(at(0), at(10));
+  const ended = { readings: 3, rejected: 0, parked: 0 };
+  ledger.deliverAhead({ from: at(5), to: at(8) }, ended);
+  ledger.advance(at(6), { ...ended, readings: 6 });
+  assert.deepEqual(ledger.cursor, at(8));
+  assert.equal(ledger.state.requeued, 1);
+  assert.equal(ledger.waiting(10), 2);
+  assert.equal(ledger.imbalance(10), 0);
+});
