@@ -311,10 +311,13 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  /** How long ago a row happened, in microseconds: by the monotonic clock where that still runs. */
+  /**
+   * How long ago a row happened, in microseconds: by the monotonic clock where that still runs. One
+   * from before that started is at least as old as it is, whatever the time of day says.
+   */
   ageUs({ timeUs, monoUs }: Pick<Row, "timeUs" | "monoUs">): number {
     return monoUs === undefined
-      ? this.#options.now() - timeUs
+      ? Math.max(this.#options.now() - timeUs, this.#monotonicUs())
       : this.#monotonicUs() - monoUs;
   }
 

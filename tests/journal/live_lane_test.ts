@@ -347,6 +347,7 @@ Deno.test("Cursor keeps for the past what was the past once, though the clock go
   const clock = { us: START_US + 25e6 };
   await using journal = await openJournal(folder.path, {
     now: () => clock.us,
+    monotonicUs: () => 1e6,
     bootId: "another",
   });
   const cursor = journal.cursor("mqtt");
@@ -354,6 +355,18 @@ Deno.test("Cursor keeps for the past what was the past once, though the clock go
   cursor.giveBack();
   clock.us -= 10e6;
   assert.equal((await cursor.openLive(10)).start.seq, 14);
+});
+
+Deno.test("Cursor takes nothing from before the boot for live once the PC runs longer than that, wherever the clock stands", async () => {
+  await using folder = await makeFolder();
+  await (await written(folder.path, 20)).journal.close();
+  await using journal = await openJournal(folder.path, {
+    now: () => START_US - 30 * 86_400e6,
+    monotonicUs: () => 11e6,
+    bootId: "another",
+  });
+  const cursor = journal.cursor("mqtt");
+  assert.equal((await cursor.openLive(10)).start.seq, 20);
 });
 
 Deno.test("Rewind gives again what was delivered ahead of the past, and counts only what is there", async () => {
