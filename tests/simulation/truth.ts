@@ -8,7 +8,11 @@
  */
 
 import type { Commit, SinkState, StoredRow } from "../../lib/journal/disk.ts";
-import type { LedgerState, Stretch } from "../../lib/journal/ledger.ts";
+import {
+  Ledger,
+  type LedgerState,
+  type Stretch,
+} from "../../lib/journal/ledger.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { STAMP_US } from "../../lib/model.ts";
 import type { MemoryFile } from "./memory_store.ts";
@@ -47,6 +51,8 @@ export interface TruthOptions {
   readonly mayEvict: boolean;
   /** Whether the wall clock is taken for right as it is. */
   readonly trusted: boolean;
+  /** Whether the wall clock never steps. */
+  readonly steady: boolean;
   /** Whether a message may go out again, because something went wrong with it or was forgotten. */
   readonly mayRepeat: boolean;
   /** Whether a sink may get another target. */
@@ -60,6 +66,9 @@ export interface TruthOptions {
  * epoch ends, two that a clock which was set back is held, and the stamps of one burst.
  */
 const TIME_TOLERANCE_US = 3_100_000;
+
+/** A reading that a target does not get, and its row. */
+type LeftOut = SentReading & { readonly seq: number };
 
 /** See the module's text. */
 export class Truth {
@@ -82,7 +91,7 @@ export class Truth {
   >();
   readonly #retained = new Map<string, number>();
   /** Readings that a target has not had, and a newer one of which it is to have. */
-  readonly #superseded = new Map<string, Map<string, SentReading>>();
+  readonly #superseded = new Map<string, Map<string, LeftOut>>();
   /** By sink: what had been delivered ahead of the past to the target before. */
   readonly #inherited = new Map<number, readonly Stretch[]>();
   /** Whether old values may have been left out. */
@@ -134,8 +143,9 @@ export class Truth {
     }
     this.#seen = new Map();
     this.#cursors.clear();
-    for (const { id, ledger } of this.#options.file().sinks.values()) {
-      this.#cursors.set(id, ledger.cursor.seq);
+    for (const sink of this.#options.file().sinks.values()) {
+      this.#cursors.set(sink.id, sink.ledger.cursor.seq);
+      this.#undo(sink);
     }
     // Rows that a power cut took are nobody's any more.
     const rows = new Set(this.#options.file().rows.map(({ seq }) => seq));
@@ -144,6 +154,15 @@ export class Truth {
       if (seq <= newest || rows.has(seq)) continue;
       this.#inRow.delete(seq);
       this.#rowOf.delete(number);
+    }
+  }
+
+  /** What a power cut has made undone is not left out yet. */
+  #undo({ target, ledger }: SinkState): void {
+    const done = new Ledger(ledger);
+    const superseded = this.#superseded.get(target);
+    for (const [key, { seq }] of superseded ?? []) {
+      if (!done.isDone(seq)) superseded?.delete(key);
     }
   }
 
@@ -254,7 +273,7 @@ export class Truth {
     if (superseded === undefined) {
       this.#superseded.set(target, superseded = new Map());
     }
-    superseded.set(key, reading);
+    superseded.set(key, { ...reading, seq });
   }
 
   /** What is done beyond the cursor is in order, apart, and not at the cursor. */
@@ -336,8 +355,11 @@ export class Truth {
       this.#published.set(topic, log);
     }
     const wasRefused = this.#turnedAway.has(`${target} ${key}`);
+    // After a boot a clock that was set back may take for live what was too old before.
+    const isLiveAgain = this.#leavesOut && !this.#options.steady;
     if (
-      this.#ordered && !log.seen.has(number) && number < log.highest &&
+      this.#ordered && !isLiveAgain && !log.seen.has(number) &&
+      number < log.highest &&
       !wasRefused && !this.rewinds.mayBeLate(target, number)
     ) {
       fail(`${topic}: ${number} came first after ${log.highest}`);
@@ -460,7 +482,12 @@ export class Truth {
       const acknowledged = this.#acknowledged.get(target)?.size ?? 0;
       this.#sentAgain(sink);
       const delivered = ledger.delivered - ledger.requeued;
-      if (mayRepeat ? delivered > acknowledged : delivered !== acknowledged) {
+      // One that was acknowledged, and whose row comes again for another, may be left out then.
+      const atMost = delivered +
+        (this.#leavesOut ? ledger.dropped.superseded ?? 0 : 0);
+      if (
+        delivered > acknowledged || (!mayRepeat && acknowledged > atMost)
+      ) {
         fail(
           `${name} books ${delivered} readings as delivered, ${acknowledged} were acknowledged`,
         );

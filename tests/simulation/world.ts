@@ -98,6 +98,7 @@ class World {
       isSafe: (seq) => this.#disk.isSafe(seq),
       ordered: swarm.mqtt.qos > 0,
       trusted: swarm.clock.trust,
+      steady: swarm.clockStepsEveryMs === 0,
       mayRepeat: !isFaultless(swarm),
       mayMove: swarm.gateway.changesSinks > 0,
       mayEvict: swarm.journal.maxBytes < 1e9 || swarm.gateway.changesSinks > 0,
