@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { readReport } from "../../lib/journal/report.ts";
 import { Store } from "../../lib/journal/store.ts";
-import { requires } from "../servers.ts";
+import { requires, requiresRoot } from "../servers.ts";
 import { captureLog } from "../source/log_capture.ts";
 import type { FullDiskReport } from "./full_disk.ts";
 import { directDisk, makeFolder, openJournal, Writer } from "./world.ts";
@@ -157,14 +157,12 @@ const deno = (...args: string[]) => [
 ];
 const MOUNT =
   'mount -t tmpfs -o size=24m none "$0" && "$@"; code=$?; umount "$0"; exit $code';
-const mayMount = Deno.build.os === "linux" && Deno.uid() === 0
-  ? requires("unshare", "mount")
-  : { ignore: true };
+const MAY_MOUNT = requiresRoot("unshare", "mount");
 
 Deno.test({
   name:
     "A disk that others fill to the last byte does not hurt a journal that was filled: it goes on and gives up the oldest only beyond its limit",
-  ...mayMount,
+  ...MAY_MOUNT,
   fn: async () => {
     await using folder = await makeFolder();
     const report = await onSmallDisk([
@@ -183,7 +181,7 @@ Deno.test({
 Deno.test({
   name:
     "A disk that is full before the journal's file is filled sends it to memory, and back when there is room",
-  ...mayMount,
+  ...MAY_MOUNT,
   fn: async () => {
     await using folder = await makeFolder();
     const report = await onSmallDisk([
