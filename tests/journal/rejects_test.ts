@@ -7,6 +7,7 @@ import {
   directDisk,
   makeFolder,
   openJournal,
+  standing,
   START_US,
   Writer,
 } from "./world.ts";
@@ -20,13 +21,6 @@ const NONE = {
   strange: 0,
   noRoom: 0,
 };
-
-function standing(journal: Journal, name: string) {
-  const found = journal.standings().find((one) => one.name === name);
-  assert.ok(found);
-  assert.equal(found.imbalance, 0);
-  return found;
-}
 
 /** What `mqtt` gets next. */
 async function deliverNext(journal: Journal) {
