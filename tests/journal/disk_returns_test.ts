@@ -54,7 +54,7 @@ Deno.test("A reading that was parked in memory keeps its time when the disk come
     await disk.foreign;
   }
   await using journal = await openJournal(folder.path);
-  const again = await journal.cursor("mqtt").parked();
+  const again = await journal.cursor("mqtt").refused.parked();
   assert.equal(again?.rows[0]?.timeUs, timeUs);
   again?.settle({ done: 0, rejected: [], parked: [] });
 });

@@ -404,7 +404,7 @@ Deno.test("Journal parks a reading, lets the rest pass and gives it out again", 
   }
   await using journal = await openJournal(folder.path);
   const cursor = journal.cursor("mqtt");
-  const parked = await cursor.parked();
+  const parked = await cursor.refused.parked();
   assert.ok(parked);
   assert.deepEqual(
     parked.rows.map(({ seq, timeUs, readings }) => ({ seq, timeUs, readings })),
@@ -429,7 +429,12 @@ Deno.test("Journal parks a reading, lets the rest pass and gives it out again", 
     parked: [{ row: second, reading: second.readings[0], reason: "still" }],
   });
   assert.equal(cursor.waiting, 1);
-  assert.deepEqual((await cursor.parked())?.rows.map((row) => row.seq), [2]);
+  assert.deepEqual(
+    (await cursor.refused.parked())?.rows.map((row) => row.seq),
+    [
+      2,
+    ],
+  );
   balanced(journal);
 });
 

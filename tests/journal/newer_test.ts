@@ -107,7 +107,7 @@ Deno.test("A newer version's journal is put aside, and taken over by a program t
   const { values, times } = await deliverAll(journal, "influxdb");
   assert.deepEqual(values, [6, 7, 1, 3, 4, 5]);
   assert.deepEqual(times, [3601, 3602, 3, 4, 5]);
-  const parked = await journal.cursor("influxdb").parked();
+  const parked = await journal.cursor("influxdb").refused.parked();
   assert.deepEqual(
     parked?.rows.map(({ readings, timeUs }) => ({ readings, timeUs })),
     [{ readings: [{ path: "b", value: 9 }], timeUs: START_US + 2e6 }],

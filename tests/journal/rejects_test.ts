@@ -73,7 +73,7 @@ Deno.test("Rejects of a sink go back to it alone, and are booked as requeued", a
   );
   assert.equal(standing(journal, "influxdb").ledger.requeued, 0);
 
-  const parked = await cursor.parked();
+  const parked = await cursor.refused.parked();
   assert.ok(parked);
   const [old, newest] = parked.rows;
   assert.ok(old && newest);

@@ -388,7 +388,7 @@ Deno.test("Readings that are parked while the journal is in memory are tried aga
   broken.fault = "readonly";
   await writer.append({ a: 3 }, { a: 4 });
   await park();
-  const parked = await cursor.parked();
+  const parked = await cursor.refused.parked();
   const values = (rows: typeof parked) =>
     rows?.rows.map((row) => row.readings[0]?.value);
   assert.deepEqual(values(parked), [1, 2, 3, 4]);
@@ -400,10 +400,10 @@ Deno.test("Readings that are parked while the journal is in memory are tried aga
   });
   parked?.settle({ done: 4, rejected: [], parked: still });
   await journal.flush();
-  assert.deepEqual(values(await cursor.parked()), [2, 4]);
+  assert.deepEqual(values(await cursor.refused.parked()), [2, 4]);
   broken.fault = "none";
   await until("the disk is back", onDisk(journal));
-  assert.deepEqual(values(await cursor.parked()), [2, 4]);
+  assert.deepEqual(values(await cursor.refused.parked()), [2, 4]);
   assert.equal(standing(journal, "mqtt").ledger.parked, 2);
   balanced(journal);
 });
