@@ -1,6 +1,6 @@
 /**
  * `deno task test [FILES, FOLDERS, FLAGS OF deno test]`: runs the tests, says which parts did not run
- * for want of a server, and ends with `N passed, N failed`.
+ * for want of a server or of root's rights, and ends with `N passed, N failed`.
  *
  * @module
  */
@@ -16,7 +16,8 @@ try {
   const { ran, failures } = count(await readIfThere(report));
   // A file that cannot be loaded fails, without a test that could.
   const failed = failures === 0 && !success ? 1 : failures;
-  const missing = programsOf(await readIfThere(skipped));
+  const notes = namesIn(await readIfThere(skipped));
+  const missing = notes.filter((one) => one !== "root");
   if (ran === 0) say("No test ran");
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(packageOf))].join(" ");
@@ -25,6 +26,9 @@ try {
         missing.join(", ")
       } (apt install ${packages}; .ci/run does)`,
     );
+  }
+  if (notes.includes("root")) {
+    say("Not run for want of root's rights on Linux: what needs a mount");
   }
   say(`${ran - failures} passed, ${failed} failed`);
   Deno.exitCode = failed > 0 || ran === 0 ? 1 : 0;
@@ -44,10 +48,10 @@ function count(xml: string): { ran: number; failures: number } {
   return { ran, failures };
 }
 
-/** The programs in the notes of `requires` in `servers.ts`, each once. */
-function programsOf(notes: string): string[] {
-  const programs = notes.split("\n").map((line) => line.split("\t")[0]!);
-  return [...new Set(programs)].filter((one) => one !== "").sort();
+/** The programs, or `root`, in the notes of `requires` and `requiresRoot` in `servers.ts`, each once. */
+function namesIn(notes: string): string[] {
+  const names = notes.split("\n").map((line) => line.split("\t")[0]!);
+  return [...new Set(names)].filter((one) => one !== "").sort();
 }
 
 /** Debian's package with a program in it. */

@@ -31,13 +31,28 @@ const SBIN_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
  * With `REQUIRE_REAL=1` nothing is ignored: the test runs, and {@linkcode findProgram} fails it.
  */
 export function requires(...programs: string[]): { ignore: boolean } {
-  const missing = programs.filter((program) => lookUp(program) === undefined);
+  return withoutMissing(
+    programs.filter((program) => lookUp(program) === undefined),
+  );
+}
+
+/**
+ * Options for a test that needs `programs` and what only root on Linux may do, such as a mount. Who
+ * runs it otherwise is noted as a missing program with the name `root`; with `REQUIRE_REAL=1` the test
+ * runs, and fails at what it may not do.
+ */
+export function requiresRoot(...programs: string[]): { ignore: boolean } {
+  const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+  return isRoot ? requires(...programs) : withoutMissing(["root"]);
+}
+
+function withoutMissing(missing: readonly string[]): { ignore: boolean } {
   if (missing.length === 0 || Deno.env.get("REQUIRE_REAL") === "1") {
     return { ignore: false };
   }
   const notes = Deno.env.get("SKIPPED_SERVERS_FILE");
   if (notes !== undefined && notes !== "") {
-    const lines = missing.map((program) => `${program}\t${callersRoom()}\n`);
+    const lines = missing.map((one) => `${one}\t${callersRoom()}\n`);
     Deno.writeTextFileSync(notes, lines.join(""), { append: true });
   }
   return { ignore: true };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import mqtt from "mqtt";
 import {
   requires,
+  requiresRoot,
   startMosquitto,
   startVictoriaMetrics,
   subscribe,
@@ -63,20 +64,37 @@ Deno.test({
   },
 });
 
-Deno.test("requires notes the missing program with the room and ignores the test", async () => {
+Deno.test("requires notes the missing program with the room and ignores the test", () =>
+  isIgnored(() => requires("no-such-program"), "no-such-program"));
+
+Deno.test("requiresRoot ignores a test likewise where somebody else runs it", async () => {
+  const { uid } = Deno;
+  Deno.uid = () => 1000;
+  try {
+    await isIgnored(() => requiresRoot("no-such-program"), "root");
+  } finally {
+    Deno.uid = uid;
+  }
+});
+
+/** Looks at the note of `missing`, and that nothing is ignored where everything is required. */
+async function isIgnored(
+  options: () => { ignore: boolean },
+  missing: string,
+): Promise<void> {
   const notes = await Deno.makeTempFile();
   const before = Deno.env.get("SKIPPED_SERVERS_FILE");
   const real = Deno.env.get("REQUIRE_REAL");
   try {
     Deno.env.set("SKIPPED_SERVERS_FILE", notes);
     Deno.env.delete("REQUIRE_REAL");
-    assert.deepEqual(requires("no-such-program"), { ignore: true });
+    assert.deepEqual(options(), { ignore: true });
     assert.equal(
       await Deno.readTextFile(notes),
-      "no-such-program\tservers_test.ts\n",
+      `${missing}\tservers_test.ts\n`,
     );
     Deno.env.set("REQUIRE_REAL", "1");
-    assert.deepEqual(requires("no-such-program"), { ignore: false });
+    assert.deepEqual(options(), { ignore: false });
   } finally {
     if (before === undefined) Deno.env.delete("SKIPPED_SERVERS_FILE");
     else Deno.env.set("SKIPPED_SERVERS_FILE", before);
@@ -84,4 +102,4 @@ Deno.test("requires notes the missing program with the room and ignores the test
     else Deno.env.delete("REQUIRE_REAL");
     await Deno.remove(notes);
   }
-});
+}

@@ -269,7 +269,7 @@ export class Forwarder {
     for (;;) {
       // It waits for the disk, which may be full.
       const { cursor } = this.#options;
-      const parked = await this.#inTime(cursor.parked());
+      const parked = await this.#inTime(cursor.refused.parked());
       if (!parked || parked.rows.length === 0) return undefined;
       const { past } = cursor;
       const outcome = await this.#inTime(

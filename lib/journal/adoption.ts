@@ -25,18 +25,12 @@ import {
 } from "./disk.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
 import { TIME_OF_DAY } from "./schema.ts";
+import type { Tables } from "./tables.ts";
 
 /** Rows appended in one transaction. */
 const CHUNK_ROWS = 1000;
 /** The mark of a file that was taken over whole. */
 const DONE = Number.MAX_SAFE_INTEGER;
-
-/** The present journal. */
-export interface AdoptionTarget {
-  readonly db: DatabaseSync;
-  /** Writes within a transaction that is under way. */
-  write(commit: Commit): void;
-}
 
 /** What came of it. */
 export interface Adoption {
@@ -51,18 +45,22 @@ interface Pair {
   readonly there: SinkState | undefined;
 }
 
-/** Takes over what waits in `aside`, known as `name`. @throws {Error} if a file cannot be read or written */
+/**
+ * Takes over what waits in `aside`, known as `name`, into the present journal.
+ *
+ * @throws {Error} if a file cannot be read or written
+ */
 export function adopt(
   aside: DatabaseSync,
   name: string,
-  target: AdoptionTarget,
+  target: Tables,
 ): Adoption {
   return new Adopter(aside, name, target).run();
 }
 
 /** Forgets how far files were taken over that are gone; `names`: those that are there. */
 export function forgetAdopted(
-  { db }: AdoptionTarget,
+  { db }: Tables,
   names: readonly string[],
 ): void {
   db.prepare(
@@ -73,7 +71,7 @@ export function forgetAdopted(
 class Adopter {
   readonly #aside: DatabaseSync;
   readonly #name: string;
-  readonly #target: AdoptionTarget;
+  readonly #target: Tables;
   readonly #there: DiskState;
   readonly #before: DiskState;
   readonly #boards: BoardState[];
@@ -84,7 +82,7 @@ class Adopter {
   #end: Position;
   #packets = 0;
 
-  constructor(aside: DatabaseSync, name: string, target: AdoptionTarget) {
+  constructor(aside: DatabaseSync, name: string, target: Tables) {
     this.#aside = aside;
     this.#name = name;
     this.#target = target;
@@ -152,11 +150,11 @@ class Adopter {
   }
 
   #transact(mark: number, run: () => Partial<Commit>): void {
-    const { db, write } = this.#target;
-    transact(db, () => {
+    const target = this.#target;
+    transact(target.db, () => {
       const commit = { ...EMPTY_COMMIT, ...run() };
-      write({ ...commit, sinks: this.#pairs.map((one) => one.state) });
-      db.prepare("INSERT OR REPLACE INTO adopted VALUES (?, ?)")
+      target.write({ ...commit, sinks: this.#pairs.map((one) => one.state) });
+      target.db.prepare("INSERT OR REPLACE INTO adopted VALUES (?, ?)")
         .run(this.#name, mark);
     });
   }

@@ -12,17 +12,8 @@
  * @module
  */
 
-import type { DropReason, EventTime, Row } from "../model.ts";
-import type { Boards } from "./boards.ts";
-import type { AsyncDisk, ParkedReading } from "./disk.ts";
-import type { RowTime } from "./epochs.ts";
-import type { Pending } from "./pending.ts";
-import {
-  type Lane,
-  LiveLane,
-  type RefusedReading,
-  type Settlement,
-} from "./lane.ts";
+import type { Row } from "../model.ts";
+import { type Lane, LiveLane, type Settlement } from "./lane.ts";
 import type {
   Ended,
   Ledger,
@@ -30,34 +21,21 @@ import type {
   Position,
   Stretch,
 } from "./ledger.ts";
+import { Refused, type RefusedHost } from "./refused.ts";
 import type { Pin } from "./retention.ts";
 
-/** Parked readings kept for each sink; beyond that the oldest are given up. */
-export const MAX_PARKED = 10_000;
-/** Parked readings of one topic that are tried at once. */
-const PARKED_BATCH = 100;
-
 /** What a cursor needs of its journal. */
-export interface CursorHost {
+export interface CursorHost extends RefusedHost {
   /** Committed rows after `seq` with together at most `maxReadings`. */
   read(seq: number, maxReadings: number): Promise<Row[]>;
-  /** When a row happened. */
-  time(at: EventTime): RowTime;
   /** Grows whenever rows whose time was unknown have one. */
   timesVersion(): number;
-  /** The ledger changed. */
-  changed(): void;
   /** The newest row's running total. */
   total(): number;
   /** The newest committed row's seq. */
   newest(): number;
   /** How long ago a row happened, in microseconds, however wrong the clock is. */
   ageUs(row: Row): number;
-  /** Comes when everything that is known now is on the disk. */
-  flush(): Promise<void>;
-  readonly boards: Pick<Boards, "id" | "name">;
-  readonly pending: Pick<Pending, "addReject" | "park" | "unparked">;
-  readonly disk: Pick<AsyncDisk, "parked" | "oldestParked">;
 }
 
 /** Options for {@linkcode Cursor}. */
@@ -70,14 +48,6 @@ export interface CursorOptions {
   readonly needsTime?: boolean;
 }
 
-/** Parked readings in the shape of rows, to be tried again. */
-export interface ParkedRows {
-  /** One reading each; `total` means nothing here. */
-  readonly rows: readonly Row[];
-  /** Books what became of them. */
-  settle(settlement: Settlement): void;
-}
-
 /** Rows that are kept from being deleted until it is disposed. */
 export interface Hold extends Disposable {
   /** Rows up to this seq are not held. */
@@ -86,8 +56,8 @@ export interface Hold extends Disposable {
 
 /** One sink's place in the journal. */
 export class Cursor implements Lane {
-  readonly #id: number;
-  readonly #name: string;
+  /** What the sink's server refused. */
+  readonly refused: Refused;
   readonly #ledger: Ledger;
   readonly #host: CursorHost;
   readonly #needsTime: boolean;
@@ -103,13 +73,9 @@ export class Cursor implements Lane {
   #reading = false;
   /** Where the next row waits for its time, and the times' version as it was looked at. */
   #held: { readonly position: number; readonly version: number } | undefined;
-  /** Parked readings are being tried: their ids are taken. */
-  #trying = false;
-  #trimming: Promise<void> | undefined;
 
   constructor({ id, name, ledger, host, needsTime = false }: CursorOptions) {
-    this.#id = id;
-    this.#name = name;
+    this.refused = new Refused({ id, name, ledger, host });
     this.#ledger = ledger;
     this.#host = host;
     this.#needsTime = needsTime;
@@ -215,7 +181,7 @@ export class Cursor implements Lane {
   giveBack(): void {
     this.#position = this.#lastGiven = this.#ledger.cursor.seq;
     this.#live = undefined;
-    this.#trying = false;
+    this.refused.giveBack();
   }
 
   /** Keeps every row from being deleted; one at a time. */
@@ -251,20 +217,6 @@ export class Cursor implements Lane {
     this.#host.changed();
   }
 
-  /** Sets a reading aside to be tried again, though it had ended. @returns false if there is no room */
-  requeue(
-    reading: Omit<ParkedReading, "id" | "sink" | "board"> & {
-      readonly board: string;
-    },
-  ): boolean {
-    if (this.#ledger.parked >= MAX_PARKED) return false;
-    const board = this.#host.boards.id(reading.board);
-    this.#host.pending.park({ ...reading, board, sink: this.#id });
-    this.#ledger.requeue(1, "parked");
-    this.#host.changed();
-    return true;
-  }
-
   settle(rows: readonly Row[], settlement: Settlement): void {
     if (!this.#given.has(rows)) return;
     const last = rows[settlement.done - 1];
@@ -287,8 +239,7 @@ export class Cursor implements Lane {
       parked: parked.length,
       superseded,
     });
-    this.#reject(rejected);
-    this.#park(parked);
+    this.refused.keep(rejected, parked);
     this.#host.changed();
   }
 
@@ -339,104 +290,5 @@ export class Cursor implements Lane {
       seq: first.seq - 1,
       total: first.total - first.readings.length,
     };
-  }
-
-  /** The oldest parked readings of each topic; null when none are parked. */
-  async parked(): Promise<ParkedRows | null> {
-    if (this.#ledger.parked === 0) return null;
-    this.#trying = true;
-    await this.#trimming;
-    await this.#host.flush();
-    const parked = await this.#host.disk.parked(this.#id, PARKED_BATCH);
-    const ids = new Map<Row, number>();
-    for (const { id, seq, board, path, value, ...at } of parked) {
-      const { epoch, monoUs, timeUs } = at;
-      const row: Row = {
-        seq,
-        board: this.#host.boards.name(board),
-        ...(epoch === null || monoUs === null
-          ? { timeUs, timeQuality: "known" as const }
-          : this.#host.time({ epoch, monoUs })),
-        boardTs: null,
-        readings: [{ path, value }],
-        total: 0,
-      };
-      ids.set(row, id);
-    }
-    const rows = [...ids.keys()];
-    return {
-      rows,
-      settle: (settlement) => this.#settleParked(rows, ids, settlement),
-    };
-  }
-
-  #settleParked(
-    rows: readonly Row[],
-    ids: ReadonlyMap<Row, number>,
-    { done, rejected, parked, superseded = 0 }: Settlement,
-  ): void {
-    const still = new Set(parked.map(({ row }) => row));
-    const refused = new Set(rejected.map(({ row }) => row));
-    const ended = rows.slice(0, done).filter((row) => !still.has(row));
-    this.#host.pending.unparked.push(
-      ...ended.flatMap((row) => ids.get(row) ?? []),
-    );
-    const accepted = ended.filter((row) => !refused.has(row)).length;
-    this.#ledger.unpark(accepted - superseded, "delivered");
-    this.#ledger.unpark(ended.length - accepted, "rejected");
-    this.#ledger.unpark(superseded, "superseded" satisfies DropReason);
-    this.#reject(rejected);
-    this.#host.changed();
-    this.#trying = false;
-    this.#trimSoon();
-  }
-
-  #reject(rejected: readonly RefusedReading[]): void {
-    for (const { row, reading, reason } of rejected) {
-      this.#host.pending.addReject({
-        timeUs: row.timeUs,
-        board: row.board,
-        origin: this.#name,
-        reason,
-        body: JSON.stringify({ [reading.path]: reading.value }),
-      });
-    }
-  }
-
-  #park(parked: readonly RefusedReading[]): void {
-    if (parked.length === 0) return;
-    for (const { row, reading, reason } of parked) {
-      this.#host.pending.park({
-        sink: this.#id,
-        seq: row.seq,
-        board: this.#host.boards.id(row.board),
-        timeUs: row.timeUs,
-        path: reading.path,
-        value: reading.value,
-        reason,
-      });
-    }
-    this.#trimSoon();
-  }
-
-  /** Gives up the oldest parked readings beyond the limit, if nobody else has them in hand. */
-  #trimSoon(): void {
-    if (this.#trying || this.#ledger.parked <= MAX_PARKED) return;
-    // What fails here is a disk that fails, and the commits say so.
-    this.#trimming ??= this.#trim().then(() => {
-      this.#trimming = undefined;
-      this.#trimSoon();
-    }, () => this.#trimming = undefined);
-  }
-
-  async #trim(): Promise<void> {
-    await this.#host.flush();
-    const excess = this.#ledger.parked - MAX_PARKED;
-    if (excess <= 0) return;
-    const ids = await this.#host.disk.oldestParked(this.#id, excess);
-    this.#host.pending.unparked.push(...ids);
-    this.#ledger.unpark(ids.length, "evicted" satisfies DropReason);
-    // The next look at the table must not find them again.
-    await this.#host.flush();
   }
 }

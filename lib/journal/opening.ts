@@ -11,7 +11,6 @@
  * @module
  */
 
-import type { DatabaseSync } from "node:sqlite";
 import { basename } from "node:path";
 import { adopt, forgetAdopted } from "./adoption.ts";
 import {
@@ -38,22 +37,12 @@ import type { Recovery } from "./recovery.ts";
 import { readCopy, type SafetyCopy } from "./safety_copy.ts";
 import { findStrays, salvage } from "./salvage.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
-
-/** A journal that is open for writing. */
-export interface OpenJournal extends Disposable {
-  readonly db: DatabaseSync;
-  /** Writes within a transaction that is under way. */
-  write(commit: Commit): void;
-  /** Rows that are given up from now on. */
-  restore(known: Pick<Reconciliation, "deleted">): void;
-}
+import { Tables } from "./tables.ts";
 
 /** Options for {@linkcode Opening}. */
 export interface OpeningOptions {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Opens a sound journal, or makes it. */
-  connect(path: string): OpenJournal;
 }
 
 /** Makes a journal's files such that they can be opened. */
@@ -110,7 +99,8 @@ export class Opening {
     copy: SafetyCopy | undefined,
   ): Pick<Recovery, "packets" | "missing"> {
     using images = new PageImages(path);
-    using fresh = this.#options.connect(buildPath);
+    using fresh = new Tables(openDatabase(buildPath));
+    fresh.load();
     // Until it is whole it counts for nothing, and then it is synced once.
     fresh.db.exec("PRAGMA synchronous=OFF");
     salvage(images, fresh.db);
@@ -136,7 +126,8 @@ export class Opening {
     using images = new PageImages(path);
     const { packets, epochs } = findStrays(images, end.seq);
     if (packets.length === 0 && (copy?.end.seq ?? 0) <= end.seq) return [];
-    using journal = this.#options.connect(path);
+    using journal = new Tables(openDatabase(path));
+    journal.load();
     // Numbers without a gap are those of the commits that were under way.
     const whole = packets.every(({ seq }, i) => seq === end.seq + 1 + i);
     const { missing } = this.#reconcile(
@@ -158,7 +149,7 @@ export class Opening {
   }
 
   #reconcile(
-    journal: OpenJournal,
+    journal: Tables,
     copy: SafetyCopy | undefined,
     certain: boolean,
     more: Commit = EMPTY_COMMIT,
@@ -178,12 +169,13 @@ export class Opening {
   #adopt(path: string): Recovery[] {
     const newer = listAside(path).filter(({ kind }) => kind === "newer");
     if (newer.length === 0) return [];
-    using journal = this.#options.connect(path);
+    using journal = new Tables(openDatabase(path));
+    journal.load();
     forgetAdopted(journal, newer.map((one) => basename(one.path)));
     return newer.flatMap((one) => this.#adoptFile(one.path, journal));
   }
 
-  #adoptFile(path: string, journal: OpenJournal): Recovery[] {
+  #adoptFile(path: string, journal: Tables): Recovery[] {
     try {
       const adoption = this.#tryAdopting(path, journal);
       if (adoption === null) return [];
@@ -197,7 +189,7 @@ export class Opening {
     }
   }
 
-  #tryAdopting(path: string, journal: OpenJournal) {
+  #tryAdopting(path: string, journal: Tables) {
     using aside = openDatabase(path);
     if (readVersion(aside) > SCHEMA_VERSION) return null;
     migrate(aside);

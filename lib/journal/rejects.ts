@@ -146,7 +146,14 @@ export class Rejects {
     if (path === undefined || value === undefined) return "strange";
     const seq = this.#host.boards.seqOf(board, path, timeUs);
     const reason = "Sent again by hand";
-    return account.cursor.requeue({ seq, board, timeUs, path, value, reason })
+    return account.cursor.refused.requeue({
+        seq,
+        board,
+        timeUs,
+        path,
+        value,
+        reason,
+      })
       ? "returned"
       : "noRoom";
   }

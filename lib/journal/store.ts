@@ -13,72 +13,39 @@
  * @module
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { sizeOf } from "./aside.ts";
 import {
-  epochValues,
-  INTO_EPOCHS,
   isDamage,
-  migrate,
   openDatabase,
   openUnwritable,
   PAGE_BYTES,
   readEpochs,
   readRejects,
   readState,
-  ROW_COLUMNS,
   rowChecksum,
-  transact,
   usedBytes,
 } from "./database.ts";
-import {
-  type Commit,
-  type CommitResult,
-  type Disk,
-  type DiskState,
-  EMPTY_COMMIT,
-  type KeptReject,
-  type OldestRow,
-  type Reserved,
-  type SinkState,
-  type StoredParkedReading,
-  type StoredRow,
+import type {
+  Commit,
+  CommitResult,
+  Disk,
+  DiskState,
+  KeptReject,
+  OldestRow,
+  Reserved,
+  StoredParkedReading,
+  StoredRow,
 } from "./disk.ts";
 import { toDiskError } from "./disk_error.ts";
 import { Examiner } from "./examiner.ts";
-import type { Position } from "./ledger.ts";
 import { Opening } from "./opening.ts";
 import type { Recovery } from "./recovery.ts";
 import { checkpointPages, Reserve } from "./reserve.ts";
 import { readCopy, type SafetyCopy, writeCopy } from "./safety_copy.ts";
-import { TIME_OF_DAY } from "./schema.ts";
-import {
-  addStretch,
-  digest,
-  makeSeal,
-  readSeals,
-  type Stretch,
-} from "./seal.ts";
-
-/** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
-export const MAX_REJECT_BYTES = 2 * 1024 * 1024;
-
-const INSERT_REJECT =
-  "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)";
-/** For a commit that is tried again: its first attempt may be written. */
-const INSERT_REJECT_ONCE =
-  `INSERT INTO rejects (time_us, board, origin, reason, body) SELECT ?1, ?2, ?3, ?4, ?5
-   WHERE NOT EXISTS (SELECT 1 FROM rejects
-     WHERE time_us = ?1 AND board = ?2 AND origin = ?3 AND reason = ?4 AND body = ?5)`;
+import { type CheckedRow, Tables } from "./tables.ts";
 
 /** Pages worth copying once nothing was written for a second: 1 MB. */
 const IDLE_CHECKPOINT_PAGES = 256;
-
-/**
- * Epochs that are kept after their last row: a clock that was set back may come to their times again,
- * and no time is given twice.
- */
-export const KEPT_EPOCHS = 64;
 
 /** The safety copy is written again after so many packets, … */
 const COPY_ROWS = 100_000;
@@ -97,35 +64,25 @@ export interface StoreOptions {
   now?(): number;
 }
 
-/** A row with the checksum that it carries. */
-type CheckedRow = StoredRow & { readonly crc: number };
-
-/** Parked readings whose rows go keep the times that these have by now. */
-const PARKED_TIMES = `UPDATE parked SET time_us = ifnull((
-    SELECT offset_us + mono_us FROM packets JOIN epochs ON epochs.id = packets.epoch
-    WHERE packets.seq = parked.seq
-  ), time_us) WHERE seq BETWEEN ? AND ?`;
-
 /** SQLite as a {@linkcode Disk}. */
 export class Store implements Disk {
   readonly #opening: Opening;
   #path = "";
   #logBytes = 0;
-  #db: DatabaseSync | undefined;
-  #statements = new Map<string, StatementSync>();
+  #tables: Tables | undefined;
   #pagesInLog = 0;
   #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #synchronous = "";
   #reserve: Reserve | undefined;
   #examiner: Examiner | undefined;
 
-  /** The newest row, and the rows that were deleted. */
-  #end: Position = { seq: 0, total: 0 };
-  #deleted: readonly Stretch[] = [];
-  #digest = 0;
-  /** The last commit's accounts: what is known should the file turn out damaged. */
-  #known: Pick<Commit, "boards" | "sinks"> = EMPTY_COMMIT;
+  /** What the last commit left, should the file turn out damaged; it outlives the connection. */
+  #known: Omit<SafetyCopy, "closed" | "epochs"> = {
+    boards: [],
+    sinks: [],
+    end: { seq: 0, total: 0 },
+    deleted: [],
+  };
   #copied: { seq: number; atMs: number } | undefined;
   #recoveries: Recovery[] = [];
   #failedMs = -Infinity;
@@ -133,26 +90,13 @@ export class Store implements Disk {
   #broken: unknown;
 
   constructor({ now = Date.now }: StoreOptions = {}) {
-    this.#opening = new Opening({
-      now,
-      connect: (path) => {
-        const store = new Store({ now });
-        store.#connect(path);
-        return {
-          db: store.#open(),
-          write: (commit) => store.#write(commit),
-          restore: ({ deleted }) =>
-            store.#deleted = deleted.reduce(addStretch, store.#deleted),
-          [Symbol.dispose]: () => store.close(),
-        };
-      },
-    });
+    this.#opening = new Opening({ now });
   }
 
   open(path: string, logBytes: number): DiskState {
     this.#disconnect();
     // Opened anew after a fault: what it held is known, and nothing came after that.
-    const known = path === this.#path && this.#end.seq > 0
+    const known = path === this.#path && this.#known.end.seq > 0
       ? this.#knownCopy()
       : undefined;
     [this.#path, this.#logBytes] = [path, logBytes];
@@ -168,14 +112,14 @@ export class Store implements Disk {
 
   openForReading(path: string): DiskState {
     this.#disconnect();
-    this.#db = openUnwritable(path);
-    return readState(this.#db);
+    this.#tables = new Tables(openUnwritable(path));
+    return readState(this.#tables.db);
   }
 
   reserve(bytes: number, fill: boolean): Reserved {
     try {
       // Nothing of it is worth a sync of its own.
-      this.#setSynchronous("NORMAL");
+      this.#open().setSynchronous("NORMAL");
       if (this.#reserve === undefined) throw new Error("It cannot be written");
       return this.#reserve.step(bytes, fill);
     } catch (error) {
@@ -185,12 +129,12 @@ export class Store implements Disk {
 
   commit(commit: Commit): CommitResult {
     try {
-      this.#guard(() => this.#commit(commit));
+      this.#guard(() => this.#open().commit(commit));
     } catch (error) {
       throw toDiskError(error, this.#path);
     }
-    if (commit.sinks.length > 0) this.#known = commit;
     // It is written: nothing from here on may say that it is not.
+    this.#know(commit.sinks.length > 0 ? commit : this.#known);
     this.#checkpointWhenIdle(commit);
     this.#copyWhenDue(commit);
     return {
@@ -202,7 +146,11 @@ export class Store implements Disk {
   read(seq: number, limit: number): StoredRow[] {
     return this.#guard(() => {
       for (let after = seq;;) {
-        const rows = this.#rows("WHERE seq > ? ORDER BY seq", after, limit);
+        const rows = this.#open().rows(
+          "WHERE seq > ? ORDER BY seq",
+          after,
+          limit,
+        );
         const last = rows.at(-1);
         if (last === undefined) return [];
         const sound = this.#sound(rows);
@@ -215,7 +163,7 @@ export class Store implements Disk {
 
   oldest(limit: number): OldestRow[] {
     return this.#guard(() =>
-      this.#sound(this.#rows("ORDER BY seq", limit)).map((
+      this.#sound(this.#open().rows("ORDER BY seq", limit)).map((
         { seq, readings, epoch, monoUs },
       ) => ({ seq, readings, epoch, monoUs }))
     );
@@ -223,7 +171,7 @@ export class Store implements Disk {
 
   parked(sink: number, limit: number): StoredParkedReading[] {
     return this.#guard(() =>
-      this.#all(
+      this.#open().all(
         `SELECT id, sink, seq, parked.board, time_us AS timeUs, path, value, reason,
          epoch, mono_us AS monoUs
        FROM (
@@ -238,7 +186,7 @@ export class Store implements Disk {
 
   oldestParked(sink: number, limit: number): number[] {
     return this.#guard(() =>
-      this.#all(
+      this.#open().all(
         "SELECT id FROM parked WHERE sink = ? ORDER BY id LIMIT ?",
         sink,
         limit,
@@ -248,7 +196,7 @@ export class Store implements Disk {
 
   rejects(after: number, limit: number): KeptReject[] {
     return this.#guard(() =>
-      readRejects((sql) => this.#prepare(sql), after, limit)
+      readRejects((sql) => this.#open().prepare(sql), after, limit)
     );
   }
 
@@ -259,24 +207,14 @@ export class Store implements Disk {
 
   /** Opens the file and takes from it what the next commits go on from. */
   #connect(path: string): DiskState {
-    const db = this.#db = openDatabase(path);
+    const tables = this.#tables = new Tables(openDatabase(path));
     // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
     // commit that it comes with.
-    const pages = checkpointPages(this.#logBytes) || 1000;
-    db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
-    migrate(db);
-    this.#reserve = new Reserve(db, path, this.#logBytes);
-    const state = readState(db);
-    this.#known = state;
-    this.#end = { seq: 0, total: 0 };
-    if (state.newest !== null) {
-      const { seq, total } = state.newest;
-      this.#end = { seq, total };
-    }
-    this.#deleted = readSeals(db, state.sinks)
-      .flatMap(({ deleted }) => deleted)
-      .reduce<readonly Stretch[]>(addStretch, []);
-    this.#digest = digest((sql) => db.prepare(sql));
+    const pages = checkpointPages(this.#logBytes);
+    tables.db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
+    const state = tables.load();
+    this.#reserve = new Reserve(tables.db, path, this.#logBytes);
+    this.#know(state);
     return state;
   }
 
@@ -285,41 +223,24 @@ export class Store implements Disk {
     clearTimeout(this.#idleTimer);
     this.#examiner?.stop();
     this.#copied = undefined;
-    this.#statements.clear();
     this.#reserve = undefined;
-    this.#synchronous = "";
     // The last connection copies the log into the file as it closes, if the disk lets it.
-    const db = this.#db;
-    this.#db = undefined;
-    db?.close();
+    const tables = this.#tables;
+    this.#tables = undefined;
+    tables?.[Symbol.dispose]();
   }
 
-  #commit(commit: Commit): void {
-    this.#setSynchronous(commit.durable ? "FULL" : "NORMAL");
-    const before = { end: this.#end, deleted: this.#deleted };
-    this.#run("BEGIN IMMEDIATE");
-    try {
-      this.#write(commit);
-      this.#run("COMMIT");
-    } catch (error) {
-      [this.#end, this.#deleted] = [before.end, before.deleted];
-      try {
-        this.#run("ROLLBACK");
-      } catch {
-        // After a full disk SQLite has rolled back already, and refuses to do it again.
-      }
-      throw error;
-    }
+  /** Remembers the last accounts of boards and sinks, and where the tables stand. */
+  #know({ boards, sinks }: Pick<Commit, "boards" | "sinks">): void {
+    const { end, deleted } = this.#open();
+    this.#known = { boards, sinks, end, deleted };
   }
 
-  /** What this connection knows of the file, and nothing came after that. */
+  /** What is known of the file, and nothing came after that. */
   #knownCopy(): SafetyCopy {
     return {
-      boards: this.#known.boards,
-      sinks: this.#known.sinks,
+      ...this.#known,
       epochs: readCopy(this.#path)?.epochs ?? [],
-      end: this.#end,
-      deleted: this.#deleted,
       closed: true,
     };
   }
@@ -352,13 +273,6 @@ export class Store implements Disk {
     }
   }
 
-  #rows(where: string, ...values: number[]): CheckedRow[] {
-    return this.#all(
-      `SELECT ${ROW_COLUMNS}, crc FROM packets ${where} LIMIT ?`,
-      ...values,
-    ) as unknown as CheckedRow[];
-  }
-
   /** Of `rows` those that are as they were written; the others are removed. */
   #sound(rows: readonly CheckedRow[]): StoredRow[] {
     const sound: StoredRow[] = [];
@@ -367,18 +281,8 @@ export class Store implements Disk {
       if (rowChecksum(row) === crc) sound.push(row);
       else broken.push(row.seq);
     }
-    if (broken.length > 0) this.#remove(broken);
-    return sound;
-  }
-
-  /** Removes broken rows: sinks see a gap in the running totals, and book it as `corrupt`. */
-  #remove(broken: readonly number[]): void {
-    transact(this.#open(), () => {
-      for (const seq of broken) {
-        this.#run("DELETE FROM packets WHERE seq = ?", seq);
-      }
-      if (broken.includes(this.#end.seq)) this.#standIn();
-    });
+    if (broken.length === 0) return sound;
+    this.#open().remove(broken);
     this.#recoveries.push({
       kind: "rows",
       fault: `their checksums do not fit, the first is packet ${broken[0]}`,
@@ -387,148 +291,7 @@ export class Store implements Disk {
       missing: {},
       removed: [],
     });
-  }
-
-  /** The newest row is gone: one without readings keeps its number and the running total. */
-  #standIn(): void {
-    const [epoch] = this.#all("SELECT max(id) AS id FROM epochs");
-    const [before] = this.#rows("ORDER BY seq DESC", 1);
-    this.#insert({
-      ...{ board: 1, epoch: Number(epoch?.["id"] ?? 1), monoUs: 0 },
-      ...before,
-      ...this.#end,
-      ...{ boardTs: null, readings: 0, body: "{}" },
-    });
-  }
-
-  #write(commit: Commit): void {
-    const { rows, epochs, boards, sinks, rejects, parked, unparked, deleted } =
-      commit;
-    for (const epoch of epochs) {
-      this.#run(`INSERT OR REPLACE ${INTO_EPOCHS}`, ...epochValues(epoch));
-    }
-    // Before the rows: `SpareDisk` deletes a stretch and keeps some of it.
-    if (deleted !== null) {
-      this.#run(PARKED_TIMES, ...deleted);
-      this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
-    }
-    for (const row of rows) this.#insert(row);
-    for (const board of boards) {
-      this.#run(
-        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        board.id,
-        board.name,
-        board.lines,
-        board.packets,
-        board.rejects,
-        board.other,
-        board.truncated,
-        JSON.stringify(board.latest),
-        JSON.stringify(board.clock),
-      );
-    }
-    for (const id of commit.unrejected) {
-      this.#run("DELETE FROM rejects WHERE id = ?", id);
-    }
-    for (const { timeUs, board, origin, reason, body } of rejects) {
-      this.#run(
-        commit.again ? INSERT_REJECT_ONCE : INSERT_REJECT,
-        timeUs,
-        board,
-        origin,
-        reason,
-        body,
-      );
-    }
-    if (rejects.length > 0) {
-      this.#run(
-        `DELETE FROM rejects WHERE id <= (
-           SELECT max(id) FROM (
-             SELECT id, sum(length(body) + 100) OVER (ORDER BY id DESC) AS bytes FROM rejects
-           ) WHERE bytes > ?
-         )`,
-        MAX_REJECT_BYTES,
-      );
-    }
-    for (
-      const { id, sink, seq, board, timeUs, path, value, reason } of parked
-    ) {
-      this.#run(
-        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        id,
-        sink,
-        seq,
-        board,
-        timeUs,
-        path,
-        value,
-        reason,
-      );
-    }
-    for (const id of unparked) this.#run("DELETE FROM parked WHERE id = ?", id);
-    if (deleted !== null) {
-      this.#run(
-        `DELETE FROM epochs WHERE id < (SELECT epoch FROM packets ORDER BY seq LIMIT 1)
-           AND id <= (SELECT max(id) FROM epochs) - ? AND id <> ${TIME_OF_DAY.id}`,
-        KEPT_EPOCHS,
-      );
-      this.#giveUp(deleted, rows);
-    }
-    for (const { seq, total } of rows) {
-      if (seq > this.#end.seq) this.#end = { seq, total };
-    }
-    if (boards.length > 0 || epochs.length > 0 || deleted !== null) {
-      this.#digest = digest((sql) => this.#prepare(sql));
-    }
-    for (const sink of sinks) this.#writeSink(sink);
-  }
-
-  /** Rows of `stretch` are given up, but those that the same commit brings. */
-  #giveUp([first, last]: Stretch, rows: readonly StoredRow[]): void {
-    const kept = rows.map(({ seq }) => seq)
-      .filter((seq) => seq >= first && seq <= last);
-    for (const seq of [...kept, last + 1]) {
-      if (seq > first) {
-        this.#deleted = addStretch(this.#deleted, [first, seq - 1]);
-      }
-      first = seq + 1;
-    }
-  }
-
-  #insert(row: StoredRow): void {
-    const { seq, board, epoch, monoUs, boardTs, readings, total, body } = row;
-    // A row that is there already was committed by an attempt that the disk reported as failed.
-    this.#run(
-      "INSERT INTO packets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING",
-      ...[seq, board, epoch, monoUs, boardTs, readings, total, body],
-      rowChecksum(row),
-    );
-  }
-
-  #writeSink(sink: SinkState): void {
-    const { id, name, target, active, seenTotal, ledger } = sink;
-    const { cursor, ahead, parked, received, requeued, delivered } = ledger;
-    const seal = {
-      end: this.#end,
-      deleted: this.#deleted,
-      digest: this.#digest,
-    };
-    this.#run(
-      `INSERT OR REPLACE INTO sinks (id, name, target, active, seq, total, seen_total, ahead, parked,
-         received, requeued, delivered, dropped, seal, delivered_ahead)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, name, target, active ? 1 : 0, cursor.seq, cursor.total],
-      ...[seenTotal, ahead, parked, received, requeued, delivered],
-      JSON.stringify(ledger.dropped),
-      makeSeal(sink, seal),
-      JSON.stringify(ledger.deliveredAhead),
-    );
-  }
-
-  #setSynchronous(mode: "FULL" | "NORMAL"): void {
-    if (this.#synchronous === mode) return;
-    this.#open().exec(`PRAGMA synchronous=${mode}`);
-    this.#synchronous = mode;
+    return sound;
   }
 
   /** Copies the write-ahead log into the file once nothing was written for a second. */
@@ -542,7 +305,7 @@ export class Store implements Disk {
     this.#idleTimer = setTimeout(() => {
       try {
         // Passive: waits for nobody. What a reader still holds is copied the next time.
-        this.#prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+        this.#open().prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
         this.#pagesInLog = 0;
       } catch {
         // A full or failing disk: the log keeps it, and the next commit tries again.
@@ -553,20 +316,19 @@ export class Store implements Disk {
   #copyWhenDue({ epochs }: Commit): void {
     const nowMs = performance.now();
     const due = this.#copied === undefined || epochs.length > 0 ||
-      this.#end.seq - this.#copied.seq >= COPY_ROWS ||
+      this.#known.end.seq - this.#copied.seq >= COPY_ROWS ||
       nowMs - this.#copied.atMs >= COPY_MS;
     if (!due) return;
-    this.#copied = { seq: this.#end.seq, atMs: nowMs };
+    this.#copied = { seq: this.#known.end.seq, atMs: nowMs };
     this.#copy({ closed: false });
   }
 
   #copy({ closed }: { closed: boolean }): void {
     try {
       writeCopy(this.#path, {
-        ...{ closed, end: this.#end, deleted: this.#deleted },
-        boards: this.#known.boards,
-        sinks: this.#known.sinks,
-        epochs: readEpochs(this.#open()),
+        ...this.#known,
+        closed,
+        epochs: readEpochs(this.#open().db),
       });
     } catch {
       // The copy is a help for bad days; a disk that refuses it refuses the next commit too.
@@ -579,7 +341,7 @@ export class Store implements Disk {
     if (last !== undefined) return last.seq;
     this.#guard(() => {
       for (const table of ["parked", "rejects"]) {
-        const [found] = this.#all(`PRAGMA quick_check(${table})`);
+        const [found] = this.#open().all(`PRAGMA quick_check(${table})`);
         if (found?.["quick_check"] !== "ok") {
           throw new Error(`The table "${table}" is malformed`);
         }
@@ -591,7 +353,7 @@ export class Store implements Disk {
   /** Bytes that hold something; those of the last look where the disk does not answer. */
   #measure(): number {
     try {
-      this.#usedBytes = usedBytes((sql) => this.#prepare(sql)) -
+      this.#usedBytes = usedBytes((sql) => this.#open().prepare(sql)) -
         (this.#reserve?.fillerBytes ?? 0);
     } catch {
       // What is wrong with the disk is for the next commit to say.
@@ -599,31 +361,10 @@ export class Store implements Disk {
     return this.#usedBytes;
   }
 
-  #open(): DatabaseSync {
-    if (this.#db === undefined) {
+  #open(): Tables {
+    if (this.#tables === undefined) {
       throw this.#broken ?? new Error("The journal is closed");
     }
-    return this.#db;
-  }
-
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#open().prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #run(sql: string, ...values: (string | number | null)[]): void {
-    this.#prepare(sql).run(...values);
-  }
-
-  /** `all`, never `iterate`: the latter ends without a word at a damaged page. */
-  #all(
-    sql: string,
-    ...values: (string | number | null)[]
-  ): Record<string, unknown>[] {
-    return this.#prepare(sql).all(...values) as Record<string, unknown>[];
+    return this.#tables;
   }
 }

@@ -25,16 +25,23 @@ const BOARD = [
 const NEAR_MS = 400;
 
 interface Setup {
-  readonly url: string;
+  /** How far ahead the wall clock is at the start. @default {0} */
+  readonly aheadS?: number;
   readonly holdS: number;
   readonly mosquitto?: Mosquitto;
 }
 
-/** A gateway whose wall clock the test steps. */
-async function steppedGateway({ url, holdS, mosquitto }: Setup) {
+/** A gateway that runs, with a database, and whose wall clock the test steps. */
+async function steppedGateway({ aheadS = 0, holdS, mosquitto }: Setup) {
   const [program] = PROGRAMS;
   assert.ok(program);
+  await using stack = new AsyncDisposableStack();
+  const victoria = stack.use(await startVictoriaMetrics());
   const hands = await Deno.makeTempFile({ prefix: "iiot-clock-" });
+  stack.defer(() => Deno.remove(hands));
+  /** The wall clock is so many seconds ahead from now on. */
+  const step = (seconds: number) =>
+    Deno.writeTextFile(hands, `${seconds < 0 ? "" : "+"}${seconds}`);
   const gateway = await GatewayProcess.create({
     program,
     env: {
@@ -53,7 +60,7 @@ live_within_s = 1
 `
     }
 [influxdb]
-url = "${url}"
+url = "${victoria.url}"
 org = "my-org"
 bucket = "telemetry"
 token = "a-token-of-its-own"
@@ -67,11 +74,14 @@ node = "x"
 name = "sent"
 `,
   });
+  stack.use(gateway);
+  await step(aheadS);
+  gateway.start();
+  const moved = stack.move();
   return {
+    victoria,
     gateway,
-    /** The wall clock is so many seconds ahead from now on. */
-    step: (seconds: number) =>
-      Deno.writeTextFile(hands, `${seconds < 0 ? "" : "+"}${seconds}`),
+    step,
     /** Waits until so many packets more are in the journal. */
     packets: async (more: number) => {
       const count = async () =>
@@ -82,10 +92,7 @@ name = "sent"
         async () => await count() >= first + more,
       );
     },
-    [Symbol.asyncDispose]: async () => {
-      await gateway[Symbol.asyncDispose]();
-      await Deno.remove(hands);
-    },
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
   };
 }
 
@@ -139,17 +146,14 @@ Deno.test({
     "A gateway that starts with the time of last month has every point right once the clock is set, over a kill",
   ...requires("faketime", "victoria-metrics", "mosquitto"),
   fn: async () => {
-    await using victoria = await startVictoriaMetrics();
     await using mosquitto = await startMosquitto();
     await using subscriber = await subscribe(mosquitto.url, "iiot/x/sent");
     await using world = await steppedGateway({
-      url: victoria.url,
+      aheadS: -30 * DAY_S,
       holdS: 300,
       mosquitto,
     });
-    const { gateway, step, packets } = world;
-    await step(-30 * DAY_S);
-    gateway.start();
+    const { victoria, gateway, step, packets } = world;
     await packets(5);
     await gateway.end("SIGKILL");
     gateway.start();
@@ -181,11 +185,8 @@ Deno.test({
     "A gateway whose clock goes back an hour, to 2096 and back again keeps every time right and unique",
   ...requires("faketime", "victoria-metrics"),
   fn: async () => {
-    await using victoria = await startVictoriaMetrics();
-    await using world = await steppedGateway({ url: victoria.url, holdS: 60 });
-    const { gateway, step, packets } = world;
-    await step(0);
-    gateway.start();
+    await using world = await steppedGateway({ holdS: 60 });
+    const { victoria, gateway, step, packets } = world;
     await packets(5);
     for (const seconds of [-3_600, 0, 73 * 365 * DAY_S, 0]) {
       await step(seconds);
@@ -209,11 +210,11 @@ Deno.test({
     "A gateway whose clock nobody ever confirms goes on, and marks its points as estimated",
   ...requires("faketime", "victoria-metrics"),
   fn: async () => {
-    await using victoria = await startVictoriaMetrics();
-    await using world = await steppedGateway({ url: victoria.url, holdS: 2 });
-    const { gateway, step } = world;
-    await step(-30 * DAY_S);
-    gateway.start();
+    await using world = await steppedGateway({
+      aheadS: -30 * DAY_S,
+      holdS: 2,
+    });
+    const { victoria, gateway } = world;
     const points = await eventually("points arrive", async () => {
       const points = await victoria.export();
       return points.length >= 20 && points;
@@ -232,11 +233,8 @@ Deno.test({
     "A gateway that was stopped for seconds gives the packets of that time the times at which they were sent",
   ...requires("victoria-metrics", "faketime"),
   fn: async () => {
-    await using victoria = await startVictoriaMetrics();
-    await using world = await steppedGateway({ url: victoria.url, holdS: 60 });
-    const { gateway, step, packets } = world;
-    await step(0);
-    gateway.start();
+    await using world = await steppedGateway({ holdS: 60 });
+    const { victoria, gateway, packets } = world;
     await packets(10);
     Deno.kill(gateway.pid, "SIGSTOP");
     await new Promise((resolve) => setTimeout(resolve, 6_000));

@@ -358,7 +358,7 @@ Deno.test("Forwarder leaves at the deadline while the disk keeps it from what is
   const sink = new ScriptedSink();
   const cursor = journal.cursor("mqtt");
   const asked = Promise.withResolvers<void>();
-  cursor.parked = () => {
+  cursor.refused.parked = () => {
     asked.resolve();
     return new Promise(() => {});
   };
@@ -467,7 +467,7 @@ Deno.test("Forwarder tries parked readings at once when it is asked to", async (
   await rows(journal, 1);
   await untilDelivered(journal);
   const at = { seq: 0, board: "", timeUs: 1, path: "a", value: 7 };
-  journal.cursor("mqtt").requeue({ ...at, reason: "by hand" });
+  journal.cursor("mqtt").refused.requeue({ ...at, reason: "by hand" });
   await journal.flush();
   forwarder.tryParkedNow();
   await untilDelivered(journal);

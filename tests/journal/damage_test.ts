@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  balanced,
   examine,
   type Image,
   makeImage,
   watchedDisk,
   writeImage,
 } from "./damaged.ts";
-import { makeFolder, openJournal } from "./world.ts";
+import { balanced, makeFolder, openJournal } from "./world.ts";
 
 /** By hand: `DAMAGE_RUNS=2000 deno test -A tests/journal/damage_test.ts`. */
 const RUNS = Number(Deno.env.get("DAMAGE_RUNS") ?? 100);

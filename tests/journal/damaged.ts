@@ -13,6 +13,7 @@ import type { Recovery } from "../../lib/journal/recovery.ts";
 import { Store } from "../../lib/journal/store.ts";
 import type { Row } from "../../lib/model.ts";
 import {
+  balanced,
   delivered,
   directDisk,
   makeFolder,
@@ -213,12 +214,4 @@ export async function examine(
   assert.ok(row !== undefined);
   balanced(journal);
   return { recoveries: disk.recoveries, given, goesOn: row.seq > newest };
-}
-
-/** Checks every ledger. */
-export function balanced(journal: Journal): void {
-  for (const { name, imbalance, waiting } of journal.standings()) {
-    assert.equal(imbalance, 0, name);
-    assert.ok(waiting >= 0, name);
-  }
 }

@@ -1,27 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Cursor } from "../../lib/journal/cursor.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { brokenDisk, spareDisk } from "./broken_disk.ts";
 import {
-  delivered,
+  balanced,
+  drain,
   makeFolder,
   openJournal,
   START_US,
+  valuesOf,
   Writer,
 } from "./world.ts";
-
-/** Takes everything that waits; the values. */
-async function drain(cursor: Cursor): Promise<number[]> {
-  const values: number[] = [];
-  for (let rows; (rows = await cursor.next(1000)).length > 0;) {
-    cursor.settle(rows, delivered(rows.length));
-    values.push(
-      ...rows.flatMap(({ readings }) => readings.map((r) => r.value)),
-    );
-  }
-  return values;
-}
 
 async function append(
   journal: Journal,
@@ -42,12 +31,6 @@ async function writeFile(
   await append(journal, from, to);
   await drain(journal.cursor("mqtt"));
   await drain(journal.cursor("influxdb"));
-}
-
-function assertBalanced(journal: Journal): void {
-  for (const { name, imbalance } of journal.standings()) {
-    assert.equal(imbalance, 0, name);
-  }
 }
 
 Deno.test("A reading that was parked in memory keeps its time when the disk comes with a journal of its own", async () => {
@@ -71,7 +54,7 @@ Deno.test("A reading that was parked in memory keeps its time when the disk come
     await disk.foreign;
   }
   await using journal = await openJournal(folder.path);
-  const again = await journal.cursor("mqtt").parked();
+  const again = await journal.cursor("mqtt").refused.parked();
   assert.equal(again?.rows[0]?.timeUs, timeUs);
   again?.settle({ done: 0, rejected: [], parked: [] });
 });
@@ -98,9 +81,9 @@ Deno.test("A disk that is swapped for another one while the gateway runs leaves 
     await disk.foreign;
   }
   await using journal = await openJournal(folder.path);
-  assertBalanced(journal);
+  balanced(journal);
   assert.deepEqual(
-    await drain(journal.cursor("influxdb")),
+    valuesOf(await drain(journal.cursor("influxdb"))),
     Array.from({ length: 10 }, (_, i) => 11 + i),
   );
   const { dropped } = journal.standings()[1]!.ledger;
@@ -135,12 +118,12 @@ Deno.test("A disk that comes back damaged is salvaged with what is known, and no
   }
   assert.equal(hurt, false, "the file was damaged");
   await using journal = await openJournal(folder.path);
-  assertBalanced(journal);
+  balanced(journal);
   assert.deepEqual(
-    await drain(journal.cursor("influxdb")),
+    valuesOf(await drain(journal.cursor("influxdb"))),
     Array.from({ length: 20 }, (_, i) => i + 1),
   );
-  assertBalanced(journal);
+  balanced(journal);
   for (const { ledger } of journal.standings()) {
     assert.deepEqual(ledger.dropped, {});
   }

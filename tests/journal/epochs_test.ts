@@ -304,7 +304,7 @@ Deno.test("Journal tries a parked reading again with the time that its row has b
   cursor.settle(rows, { done: 1, rejected: [], parked });
   journal.epochs.know(START_US + 60e6, "test");
   await journal.flush();
-  const again = await cursor.parked();
+  const again = await cursor.refused.parked();
   assert.deepEqual(
     again?.rows.map(({ timeUs, timeQuality }) => [
       timeUs - START_US,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkJournal } from "../../lib/journal/folder.ts";
-import { requires } from "../servers.ts";
+import { requiresRoot } from "../servers.ts";
 import { join } from "node:path";
 import { makeFolder, openJournal, Writer } from "./world.ts";
 
@@ -50,9 +50,7 @@ const READ_ONLY =
 
 Deno.test({
   name: "The check tells a read-only disk from a missing right",
-  ...(Deno.build.os === "linux" && Deno.uid() === 0
-    ? requires("unshare", "mount")
-    : { ignore: true }),
+  ...requiresRoot("unshare", "mount"),
   fn: async () => {
     await using folder = await makeFolder();
     const program = `
@@ -64,13 +62,15 @@ Deno.test({
       const options = ${JSON.stringify(OPTIONS)};
       console.log(JSON.stringify(await Array.fromAsync(checkJournal(Deno.args[0], options))));
     `;
-    const { stdout } = await new Deno.Command("unshare", {
+    const { success, stdout, stderr } = await new Deno.Command("unshare", {
       args: [
         ...["-m", "sh", "-c", READ_ONLY, folder.path],
         ...[Deno.execPath(), "eval", "--ext=ts", program, folder.path],
       ],
     }).output();
-    const [finding] = JSON.parse(new TextDecoder().decode(stdout));
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.ok(success, decode(stderr));
+    const [finding] = JSON.parse(decode(stdout));
     assert.equal(finding.level, "failed");
     assert.match(finding.hint, /mounted read-only.*dmesg/);
   },

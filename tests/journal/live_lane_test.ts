@@ -3,35 +3,24 @@ import fc from "fast-check";
 import { Cursor, type CursorHost } from "../../lib/journal/cursor.ts";
 import type { Lane } from "../../lib/journal/lane.ts";
 import { Ledger, MAX_STRETCHES } from "../../lib/journal/ledger.ts";
-import type { Journal } from "../../lib/journal/journal.ts";
 import type { Row } from "../../lib/model.ts";
 import {
   delivered,
+  drain,
   makeFolder,
   openJournal,
+  seqsOf,
+  standing,
   START_US,
   Writer,
 } from "./world.ts";
 
-const seqs = (rows: readonly Row[]) => rows.map(({ seq }) => seq);
 const values = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ a: from + i, b: from + i }));
 
-/** Takes everything that `lane` gives out, three readings at a time, and delivers it. */
-async function drain(lane: Lane): Promise<number[]> {
-  const taken: number[] = [];
-  for (let rows; (rows = await lane.next(6)).length > 0;) {
-    taken.push(...seqs(rows));
-    lane.settle(rows, delivered(rows.length));
-  }
-  return taken;
-}
-
-function mqtt(journal: Journal) {
-  const found = journal.standings().find(({ name }) => name === "mqtt");
-  assert.ok(found);
-  assert.equal(found.imbalance, 0);
-  return found;
+/** Delivers everything that `lane` gives out, three packets at a time; gives the seqs in order. */
+async function deliverAll(lane: Lane): Promise<number[]> {
+  return seqsOf(await drain(lane, 6));
 }
 
 /** A journal that has been written for `count` seconds; the clock stands there. */
@@ -54,7 +43,7 @@ Deno.test("Cursor gives what is live on a lane of its own, and the past behind i
   const cursor = journal.cursor("mqtt");
   const live = await cursor.openLive(10);
   assert.equal(live.start.seq, 89);
-  assert.deepEqual(await drain(live), [
+  assert.deepEqual(await deliverAll(live), [
     90,
     91,
     92,
@@ -68,20 +57,20 @@ Deno.test("Cursor gives what is live on a lane of its own, and the past behind i
     100,
   ]);
   assert.equal(cursor.seq, 0);
-  assert.equal(mqtt(journal).waiting, 2 * 89);
+  assert.equal(standing(journal, "mqtt").waiting, 2 * 89);
   const early = await cursor.next(20);
-  assert.deepEqual(seqs(early), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assert.deepEqual(seqsOf(early), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   await write(2);
-  assert.deepEqual(await drain(live), [101, 102]);
+  assert.deepEqual(await deliverAll(live), [101, 102]);
   cursor.settle(early, delivered(10));
-  assert.deepEqual((await drain(cursor)).length, 79);
+  assert.deepEqual((await deliverAll(cursor)).length, 79);
   assert.equal(cursor.seq, 102);
-  assert.deepEqual(mqtt(journal).ledger.deliveredAhead, []);
+  assert.deepEqual(standing(journal, "mqtt").ledger.deliveredAhead, []);
   await write(1);
-  assert.deepEqual(await drain(cursor), []);
-  assert.deepEqual(await drain(live), [103]);
+  assert.deepEqual(await deliverAll(cursor), []);
+  assert.deepEqual(await deliverAll(live), [103]);
   assert.equal(cursor.seq, 103);
-  assert.equal(mqtt(journal).waiting, 0);
+  assert.equal(standing(journal, "mqtt").waiting, 0);
 });
 
 Deno.test("Cursor gives everything on the live lane when nothing is old", async () => {
@@ -90,8 +79,8 @@ Deno.test("Cursor gives everything on the live lane when nothing is old", async 
   await using _ = journal;
   const cursor = journal.cursor("mqtt");
   const live = await cursor.openLive(60);
-  assert.deepEqual(await drain(cursor), []);
-  assert.deepEqual(await drain(live), [1, 2, 3, 4, 5]);
+  assert.deepEqual(await deliverAll(cursor), []);
+  assert.deepEqual(await deliverAll(live), [1, 2, 3, 4, 5]);
   assert.equal(cursor.seq, 5);
 });
 
@@ -103,7 +92,7 @@ Deno.test("Journal remembers over a crash what was delivered ahead of the past, 
     await using _ = journal;
     const cursor = journal.cursor("mqtt");
     const live = await cursor.openLive(5);
-    await drain(live);
+    await deliverAll(live);
     cursor.settle(await cursor.next(20), delivered(10));
     await write(3);
     for await (const { name } of Deno.readDir(folder.path)) {
@@ -113,19 +102,19 @@ Deno.test("Journal remembers over a crash what was delivered ahead of the past, 
     await using revived = await openJournal(crashed.path, {
       now: () => START_US + 53e6,
     });
-    assert.equal(mqtt(revived).waiting, 2 * (50 - 6 - 10 + 3));
+    assert.equal(standing(revived, "mqtt").waiting, 2 * (50 - 6 - 10 + 3));
     const next = revived.cursor("mqtt");
     const lanes = again === "all" ? [next] : [await next.openLive(1), next];
     const given: number[] = [];
-    for (const lane of lanes) given.push(...await drain(lane));
+    for (const lane of lanes) given.push(...await deliverAll(lane));
     const past = Array.from({ length: 34 }, (_, i) => 11 + i);
     assert.deepEqual(
       given,
       again === "all" ? [...past, 51, 52, 53] : [52, 53, ...past, 51],
     );
-    assert.equal(mqtt(revived).waiting, 0);
+    assert.equal(standing(revived, "mqtt").waiting, 0);
     assert.equal(next.seq, 53);
-    assert.equal(mqtt(revived).ledger.requeued, 0);
+    assert.equal(standing(revived, "mqtt").ledger.requeued, 0);
   }
 });
 
@@ -141,18 +130,18 @@ Deno.test("Journal that is full books only what was not delivered ahead of the p
   await writer.append(...values(0, 600));
   const cursor = journal.cursor("mqtt");
   const live = await cursor.openLive(300);
-  assert.equal((await drain(live)).length, 301);
+  assert.equal((await deliverAll(live)).length, 301);
   cursor.giveBack();
   for (let i = 0; i < 12; i++) await writer.append(...values(0, 1_000));
-  const { ledger, waiting } = mqtt(journal);
+  const { ledger, waiting } = standing(journal, "mqtt");
   const evicted = ledger.dropped.evicted ?? 0;
   assert.ok(evicted >= 2 * 299, `${evicted}`);
   assert.equal(evicted + waiting, 2 * (12_600 - 301));
-  const given = await drain(cursor);
+  const given = await deliverAll(cursor);
   assert.equal(2 * given.length, waiting);
   assert.ok(given[0]! > 600);
-  assert.deepEqual(mqtt(journal).ledger.dropped, { evicted });
-  assert.equal(mqtt(journal).waiting, 0);
+  assert.deepEqual(standing(journal, "mqtt").ledger.dropped, { evicted });
+  assert.equal(standing(journal, "mqtt").waiting, 0);
 });
 
 Deno.test("Ledger remembers a hundred stretches, and lets the oldest beyond that come again", () => {
@@ -375,25 +364,25 @@ Deno.test("Rewind gives again what was delivered ahead of the past, and counts o
   await using _ = journal;
   const cursor = journal.cursor("mqtt");
   const live = await cursor.openLive(5);
-  assert.deepEqual(await drain(live), [15, 16, 17, 18, 19, 20]);
+  assert.deepEqual(await deliverAll(live), [15, 16, 17, 18, 19, 20]);
   cursor.settle(await cursor.next(8), delivered(4));
   const rewind = async (toSeq: number) => {
     const { from, to, packets, readings } = await journal
       .rewind("mqtt", { toUs: START_US + toSeq * 1e6 });
     assert.equal(readings, 2 * packets);
-    mqtt(journal);
+    standing(journal, "mqtt");
     return { from, to, packets };
   };
 
   assert.deepEqual(await rewind(18), { from: 20, to: 17, packets: 3 });
   assert.equal(cursor.seq, 4);
-  assert.equal(mqtt(journal).waiting, 2 * (20 - 4 - 3));
+  assert.equal(standing(journal, "mqtt").waiting, 2 * (20 - 4 - 3));
   assert.deepEqual(await rewind(3), { from: 17, to: 2, packets: 2 + 3 });
   await write(1);
-  assert.deepEqual(await drain(live), [21]);
+  assert.deepEqual(await deliverAll(live), [21]);
   const past = Array.from({ length: 18 }, (_, i) => 3 + i);
-  assert.deepEqual(await drain(cursor), past);
-  const { ledger, waiting } = mqtt(journal);
+  assert.deepEqual(await deliverAll(cursor), past);
+  const { ledger, waiting } = standing(journal, "mqtt");
   assert.deepEqual([ledger.requeued, waiting, cursor.seq], [16, 0, 21]);
   assert.equal(ledger.delivered, 2 * 21 + 16);
   assert.deepEqual(ledger.dropped, {});
@@ -405,12 +394,12 @@ Deno.test("Cursor gives what a rewind puts back while the live lane stays open",
   await using _ = journal;
   const cursor = journal.cursor("mqtt");
   const live = await cursor.openLive(10);
-  await drain(live);
-  await drain(cursor);
+  await deliverAll(live);
+  await deliverAll(cursor);
   await journal.rewind("mqtt", { toUs: START_US + 15e6 });
   await write(1);
-  assert.deepEqual(await drain(live), [21]);
-  assert.deepEqual(await drain(cursor), [15, 16, 17, 18, 19, 20]);
-  assert.equal(mqtt(journal).waiting, 0);
+  assert.deepEqual(await deliverAll(live), [21]);
+  assert.deepEqual(await deliverAll(cursor), [15, 16, 17, 18, 19, 20]);
+  assert.equal(standing(journal, "mqtt").waiting, 0);
   assert.equal(cursor.seq, 21);
 });

@@ -253,7 +253,7 @@ class Unpark implements Command {
     const sink = model.sinks.get(this.name)!;
     real.failing = this.failures;
     real.lying = this.lying;
-    const parked = await real.journal.cursor(this.name).parked();
+    const parked = await real.journal.cursor(this.name).refused.parked();
     real.failing = 0;
     assert.equal(parked?.rows.length ?? 0, sink.parked);
     if (parked === null) return;

@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { requires } from "../servers.ts";
 import { valuesOf } from "./busy_journal.ts";
-import {
-  balanced,
-  examine,
-  makeImage,
-  watchedDisk,
-  writeImage,
-} from "./damaged.ts";
+import { examine, makeImage, watchedDisk, writeImage } from "./damaged.ts";
 import { record, RecordedDisk } from "./recorded_disk.ts";
-import { makeFolder, openJournal } from "./world.ts";
+import { balanced, makeFolder, openJournal } from "./world.ts";
 
 /** By hand: `POWER_CUTS=5000 POWER_CUT_SEED=7 deno test -A tests/journal/power_cut_test.ts`. */
 const CUTS = Number(Deno.env.get("POWER_CUTS") ?? 200);

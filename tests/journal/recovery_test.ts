@@ -6,7 +6,6 @@ import { describeRecovery } from "../../lib/journal/recovery.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { captureLog } from "../source/log_capture.ts";
 import {
-  balanced,
   examine,
   type Image,
   makeImage,
@@ -15,7 +14,7 @@ import {
   watchedDisk,
   writeImage,
 } from "./damaged.ts";
-import { delivered, makeFolder, openJournal } from "./world.ts";
+import { balanced, delivered, makeFolder, openJournal } from "./world.ts";
 
 const PAGE = 4096;
 

@@ -7,6 +7,7 @@ import {
   directDisk,
   makeFolder,
   openJournal,
+  standing,
   START_US,
   Writer,
 } from "./world.ts";
@@ -20,13 +21,6 @@ const NONE = {
   strange: 0,
   noRoom: 0,
 };
-
-function standing(journal: Journal, name: string) {
-  const found = journal.standings().find((one) => one.name === name);
-  assert.ok(found);
-  assert.equal(found.imbalance, 0);
-  return found;
-}
 
 /** What `mqtt` gets next. */
 async function deliverNext(journal: Journal) {
@@ -79,7 +73,7 @@ Deno.test("Rejects of a sink go back to it alone, and are booked as requeued", a
   );
   assert.equal(standing(journal, "influxdb").ledger.requeued, 0);
 
-  const parked = await cursor.parked();
+  const parked = await cursor.refused.parked();
   assert.ok(parked);
   const [old, newest] = parked.rows;
   assert.ok(old && newest);

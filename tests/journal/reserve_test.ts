@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { type Commit, EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import { readReport } from "../../lib/journal/report.ts";
 import { Store } from "../../lib/journal/store.ts";
-import { requires } from "../servers.ts";
+import { requires, requiresRoot } from "../servers.ts";
 import { captureLog } from "../source/log_capture.ts";
 import type { FullDiskReport } from "./full_disk.ts";
 import { directDisk, makeFolder, openJournal, Writer } from "./world.ts";
@@ -30,25 +31,19 @@ const row = (seq: number) => ({
   total: seq,
   body: `{"a":${seq}}`.padEnd(200),
 });
-const commit = (first: number, last: number) => ({
+const commit = (first: number, last: number): Commit => ({
+  ...EMPTY_COMMIT,
   rows: Array.from({ length: last - first + 1 }, (_, i) => row(first + i)),
   epochs: [{
     id: 1,
     bootId: "",
     offsetUs: 0,
-    quality: "known" as const,
+    quality: "known",
     knownBy: null,
     correctedUs: 0,
     firstUs: 0,
     lastUs: null,
   }],
-  boards: [],
-  sinks: [],
-  rejects: [],
-  parked: [],
-  unparked: [],
-  unrejected: [],
-  deleted: null,
   durable: false,
 });
 
@@ -63,7 +58,7 @@ Deno.test("The journal's file is filled to its limit in small steps, and holds n
     const started = performance.now();
     more = store.reserve(8 * MB, true).missingBytes > 0;
     worst = Math.max(worst, performance.now() - started);
-    const after = store.commit({ ...commit(1, 0) }).usedBytes;
+    const after = store.commit(commit(1, 0)).usedBytes;
     assert.ok(Math.abs(after - before) <= 3 * 4096, `${before} → ${after}`);
     assert.ok(after < usedBytes + MB / 2, String(after));
     assert.ok(readReport(path).usedBytes < usedBytes + MB / 2);
@@ -157,14 +152,12 @@ const deno = (...args: string[]) => [
 ];
 const MOUNT =
   'mount -t tmpfs -o size=24m none "$0" && "$@"; code=$?; umount "$0"; exit $code';
-const mayMount = Deno.build.os === "linux" && Deno.uid() === 0
-  ? requires("unshare", "mount")
-  : { ignore: true };
+const MAY_MOUNT = requiresRoot("unshare", "mount");
 
 Deno.test({
   name:
     "A disk that others fill to the last byte does not hurt a journal that was filled: it goes on and gives up the oldest only beyond its limit",
-  ...mayMount,
+  ...MAY_MOUNT,
   fn: async () => {
     await using folder = await makeFolder();
     const report = await onSmallDisk([
@@ -183,7 +176,7 @@ Deno.test({
 Deno.test({
   name:
     "A disk that is full before the journal's file is filled sends it to memory, and back when there is room",
-  ...mayMount,
+  ...MAY_MOUNT,
   fn: async () => {
     await using folder = await makeFolder();
     const report = await onSmallDisk([

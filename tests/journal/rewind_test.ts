@@ -5,31 +5,20 @@ import { Ledger } from "../../lib/journal/ledger.ts";
 import {
   delivered,
   directDisk,
+  drain,
   makeFolder,
   openJournal,
+  seqsOf,
+  standing,
   START_US,
   Writer,
 } from "./world.ts";
 
 const SECOND_US = 1_000_000;
 
-function standing(journal: Journal, name: string) {
-  const found = journal.standings().find((one) => one.name === name);
-  assert.ok(found);
-  assert.equal(found.imbalance, 0);
-  return found;
-}
-
 /** Delivers everything to `name`; gives the seqs in order. */
 async function deliverAll(journal: Journal, name: string): Promise<number[]> {
-  const cursor = journal.cursor(name);
-  const seqs: number[] = [];
-  for (;;) {
-    const rows = await cursor.next(100);
-    if (rows.length === 0) return seqs;
-    cursor.settle(rows, delivered(rows.length));
-    seqs.push(...rows.map(({ seq }) => seq));
-  }
+  return seqsOf(await drain(journal.cursor(name), 100));
 }
 
 Deno.test("Rewind gives a sink again what happened from a time on, with the same times, and the others nothing", async () => {

@@ -208,7 +208,7 @@ Deno.test("What is parked for a removed sink waits there until it comes back", a
   }
   await using journal = await openJournal(folder.path, { sinks: [MQTT] });
   assert.equal(journal.standings()[0]!.waiting, 1);
-  const parked = await journal.cursor("mqtt").parked();
+  const parked = await journal.cursor("mqtt").refused.parked();
   assert.deepEqual(parked?.rows.map(({ seq }) => seq), [1]);
   parked.settle(delivered(1));
   const { ledger, waiting, imbalance } = journal.standings()[0]!;

@@ -1,38 +1,23 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { Cursor } from "../../lib/journal/cursor.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { FolderInUseError } from "../../lib/journal/lock.ts";
 import { SpareDisk } from "../../lib/journal/spare_disk.ts";
 import { captureLog } from "../source/log_capture.ts";
 import { brokenDisk, type Fault, spareDisk } from "./broken_disk.ts";
 import {
+  balanced,
   delivered,
+  drain,
   makeFolder,
   openJournal,
+  standing,
   START_US,
+  valuesOf,
   Writer,
 } from "./world.ts";
 
-const balanced = (journal: Journal) =>
-  journal.standings().forEach(({ name, imbalance }) =>
-    assert.equal(imbalance, 0, name)
-  );
-const ledgerOf = (journal: Journal, name: string) => {
-  const found = journal.standings().find((one) => one.name === name);
-  assert.ok(found);
-  return { ...found.ledger, waiting: found.waiting };
-};
-/** Delivers all that can be had, and gives the values in the order they went. */
-async function drain(cursor: Cursor, maxReadings = 1000): Promise<number[]> {
-  const values: number[] = [];
-  for (let rows; (rows = await cursor.next(maxReadings)).length > 0;) {
-    cursor.settle(rows, delivered(rows.length));
-    values.push(...rows.flatMap((row) => row.readings.map((one) => one.value)));
-  }
-  return values;
-}
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const packets = (from: number, to: number) =>
@@ -57,20 +42,23 @@ for (const fault of ["readonly", "dead", "full", "lies"] as const) {
       const writer = new Writer(journal);
       const mqtt = journal.cursor("mqtt");
       await writer.append(...packets(1, 10));
-      assert.deepEqual(await drain(mqtt), numbers(1, 10));
+      assert.deepEqual(valuesOf(await drain(mqtt)), numbers(1, 10));
       broken.fault = fault;
       await writer.append(...packets(11, 20));
       assert.equal(journal.medium.kind, "memory");
-      assert.deepEqual(await drain(mqtt), numbers(11, 20));
+      assert.deepEqual(valuesOf(await drain(mqtt)), numbers(11, 20));
       broken.fault = "none";
       await until("the disk is back", onDisk(journal));
       await writer.append(...packets(21, 30));
-      assert.deepEqual(await drain(mqtt), numbers(21, 30));
+      assert.deepEqual(valuesOf(await drain(mqtt)), numbers(21, 30));
       balanced(journal);
     }
     await using journal = await openJournal(folder.path);
-    assert.equal(ledgerOf(journal, "mqtt").delivered, 30);
-    assert.deepEqual(await drain(journal.cursor("influxdb")), numbers(1, 30));
+    assert.equal(standing(journal, "mqtt").ledger.delivered, 30);
+    assert.deepEqual(
+      valuesOf(await drain(journal.cursor("influxdb"))),
+      numbers(1, 30),
+    );
     assert.equal(journal.cursor("influxdb").seq, 30);
     balanced(journal);
   });
@@ -122,7 +110,7 @@ Deno.test("A full disk is left time before memory takes over", async () => {
   assert.equal(journal.medium.kind, "disk");
   broken.fault = "none";
   await journal.flush();
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [1]);
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1]);
 });
 
 Deno.test("A journal in memory is bounded: the oldest go first, are booked, and stay gone", async () => {
@@ -146,7 +134,7 @@ Deno.test("A journal in memory is bounded: the oldest go first, are booked, and 
       journal.medium.kind === "memory" &&
       journal.medium.bytes > journal.medium.limitBytes
     ) await journal.flush();
-    const { waiting, dropped } = ledgerOf(journal, "mqtt");
+    const { waiting, ledger: { dropped } } = standing(journal, "mqtt");
     assert.ok((dropped.evicted ?? 0) > 5000);
     assert.equal(waiting + (dropped.evicted ?? 0), 10_010);
     balanced(journal);
@@ -154,11 +142,11 @@ Deno.test("A journal in memory is bounded: the oldest go first, are booked, and 
       ...numbers(1, 5),
       ...numbers(6 + (dropped.evicted ?? 0), 10_010),
     ];
-    assert.deepEqual(await drain(journal.cursor("mqtt")), kept);
+    assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), kept);
     broken.fault = "none";
     await until("the disk is back", onDisk(journal));
     const influxdb = journal.cursor("influxdb");
-    assert.deepEqual(await drain(influxdb), kept);
+    assert.deepEqual(valuesOf(await drain(influxdb)), kept);
     balanced(journal);
   }
 });
@@ -179,14 +167,20 @@ Deno.test("A gateway that starts on a disk which cannot be written begins where 
     });
     await new Writer(journal, "", START_US + 60e6).append(...packets(11, 12));
     assert.equal(journal.medium.kind, "memory");
-    assert.deepEqual(await drain(journal.cursor("mqtt"), 3), numbers(6, 12));
+    assert.deepEqual(
+      valuesOf(await drain(journal.cursor("mqtt"), 3)),
+      numbers(6, 12),
+    );
     broken.fault = "none";
     await until("the disk is back", onDisk(journal));
     balanced(journal);
   }
   await using journal = await openJournal(folder.path);
-  assert.equal(ledgerOf(journal, "mqtt").delivered, 12);
-  assert.deepEqual(await drain(journal.cursor("influxdb")), numbers(1, 12));
+  assert.equal(standing(journal, "mqtt").ledger.delivered, 12);
+  assert.deepEqual(
+    valuesOf(await drain(journal.cursor("influxdb"))),
+    numbers(1, 12),
+  );
 });
 
 Deno.test("A gateway that starts without a disk begins in memory, and writes when there is one", async () => {
@@ -198,10 +192,13 @@ Deno.test("A gateway that starts without a disk begins in memory, and writes whe
   });
   await new Writer(journal).append(...packets(1, 3));
   assert.equal(journal.medium.kind, "memory");
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [1, 2, 3]);
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1, 2, 3]);
   await Deno.mkdir(missing);
   await until("the disk is there", onDisk(journal));
-  assert.deepEqual(await drain(journal.cursor("influxdb")), [1, 2, 3]);
+  assert.deepEqual(
+    valuesOf(await drain(journal.cursor("influxdb"))),
+    [1, 2, 3],
+  );
   balanced(journal);
 });
 
@@ -214,10 +211,13 @@ Deno.test("A gateway that starts on a full disk begins in memory at once", async
   });
   await new Writer(journal).append(...packets(1, 3));
   assert.equal(journal.medium.kind, "memory");
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [1, 2, 3]);
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1, 2, 3]);
   broken.fault = "none";
   await until("there is room", onDisk(journal));
-  assert.deepEqual(await drain(journal.cursor("influxdb")), [1, 2, 3]);
+  assert.deepEqual(
+    valuesOf(await drain(journal.cursor("influxdb"))),
+    [1, 2, 3],
+  );
   balanced(journal);
 });
 
@@ -261,17 +261,20 @@ Deno.test("A disk that appears with a journal of its own is joined with that in 
   cursor.giveBack();
   assert.deepEqual(times, [60e6 + 2e6]);
   // Where there was a backlog, what memory had delivered goes again (102), booked as requeued.
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [
     ...numbers(5, 10),
     ...numbers(102, 105),
   ]);
-  assert.deepEqual(await drain(journal.cursor("influxdb")), numbers(102, 105));
-  const mqtt = ledgerOf(journal, "mqtt");
   assert.deepEqual(
-    [mqtt.received, mqtt.requeued, mqtt.delivered, mqtt.waiting],
+    valuesOf(await drain(journal.cursor("influxdb"))),
+    numbers(102, 105),
+  );
+  const { ledger: mqtt, waiting } = standing(journal, "mqtt");
+  assert.deepEqual(
+    [mqtt.received, mqtt.requeued, mqtt.delivered, waiting],
     [15, 1, 16, 0],
   );
-  const influxdb = ledgerOf(journal, "influxdb");
+  const { ledger: influxdb } = standing(journal, "influxdb");
   assert.deepEqual(
     [influxdb.received, influxdb.requeued, influxdb.delivered],
     [15, 0, 15],
@@ -298,8 +301,8 @@ Deno.test("A sink waits for rows on a disk that cannot be read, and passes them 
   await writer.append({ a: 4 });
   await assert.rejects(journal.cursor("mqtt").next(10), /cannot be read/);
   options.unreadablePatienceMs = 0;
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [4]);
-  assert.deepEqual(ledgerOf(journal, "mqtt").dropped, { corrupt: 3 });
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [4]);
+  assert.deepEqual(standing(journal, "mqtt").ledger.dropped, { corrupt: 3 });
   balanced(journal);
   broken.fault = "none";
 });
@@ -314,8 +317,8 @@ Deno.test("A disk that does not answer is left alone, and memory goes on", async
   await writer.append({ a: 1 });
   const { medium } = journal;
   assert.match(medium.kind === "memory" ? medium.reason : "", /not answered/);
-  assert.deepEqual(await drain(journal.cursor("mqtt")), [1]);
-  assert.deepEqual(await drain(journal.cursor("influxdb")), [1]);
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1]);
+  assert.deepEqual(valuesOf(await drain(journal.cursor("influxdb"))), [1]);
   await journal.close();
 });
 
@@ -385,7 +388,7 @@ Deno.test("Readings that are parked while the journal is in memory are tried aga
   broken.fault = "readonly";
   await writer.append({ a: 3 }, { a: 4 });
   await park();
-  const parked = await cursor.parked();
+  const parked = await cursor.refused.parked();
   const values = (rows: typeof parked) =>
     rows?.rows.map((row) => row.readings[0]?.value);
   assert.deepEqual(values(parked), [1, 2, 3, 4]);
@@ -397,11 +400,11 @@ Deno.test("Readings that are parked while the journal is in memory are tried aga
   });
   parked?.settle({ done: 4, rejected: [], parked: still });
   await journal.flush();
-  assert.deepEqual(values(await cursor.parked()), [2, 4]);
+  assert.deepEqual(values(await cursor.refused.parked()), [2, 4]);
   broken.fault = "none";
   await until("the disk is back", onDisk(journal));
-  assert.deepEqual(values(await cursor.parked()), [2, 4]);
-  assert.equal(ledgerOf(journal, "mqtt").parked, 2);
+  assert.deepEqual(values(await cursor.refused.parked()), [2, 4]);
+  assert.equal(standing(journal, "mqtt").ledger.parked, 2);
   balanced(journal);
 });
 
@@ -462,7 +465,8 @@ Deno.test("Nothing is lost, doubled or out of order over any sequence of disk fa
         for (const name of ["mqtt", "influxdb"]) {
           while (await deliver(name, 50) > 0);
           assert.deepEqual(got[name], numbers(1, sent), name);
-          const { received, delivered, requeued } = ledgerOf(journal, name);
+          const { received, delivered, requeued } =
+            standing(journal, name).ledger;
           assert.deepEqual([received, delivered, requeued], [sent, sent, 0]);
         }
         balanced(journal);

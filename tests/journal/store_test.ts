@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase, readState } from "../../lib/journal/database.ts";
+import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { makeFolder } from "./world.ts";
 
-const EMPTY = {
-  rows: [],
-  epochs: [],
-  boards: [],
-  sinks: [],
-  rejects: [],
-  parked: [],
-  unparked: [],
-  unrejected: [],
-  deleted: null,
-  durable: true,
-};
 const row = (seq: number) => ({
   seq,
   board: 1,
@@ -31,12 +20,14 @@ Deno.test("Store writes a commit whole or not at all", async () => {
   await using folder = await makeFolder();
   const store = new Store();
   store.open(join(folder.path, "journal.db"), 1e6);
-  store.commit({ ...EMPTY, rows: [row(1)] });
+  store.commit({ ...EMPTY_COMMIT, rows: [row(1)] });
   // The second row has no body, so the first must not stay either.
   const broken = { ...row(3), body: null as unknown as string };
-  assert.throws(() => store.commit({ ...EMPTY, rows: [row(2), broken] }));
+  assert.throws(() =>
+    store.commit({ ...EMPTY_COMMIT, rows: [row(2), broken] })
+  );
   assert.deepEqual(store.read(0, 10).map(({ seq }) => seq), [1]);
-  store.commit({ ...EMPTY, rows: [row(2)] });
+  store.commit({ ...EMPTY_COMMIT, rows: [row(2)] });
   assert.deepEqual(store.read(1, 10).map((one) => ({ ...one })), [row(2)]);
   store.close();
 });
@@ -46,12 +37,12 @@ Deno.test("Store can be read by another connection while it is open, and leaves 
   const path = join(folder.path, "journal.db");
   const store = new Store();
   store.open(path, 1e6);
-  store.commit({ ...EMPTY, rows: [row(1), row(2)] });
+  store.commit({ ...EMPTY_COMMIT, rows: [row(1), row(2)] });
   {
     using db = openDatabase(path, { readOnly: true });
     assert.equal(readState(db).newest?.seq, 2);
   }
-  store.commit({ ...EMPTY, rows: [row(3)] });
+  store.commit({ ...EMPTY_COMMIT, rows: [row(3)] });
   store.close();
   const files = (await Array.fromAsync(Deno.readDir(folder.path)))
     .map(({ name }) => name).sort();
@@ -62,7 +53,7 @@ Deno.test("Store takes a commit again that it had written although it reported a
   await using folder = await makeFolder();
   const store = new Store();
   store.open(join(folder.path, "journal.db"), 1e6);
-  const commit = { ...EMPTY, rows: [row(1), row(2)] };
+  const commit = { ...EMPTY_COMMIT, rows: [row(1), row(2)] };
   store.commit(commit);
   store.commit({ ...commit, rows: [...commit.rows, row(3)] });
   assert.deepEqual(store.read(0, 10).map(({ seq }) => seq), [1, 2, 3]);
@@ -75,7 +66,7 @@ Deno.test("Store adds rejects and parked readings once, however often their comm
   const store = new Store();
   store.open(path, 1e6);
   const commit = {
-    ...EMPTY,
+    ...EMPTY_COMMIT,
     rejects: [
       { timeUs: 1, board: "", origin: "mqtt", reason: "no", body: "{}" },
     ],
@@ -106,7 +97,7 @@ Deno.test("Store keeps its write-ahead log short while it is busy", async () => 
   const store = new Store();
   store.open(path, 512 * 1024);
   for (let seq = 1; seq <= 3000; seq++) {
-    store.commit({ ...EMPTY, rows: [row(seq)], durable: false });
+    store.commit({ ...EMPTY_COMMIT, rows: [row(seq)], durable: false });
   }
   const { size } = await Deno.stat(`${path}-wal`);
   assert.ok(size < 600 * 1024, String(size));

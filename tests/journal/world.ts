@@ -1,15 +1,19 @@
 /**
- * A journal for tests: a folder of its own, and the disk in the same thread or in its worker.
+ * A journal for tests: a folder of its own, the disk in the same thread or in its worker, and what is
+ * looked at everywhere.
  *
  * @module
  */
 
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { AsyncDisk, Disk } from "../../lib/journal/disk.ts";
 import { Journal, type JournalOptions } from "../../lib/journal/journal.ts";
-import type { TimedPacket } from "../../lib/journal/journal.ts";
+import type { SinkStanding, TimedPacket } from "../../lib/journal/journal.ts";
+import type { Lane } from "../../lib/journal/lane.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { WorkerDisk } from "../../lib/journal/worker_disk.ts";
+import type { Row } from "../../lib/model.ts";
 import type { Outcome } from "../../lib/sink/sink.ts";
 
 /** Microseconds at which these tests take place. */
@@ -157,4 +161,40 @@ export class Writer {
 /** An outcome in which the first `done` rows are delivered. */
 export function delivered(done: number): Outcome {
   return { done, rejected: [], parked: [] };
+}
+
+/** Delivers all that `lane` gives out, with together at most `maxReadings` at a time; gives it in order. */
+export async function drain(lane: Lane, maxReadings = 1000): Promise<Row[]> {
+  const drained: Row[] = [];
+  for (let rows; (rows = await lane.next(maxReadings)).length > 0;) {
+    lane.settle(rows, delivered(rows.length));
+    drained.push(...rows);
+  }
+  return drained;
+}
+
+/** The numbers of `rows`. */
+export function seqsOf(rows: readonly Row[]): number[] {
+  return rows.map(({ seq }) => seq);
+}
+
+/** The values of all readings of `rows`. */
+export function valuesOf(rows: readonly Row[]): number[] {
+  return rows.flatMap(({ readings }) => readings.map(({ value }) => value));
+}
+
+/** Checks every sink's accounts. */
+export function balanced(journal: Journal): void {
+  for (const { name, imbalance, waiting } of journal.standings()) {
+    assert.equal(imbalance, 0, name);
+    assert.ok(waiting >= 0, name);
+  }
+}
+
+/** A sink's accounts, which balance. */
+export function standing(journal: Journal, name: string): SinkStanding {
+  const found = journal.standings().find((one) => one.name === name);
+  assert.ok(found);
+  assert.equal(found.imbalance, 0, name);
+  return found;
 }

@@ -22,7 +22,7 @@ import type {
 } from "../../lib/journal/disk.ts";
 
 import { TIME_OF_DAY } from "../../lib/journal/schema.ts";
-import { KEPT_EPOCHS } from "../../lib/journal/store.ts";
+import { KEPT_EPOCHS } from "../../lib/journal/tables.ts";
 
 /** What an empty file takes, and a row besides its body, in bytes. */
 const FILE_BYTES = 1024;

@@ -133,7 +133,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "parked readings are forgotten by the table",
-    file: "journal/cursor.ts",
+    file: "journal/refused.ts",
     from: "if (parked.length === 0) return;",
     to: "if (parked.length < 3) return;",
   },
