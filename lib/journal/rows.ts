@@ -89,18 +89,19 @@ export class RecentRows {
   }
 }
 
-/** Rows from `start` on with together at most `maxReadings`, at least one if there is one. */
+/**
+ * Rows from `start` on with together at most `maxReadings`, at least one if there is one. Their totals
+ * say nothing of it: between two rows others may have been deleted.
+ */
 export function takeReadings<
-  R extends { total: number; readings: number | readonly Reading[] },
+  R extends { readings: number | readonly Reading[] },
 >(rows: readonly R[], start: number, maxReadings: number): R[] {
-  const first = rows[start];
-  if (first === undefined) return [];
-  const { readings, total } = first;
-  const before = total -
-    (typeof readings === "number" ? readings : readings.length);
-  let end = start + 1;
-  while (
-    end < rows.length && (rows[end]?.total ?? 0) - before <= maxReadings
-  ) end++;
+  let left = maxReadings;
+  let end = start;
+  for (; end < rows.length; end++) {
+    const { readings } = rows[end]!;
+    left -= typeof readings === "number" ? readings : readings.length;
+    if (left < 0 && end > start) break;
+  }
   return rows.slice(start, end);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase, rowChecksum } from "../../lib/journal/database.ts";
+import { takeReadings } from "../../lib/journal/rows.ts";
 import { Store } from "../../lib/journal/store.ts";
 import {
   balanced,
@@ -537,6 +538,20 @@ Deno.test("Journal starts a new sink where the configuration says and lets a rem
   assert.equal(standing(journal, "mqtt").ledger.received, 3);
   assert.equal(standing(journal, "mqtt2").waiting, 0);
   balanced(journal);
+});
+
+Deno.test("Rows that are given out together are as many as fit, though more were deleted between them", () => {
+  const rows = [
+    { seq: 3, readings: 2, total: 5 },
+    { seq: 90, readings: 2, total: 400 },
+    { seq: 91, readings: 2, total: 402 },
+  ];
+  assert.deepEqual(
+    takeReadings(rows, 0, 4).map(({ seq }) => seq),
+    [3, 90],
+  );
+  assert.deepEqual(takeReadings(rows, 1, 1).map(({ seq }) => seq), [90]);
+  assert.deepEqual(takeReadings(rows, 3, 1), []);
 });
 
 Deno.test("Journal books what a removed sink lost as evicted, wherever the rows stood that it lost before", async () => {
