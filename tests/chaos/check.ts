@@ -4,7 +4,8 @@
  * - Every reading of every row that the journal has ever held is in the broker (for the durable
  *   subscriber) and in the database.
  * - What the board printed and the journal never held was in memory when the process was killed: the
- *   last packets of a session that ended so, and no others.
+ *   last packets of a session that ended so, and no others; or it had gone to both servers from a
+ *   memory that was joined to the disk's journal at the end, which keeps of it what still waited.
  * - Nothing is there that was not sent; no point has two times; times are those of the journal.
  * - On each topic the first deliveries are in order, what is retained never goes back, and at the end
  *   it is the newest.
@@ -128,10 +129,12 @@ function checkRows(
 
 /** Looks at packets that were printed and never journalled, and counts them. */
 function checkPrinted(
-  { printed, rows, sessions }: Evidence,
+  evidence: Evidence,
   journalled: ReadonlyMap<number, number>,
   faults: string[],
 ): number {
+  const { printed, rows, sessions } = evidence;
+  const arrived = findArrived(evidence);
   /** The newest packet of each session. */
   const newest = new Map<number, number>();
   for (const { index = -1, session } of rows) {
@@ -143,6 +146,7 @@ function checkPrinted(
   const unexplained = lost.filter(({ index, atMs }) => {
     // The session that it was printed in, and that should have read it.
     const session = sessions.find(({ endedAtMs }) => atMs <= endedAtMs);
+    if (session?.joined && arrived(index)) return false;
     if (
       session === undefined || session.how === "stopped" && !session.excused
     ) {
@@ -160,16 +164,56 @@ function checkPrinted(
   return lost.length;
 }
 
+/** Which packets are in both servers with all their readings. */
+function findArrived(
+  { heard, points, prefix }: Evidence,
+): (index: number) => boolean {
+  const byTopic = METRICS.map(({ path, ...metric }) => ({
+    path,
+    values: new Set(
+      heard.get(topicOf(prefix, { path, ...metric }))?.map(({ value }) =>
+        value
+      ),
+    ),
+  }));
+  const bySeries = METRICS.map((metric) => ({
+    path: metric.path,
+    values: new Set(
+      points.filter((point) => isOf(metric, point)).map(({ value }) => value),
+    ),
+  }));
+  return (index) =>
+    [...byTopic, ...bySeries].every(({ path, values }) =>
+      values.has(valueOf(path, index))
+    );
+}
+
+function isOf(
+  { measurement, node, unit }: Metric,
+  { name, tags }: Evidence["points"][number],
+): boolean {
+  return name === `${measurement}_value` && tags["node"] === node &&
+    (tags["unit"] ?? null) === unit;
+}
+
 /** Packets that no disk took: they may have arrived before the memory that held them went. */
 function findInMemory(
   { printed, sessions }: Evidence,
   journalled: ReadonlyMap<number, number>,
 ): Set<number> {
   const packets = printed.filter(({ index, atMs }) =>
-    !journalled.has(index) &&
-    sessions.find(({ endedAtMs }) => atMs <= endedAtMs)?.excused
+    !journalled.has(index) && mayBeInMemory(sessions, atMs)
   );
   return new Set(packets.map(({ index }) => index));
+}
+
+/** Whether what was printed then may never have been on a disk. */
+function mayBeInMemory(
+  sessions: Evidence["sessions"],
+  atMs: number,
+): boolean {
+  const session = sessions.find(({ endedAtMs }) => atMs <= endedAtMs);
+  return session !== undefined && (session.excused || session.joined);
 }
 
 function checkHeard(
@@ -181,9 +225,9 @@ function checkHeard(
   let [distinct, repeats, missing] = [0, 0, 0];
   // Of a disk that cannot be written the log's end cannot be read: what stands there comes later.
   const early = new Set(
-    printed.filter(({ atMs }) =>
-      sessions.find(({ endedAtMs }) => atMs <= endedAtMs)?.excused
-    ).map(({ index }) => index),
+    printed.filter(({ atMs }) => mayBeInMemory(sessions, atMs)).map((
+      { index },
+    ) => index),
   );
   const topics = new Set(heard.keys());
   for (const metric of METRICS) {

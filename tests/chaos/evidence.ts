@@ -11,14 +11,21 @@ import type { Session } from "./gateway.ts";
 import type { RecordedRow } from "./journal_record.ts";
 import type { Heard } from "./listener.ts";
 
+/** A session, and what may be missing of it. */
+export interface JudgedSession extends Session {
+  /** What was read and not on the disk may be lost with it, because the disk failed. */
+  readonly excused: boolean;
+  /** It was in memory until its end: what had gone to both servers by then stands in no journal. */
+  readonly joined: boolean;
+}
+
 /** What a run has left behind. */
 export interface Evidence {
   /** Before every topic, without a slash. */
   readonly prefix: string;
   /** What the board printed, by its own account. */
   readonly printed: readonly PrintedPacket[];
-  /** `excused`: what was read and not on the disk may be lost with it, because the disk failed. */
-  readonly sessions: readonly (Session & { readonly excused: boolean })[];
+  readonly sessions: readonly JudgedSession[];
   /** Every row that the journal has ever held. */
   readonly rows: readonly RecordedRow[];
   /** What a durable subscriber heard. */

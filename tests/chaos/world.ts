@@ -67,6 +67,7 @@ export class World implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #faults: string[] = [];
   readonly #excusedSessions = new Set<number>();
+  readonly #joinedSessions = new Set<number>();
   #sinks: readonly SinkName[] = ["mqtt", "influxdb"];
   #perS = 0;
   #turn: Promise<unknown> = Promise.resolve();
@@ -108,6 +109,10 @@ export class World implements AsyncDisposable {
         onEnd: async ({ number }) => {
           if (await this.#endedInMemory(number)) {
             this.#excusedSessions.add(number);
+          }
+          const log = await this.#logOf(number);
+          if (log.includes("holds packets of its own")) {
+            this.#joinedSessions.add(number);
           }
           await this.gateway.expectNothingLeft()
             .catch((error) => this.fault(error.message));
@@ -292,6 +297,7 @@ export class World implements AsyncDisposable {
       sessions: this.gateway.sessions.map((session) => ({
         ...session,
         excused: this.#excusedSessions.has(session.number),
+        joined: this.#joinedSessions.has(session.number),
       })),
       rows,
       heard: this.listener.heard,

@@ -123,7 +123,7 @@ export class Truth {
     return number;
   }
 
-  /** The gateway was killed. */
+  /** The gateway was killed, or could not write its last commit. */
   crashed(): void {
     // What it gave up in its last moment is there again, behind what was delivered meanwhile.
     if (this.#options.mayEvict) this.#ordered = false;

@@ -289,6 +289,8 @@ class World {
     const expected = error === undefined ||
       /^Cannot (open|write) the journal/.test(error.message);
     if (!expected) this.#fail(`the gateway ended: ${error.stack}`);
+    // What it could not write in the end is as undone as after a crash.
+    if (error !== undefined) this.#truth.crashed();
     const left = this.#time.left(gateway.owner)
       // What the world would have answered reaches nobody.
       .filter((what) => !/^(client|fetch|disk): /.test(what));
