@@ -515,11 +515,12 @@ export class Journal implements AsyncDisposable {
     const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
     const limit = Math.ceil(Math.min(maxReadings / readingsPerRow, PAGE_ROWS));
     const stored = await this.#options.disk.read(after, limit);
-    // Rows may have been chosen for deletion while they were read, and the file may hold rows of a
-    // commit that the disk has reported as failed.
+    // Rows may have been chosen for deletion before or while they were read, and the file may hold rows
+    // of a commit that the disk has reported as failed.
     const gone = this.#pruner.deleting?.[0] ?? Infinity;
     const kept = stored.filter(({ seq }) =>
-      seq <= this.#committedSeq && (seq < gone || after >= gone)
+      seq <= this.#committedSeq && (seq < first || seq > last) &&
+      (seq < gone || after >= gone)
     );
     return takeReadings(kept, 0, maxReadings)
       .map((row) => toRow(row, this.#rowContext));

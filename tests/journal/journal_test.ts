@@ -475,6 +475,48 @@ Deno.test("Journal gives up the oldest rows when it is full, books them, and nev
   balanced(journal);
 });
 
+Deno.test("Journal gives no row out that was chosen for deletion before it was read and is gone when the disk answers", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  const chosen = Promise.withResolvers<readonly [number, number]>();
+  const deletes = Promise.withResolvers<void>();
+  const deleted = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      commit: async (commit) => {
+        // Those that were the very first are skipped as they are asked for.
+        if ((commit.deleted?.[0] ?? 1) === 1) return await disk.commit(commit);
+        chosen.resolve(commit.deleted!);
+        await deletes.promise;
+        const result = await disk.commit(commit);
+        deleted.resolve();
+        return result;
+      },
+      read: async (...args) => {
+        const rows = await disk.read(...args);
+        deletes.resolve();
+        await deleted.promise;
+        await journal.flush();
+        return rows;
+      },
+    },
+    maxBytes: 400 * 1024,
+    maxRecentReadings: 1,
+  });
+  const writer = new Writer(journal);
+  const values = { "n1.t": 27.6, "n1.h": 54.1, "n1.g": 84_190 };
+  for (let i = 0; i < 40; i++) {
+    writer.enqueue(...Array.from({ length: 250 }, () => values));
+  }
+  const [, last] = await chosen.promise;
+  const mqtt = journal.cursor("mqtt");
+  const rows = await mqtt.next(30_000);
+  assert.ok(rows.every(({ seq }) => seq > last), `${rows[0]?.seq} ${last}`);
+  mqtt.settle(rows, delivered(rows.length));
+  assert.ok(standing(journal, "mqtt").ledger.ahead >= 0);
+});
+
 Deno.test("Journal deletes delivered rows by age, the undelivered never", async () => {
   await using folder = await makeFolder();
   {
