@@ -132,7 +132,7 @@ export function isFaultless(swarm: Swarm): boolean {
   const faults = [brokerFaults, databaseFaults].flatMap(Object.values);
   return mostLines === Infinity && rewindEveryMs === 0 &&
     gateway.crashEverySteps === 0 &&
-    gateway.stopEveryMs === 0 &&
+    gateway.stopEveryMs === 0 && gateway.changesSinks === 0 &&
     faults.every((fault) => fault === 0);
 }
 
