@@ -1,11 +1,10 @@
 /**
  * Puts a journal that was kept in memory behind the one that a disk turned out to hold.
  *
- * - The packets that some sink still has to get take new numbers behind those of the file, so
- *   nothing of either is lost.
- * - A sink that had no backlog in the file goes on where it was in memory. One that had is given
- *   everything from its place in the file on, what it has had from memory a second time: counted as
- *   `requeued`.
+ * - The packets take new numbers behind those of the file, so nothing of either is lost: not the
+ *   history either, nor what a sink that is not configured now has to get later.
+ * - A sink that had no backlog in the file goes on where it was in memory. For one that had, what it
+ *   has had from memory was delivered ahead of that.
  * - What both counted is added up.
  *
  * @module
@@ -21,7 +20,12 @@ import type {
   StoredRow,
 } from "./disk.ts";
 import { TIME_OF_DAY } from "./schema.ts";
-import { Ledger, type LedgerState, type Position } from "./ledger.ts";
+import {
+  Ledger,
+  type LedgerState,
+  type Position,
+  type Stretch,
+} from "./ledger.ts";
 
 /** What is kept in memory, and from which state on. */
 export interface MemoryJournal {
@@ -37,8 +41,6 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
   const { commit, base } = memory;
   const end: Position = file.newest ?? { seq: 0, total: 0 };
   const active = commit.sinks.filter((sink) => sink.active);
-  const done = Math.min(...active.map(({ ledger }) => ledger.cursor.seq));
-  const waiting = commit.rows.filter(({ seq }) => seq > done);
 
   const lastEpoch = Math.max(0, ...file.epochs.map(({ id }) => id));
   const epochOf = (id: number) => id === TIME_OF_DAY.id ? id : id + lastEpoch;
@@ -50,7 +52,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
   );
   const places = new Map<number, Position>();
   let { seq, total } = end;
-  const rows = waiting.map((row): StoredRow => {
+  const rows = commit.rows.map((row): StoredRow => {
     places.set(row.seq, { seq: ++seq, total: total += row.readings });
     return {
       ...row,
@@ -61,7 +63,7 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
     };
   });
   const place = (cursor: Position): Position => {
-    const last = waiting.findLast((row) => row.seq <= cursor.seq);
+    const last = commit.rows.findLast((row) => row.seq <= cursor.seq);
     return last && places.get(last.seq) || end;
   };
   let lastParked = file.lastParked;
@@ -127,7 +129,7 @@ interface BoardJoin {
   readonly id: number;
   readonly file: BoardState | undefined;
   readonly base: BoardState | undefined;
-  /** A row's new number; 0 when it has none, because every sink has had it. */
+  /** A row's new number; 0 when it has none, because it was given up. */
   seqOf(seq: number): number;
   /** An epoch's new number. */
   epochOf(id: number): number;
@@ -203,23 +205,38 @@ function joinSinks(
     const more = count - (base?.ledger.dropped[reason] ?? 0);
     if (more > 0) dropped[reason] = (dropped[reason] ?? 0) + more;
   }
+  const done = place(sink.ledger.cursor);
+  const ahead = sink.ledger.deliveredAhead
+    .map(({ from, to }) => ({ from: place(from), to: place(to) }));
   const ledger: LedgerState = {
-    cursor: hasBacklog ? before.cursor : place(sink.ledger.cursor),
+    cursor: hasBacklog ? before.cursor : done,
     ahead: before.ahead,
-    deliveredAhead: hasBacklog
-      ? before.deliveredAhead
-      : sink.ledger.deliveredAhead
-        .map(({ from, to }) => ({ from: place(from), to: place(to) }))
-        .filter(({ from, to }) => from.seq < to.seq),
+    deliveredAhead: joined(
+      hasBacklog
+        ? [...before.deliveredAhead, { from: fileEnd, to: done }, ...ahead]
+        : ahead,
+    ),
     parked: before.parked + parked,
     received: sum("received"),
     requeued: sum("requeued"),
     delivered: sum("delivered"),
     dropped,
   };
-  // What is given out a second time is what the equation lacks; what it has too much stood on neither.
+  // Nothing, unless one of the two was off or rows were given up on their way.
   const excess = new Ledger(ledger).imbalance(total);
   if (excess < 0) ledger.requeued -= excess;
   else if (excess > 0) dropped.corrupt = (dropped.corrupt ?? 0) + excess;
   return { ...sink, id, active: true, seenTotal: total, ledger };
+}
+
+/** Stretches that are in order, without empty ones and with those that touch as one. */
+function joined(stretches: readonly Stretch[]): Stretch[] {
+  const found: Stretch[] = [];
+  for (const stretch of stretches) {
+    if (stretch.from.seq >= stretch.to.seq) continue;
+    const last = found.at(-1);
+    if (last?.to.seq !== stretch.from.seq) found.push(stretch);
+    else found[found.length - 1] = { from: last.from, to: stretch.to };
+  }
+  return found;
 }

@@ -507,23 +507,33 @@ export class Journal implements AsyncDisposable {
   }
 
   async #read(seq: number, maxReadings: number): Promise<Row[]> {
-    const [first, last] = this.#pruner.deleting ?? [0, 0];
-    const after = seq >= first - 1 && seq < last ? last : seq;
-    if (after >= this.#committedSeq) return [];
-    const recent = this.#recent.after(after, maxReadings);
-    if (recent !== null) return recent;
-    const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
-    const limit = Math.ceil(Math.min(maxReadings / readingsPerRow, PAGE_ROWS));
-    const stored = await this.#options.disk.read(after, limit);
-    // Rows may have been chosen for deletion before or while they were read, and the file may hold rows
-    // of a commit that the disk has reported as failed.
-    const gone = this.#pruner.deleting?.[0] ?? Infinity;
-    const kept = stored.filter(({ seq }) =>
-      seq <= this.#committedSeq && (seq < first || seq > last) &&
-      (seq < gone || after >= gone)
-    );
-    return takeReadings(kept, 0, maxReadings)
-      .map((row) => toRow(row, this.#rowContext));
+    const isIn = (seq: number, rows: readonly [number, number] | null) =>
+      rows !== null && seq >= rows[0] && seq <= rows[1];
+    for (let after = seq;;) {
+      const before = this.#pruner.deleting;
+      if (isIn(after + 1, before)) after = before![1];
+      if (after >= this.#committedSeq) return [];
+      const recent = this.#recent.after(after, maxReadings);
+      if (recent !== null) return recent;
+      const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
+      const limit = Math.ceil(
+        Math.min(maxReadings / readingsPerRow, PAGE_ROWS),
+      );
+      const stored = await this.#options.disk.read(after, limit);
+      // Rows may have been chosen for deletion before or while they were read, and the file may hold
+      // rows of a commit that the disk has reported as failed.
+      const kept = stored.filter(({ seq }) =>
+        seq <= this.#committedSeq && !isIn(seq, before) &&
+        !isIn(seq, this.#pruner.deleting)
+      );
+      const newest = stored.at(-1);
+      if (kept.length > 0 || newest === undefined) {
+        return takeReadings(kept, 0, maxReadings)
+          .map((row) => toRow(row, this.#rowContext));
+      }
+      // A page of rows that nobody is given is not the end.
+      after = newest.seq;
+    }
   }
 
   #take({ all, durable }: { all: boolean; durable: boolean }): Commit | null {
