@@ -309,9 +309,12 @@ class Proxy implements TcpProxy {
       );
       from += slice.length;
       this.passed[direction] += slice.length;
+      // Counted before anything waits: other links of the lane count too.
+      if (cut !== undefined) cut.left -= slice.length;
+      const cutHere = cut?.left === 0;
       if (slice.length > 0) await write(to, slice);
-      if (cut !== undefined && (cut.left -= slice.length) === 0) {
-        lane.cut = undefined;
+      if (cut !== undefined && cutHere) {
+        if (lane.cut === cut) lane.cut = undefined;
         end(link, cut);
         cut.done();
       } else if (bytesPerS < Infinity) await wait(1_000 / SLICES_PER_S, signal);
