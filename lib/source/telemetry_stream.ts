@@ -5,15 +5,18 @@
  */
 
 import type { DroppedReading, EventTime, TelemetryPacket } from "../model.ts";
+import { ChannelNames, joinLines } from "./broken_line.ts";
 import type { EventClock } from "./event_clock.ts";
-import type { Level } from "./firmware_text.ts";
+import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
+import { readFirmwareText } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
-import { parseLine, type ParseOptions } from "./telemetry.ts";
+import { type ParsedLine, parseLine, type ParseOptions } from "./telemetry.ts";
 
 /** A packet, when it came, and the line it came in. */
 export interface SourcedPacket {
   readonly packet: TelemetryPacket;
   readonly at: EventTime;
+  /** Mended, where it was broken. */
   readonly line: string;
 }
 
@@ -22,13 +25,15 @@ export interface SourceCounters {
   lines: number;
   packets: number;
   rejects: number;
+  /** Also what a packet's line was broken into, but for one. */
   other: number;
   /** How many of the lines were longer than `max_line_bytes`, and cut. */
   truncated: number;
 }
 
-/** Options for {@linkcode TelemetryStream}. */
-export interface TelemetryStreamOptions extends ParseOptions {
+/** Options for {@linkcode TelemetryStream}; `onText` takes the firmware's other log lines. */
+export interface TelemetryStreamOptions
+  extends ParseOptions, FirmwareLogOptions {
   readonly clock: EventClock;
   /** Counted on; may be shared by the streams of one board's successive children. */
   readonly counters: SourceCounters;
@@ -36,22 +41,25 @@ export interface TelemetryStreamOptions extends ParseOptions {
   onReject(line: string, reason: string): void;
   /** Takes readings that ended in the parser; their packet comes out all the same. */
   onDropped?(dropped: readonly DroppedReading[], line: string): void;
-  /** Takes the firmware's other log lines. */
-  onText(text: string, level: Level): void;
 }
+
+type Found = Omit<SourcedPacket, "at">;
+
+/** A line is put together from so many, at most. */
+const MAX_PIECES = 4;
 
 /**
  * Takes the packets out of lines. No line ends the stream; lines without a packet give no chunk.
+ *
+ * A line that ends within a packet waits for the one behind it, which may be its other piece.
  */
 export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
   constructor(options: TelemetryStreamOptions) {
+    const lines = new LineReader(options);
     super({
-      transform(lines, controller) {
-        const found: Omit<SourcedPacket, "at">[] = [];
-        for (const line of lines) {
-          const packet = take(line, options);
-          if (packet) found.push({ packet, line: line.text });
-        }
+      transform(some, controller) {
+        const found: Found[] = [];
+        for (const line of some) lines.take(line, found);
         if (found.length === 0) return;
         const times = options.clock.stamp(
           found.map(({ packet }) => packet.boardTs),
@@ -60,33 +68,116 @@ export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
           found.map((one, index) => ({ ...one, at: times[index]! })),
         );
       },
+      flush: () => lines.end(),
     });
   }
 }
 
-/** Counts the line and hands it to whom it belongs; gives the packet, if it is one. */
-function take(
-  line: Line,
-  options: TelemetryStreamOptions,
-): TelemetryPacket | undefined {
-  const { counters } = options;
-  const parsed = parseLine(line, options);
-  counters.lines++;
-  if (line.truncated) counters.truncated++;
-  switch (parsed.kind) {
-    case "packet":
-      counters.packets++;
-      if (parsed.packet.dropped.length > 0) {
-        options.onDropped?.(parsed.packet.dropped, line.text);
+/** Counts each line and hands it to whom it belongs. */
+class LineReader {
+  readonly #options: TelemetryStreamOptions;
+  readonly #log: FirmwareLog;
+  readonly #channels = new ChannelNames();
+  /** Pieces of what may become a packet, none counted yet. */
+  #pieces: Line[] = [];
+
+  constructor(options: TelemetryStreamOptions) {
+    this.#options = options;
+    this.#log = new FirmwareLog(options);
+  }
+
+  /** Takes the next line; its packet, if it holds one, is added to `found`. */
+  take(line: Line, found: Found[]): void {
+    this.#channels.note(line.text);
+    if (this.#pieces.length > 0 && this.#join(line, found)) return;
+    const parsed = parseLine(line, this.#options);
+    if (parsed.kind === "packet") {
+      return this.#takePacket(parsed.packet, line.text, found);
+    }
+    const mended = this.#channels.without(line.text);
+    if (mended !== null && this.#takeWhole(mended, line, found)) return;
+    if (parsed.isOpen) this.#pieces.push(line);
+    else this.#takeRest(line, parsed);
+  }
+
+  /** Takes what is held back for what it is. */
+  end(): void {
+    this.#release();
+    this.#log.end();
+  }
+
+  /** Whether `line` is the next piece of what waits; if not, nothing waits any more. */
+  #join(line: Line, found: Found[]): boolean {
+    const { marker } = this.#options;
+    const head = this.#pieces.map(({ text }) => text).join("");
+    const text = line.truncated || line.text.includes(marker)
+      ? null
+      : joinLines(head, line.text);
+    if (text !== null) {
+      const parsed = parseLine({ text, truncated: false }, this.#options);
+      if (parsed.kind === "packet") {
+        const others = [...this.#pieces.splice(0), line].slice(1);
+        this.#takePacket(parsed.packet, text, found);
+        for (const other of others) this.#takeText(other.text);
+        return true;
       }
-      return parsed.packet;
-    case "reject":
+      if (parsed.isOpen && this.#pieces.length < MAX_PIECES - 1) {
+        this.#pieces.push(line);
+        return true;
+      }
+    }
+    this.#release();
+    return false;
+  }
+
+  #release(): void {
+    for (const line of this.#pieces.splice(0)) {
+      const parsed = parseLine(line, this.#options);
+      if (parsed.kind !== "packet") this.#takeRest(line, parsed);
+    }
+  }
+
+  /** Takes `mended` for `line`, if it is a packet. */
+  #takeWhole(mended: string, { truncated }: Line, found: Found[]): boolean {
+    const parsed = parseLine({ text: mended, truncated }, this.#options);
+    if (parsed.kind !== "packet") return false;
+    this.#takePacket(parsed.packet, mended, found);
+    return true;
+  }
+
+  #takePacket(packet: TelemetryPacket, line: string, found: Found[]): void {
+    const { counters } = this.#options;
+    this.#log.interrupt();
+    counters.lines++;
+    counters.packets++;
+    if (packet.dropped.length > 0) {
+      this.#options.onDropped?.(packet.dropped, line);
+    }
+    found.push({ packet, line });
+  }
+
+  #takeRest(
+    { text, truncated }: Line,
+    parsed: Exclude<ParsedLine, { kind: "packet" }>,
+  ): void {
+    const { counters } = this.#options;
+    counters.lines++;
+    if (truncated) counters.truncated++;
+    if (parsed.kind === "reject") {
       counters.rejects++;
-      options.onReject(line.text, parsed.reason);
-      return;
-    case "other":
+      this.#log.interrupt();
+      this.#options.onReject(text, parsed.reason);
+    } else {
       counters.other++;
-      options.onText(parsed.text, parsed.level);
-      return;
+      this.#log.take(parsed.said);
+    }
+  }
+
+  /** Takes what a packet was put together from. */
+  #takeText(piece: string): void {
+    const { counters } = this.#options;
+    counters.lines++;
+    counters.other++;
+    this.#options.onText(readFirmwareText(piece).text, "debug");
   }
 }
