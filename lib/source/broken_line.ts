@@ -1,8 +1,8 @@
 /**
  * Lines that probe-rs broke, or into which it put a channel's name, because a poll ended there.
  *
- * Only what leaves no doubt is mended, because a wrong packet is worse than a lost one: whatever is
- * cut within a number stays broken. Were anything lost there, the number would be another one.
+ * Only what leaves no doubt is mended, because a wrong packet is worse than a lost one: what is cut
+ * within a number or beside one stays broken. Were anything lost there, the number would be another.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { readFirmwareText } from "./firmware_text.ts";
 
 /** `[Terminal] `, but no level. */
 const CHANNEL = /^\[(?!(?:TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\])[^\]]{1,40}\] /;
-const NUMBER_END = /[\d.+\-eE]$/;
-const NUMBER_START = /^[\d.+\-eE]/;
+const NUMBER_END = /[\d.+-]$/;
+const NUMBER_START = /^[\d.+-]/;
 /** A board has two or three; more are no names of channels. */
 const MAX_CHANNELS = 16;
 
@@ -22,7 +22,7 @@ export function joinLines(head: string, tail: string): string | null {
   if (readFirmwareText(tail).layout !== "bare" || CHANNEL.test(tail)) {
     return null;
   }
-  return isWithinNumber(head, tail) ? null : head + tail;
+  return touchesNumber(head, tail) ? null : head + tail;
 }
 
 /**
@@ -45,24 +45,25 @@ export class ChannelNames {
     }
   }
 
-  /** `line` without names in its midst; null where there are none, or where one cuts a number. */
-  without(line: string): string | null {
+  /** `line` without names in its midst; null where one touches a number behind the marker. */
+  without(line: string, marker: string): string | null {
     let mended = line;
     for (const prefix of this.#prefixes) {
       let start = 0;
       while (mended.startsWith(prefix, start)) start += prefix.length;
+      if (!mended.includes(prefix, start)) continue;
       const [first = "", ...rest] = mended.slice(start).split(prefix);
-      let whole = first;
+      let whole = mended.slice(0, start) + first;
       for (const part of rest) {
-        if (isWithinNumber(whole, part)) return null;
+        if (whole.includes(marker) && touchesNumber(whole, part)) return null;
         whole += part;
       }
-      mended = mended.slice(0, start) + whole;
+      mended = whole;
     }
-    return mended === line ? null : mended;
+    return mended;
   }
 }
 
-function isWithinNumber(before: string, behind: string): boolean {
-  return NUMBER_END.test(before) && NUMBER_START.test(behind);
+function touchesNumber(before: string, behind: string): boolean {
+  return NUMBER_END.test(before) || NUMBER_START.test(behind);
 }

@@ -39,7 +39,7 @@ export class OpenPanic {
   constructor(text: string, { layout, location }: FirmwareText) {
     const first = PLACE_FIRST.exec(text);
     const last = PLACE_LAST.exec(text);
-    this.message = first?.[2] ?? last?.[1] ?? text;
+    this.message = first ? first[2] ?? "without a message" : last?.[1] ?? text;
     // That of the log line is the panic handler's, where the panic names its own.
     this.location = first?.[1] ?? last?.[2] ?? location;
     if (first) this.#wants = first[2] ? this.#values : "message";

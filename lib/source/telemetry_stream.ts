@@ -45,6 +45,11 @@ export interface TelemetryStreamOptions
 
 type Found = Omit<SourcedPacket, "at">;
 
+const NAME_IN_NUMBER: ParsedLine & { kind: "reject" } = {
+  kind: "reject",
+  reason: "A channel's name stands within a number, or beside one",
+  isOpen: false,
+};
 /** A line is put together from so many, at most. */
 const MAX_PIECES = 4;
 
@@ -90,14 +95,18 @@ class LineReader {
   take(line: Line, found: Found[]): void {
     this.#channels.note(line.text);
     if (this.#pieces.length > 0 && this.#join(line, found)) return;
-    const parsed = parseLine(line, this.#options);
+    const { marker } = this.#options;
+    const text = this.#channels.without(line.text, marker);
+    if (text === null) return this.#takeRest(line, NAME_IN_NUMBER);
+    const parsed = parseLine(
+      text === line.text ? line : { ...line, text },
+      this.#options,
+    );
     if (parsed.kind === "packet") {
-      return this.#takePacket(parsed.packet, line.text, found);
-    }
-    const mended = this.#channels.without(line.text);
-    if (mended !== null && this.#takeWhole(mended, line, found)) return;
-    if (parsed.isOpen) this.#pieces.push(line);
-    else this.#takeRest(line, parsed);
+      this.#takePacket(parsed.packet, text, found);
+    } else if (parsed.isOpen) {
+      this.#pieces.push(line);
+    } else this.#takeRest(line, parsed);
   }
 
   /** Takes what is held back for what it is. */
@@ -135,14 +144,6 @@ class LineReader {
       const parsed = parseLine(line, this.#options);
       if (parsed.kind !== "packet") this.#takeRest(line, parsed);
     }
-  }
-
-  /** Takes `mended` for `line`, if it is a packet. */
-  #takeWhole(mended: string, { truncated }: Line, found: Found[]): boolean {
-    const parsed = parseLine({ text: mended, truncated }, this.#options);
-    if (parsed.kind !== "packet") return false;
-    this.#takePacket(parsed.packet, mended, found);
-    return true;
   }
 
   #takePacket(packet: TelemetryPacket, line: string, found: Found[]): void {
