@@ -1,8 +1,9 @@
 /**
  * Lines that probe-rs broke, or into which it put a channel's name, because a poll ended there.
  *
- * Only what leaves no doubt is mended, because a wrong packet is worse than a lost one: what is cut
- * within a number or beside one stays broken. Were anything lost there, the number would be another.
+ * Only what leaves no doubt is mended, because a wrong packet is worse than a lost one, and something
+ * may have been lost where a line was broken. So nothing is mended within a number or beside one, and
+ * a packet only if it has the shape of one that came whole: then no value can be under another's key.
  *
  * @module
  */
@@ -13,16 +14,26 @@ import { readFirmwareText } from "./firmware_text.ts";
 const CHANNEL = /^\[(?!(?:TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\])[^\]]{1,40}\] /;
 const NUMBER_END = /[\d.+-]$/;
 const NUMBER_START = /^[\d.+-]/;
+const STRING_OR_NUMBER = /"[^"]*"|[-+\d.eE]+/g;
 /** A board has two or three; more are no names of channels. */
 const MAX_CHANNELS = 16;
 
+/** A line that was put together. */
+export interface MendedLine {
+  readonly text: string;
+  /** Where in `text` it was broken, the last time. */
+  readonly brokenAt: number;
+}
+
 /** `head` and the line behind it as the one that they were; null where that is not certain. */
-export function joinLines(head: string, tail: string): string | null {
+export function joinLines(head: string, tail: string): MendedLine | null {
   // A line with a time, a level or a channel of its own is one of its own.
   if (readFirmwareText(tail).layout !== "bare" || CHANNEL.test(tail)) {
     return null;
   }
-  return touchesNumber(head, tail) ? null : head + tail;
+  return touchesNumber(head, tail)
+    ? null
+    : { text: head + tail, brokenAt: head.length };
 }
 
 /**
@@ -45,23 +56,36 @@ export class ChannelNames {
     }
   }
 
-  /** `line` without names in its midst; null where one touches a number behind the marker. */
-  without(line: string, marker: string): string | null {
-    let mended = line;
-    for (const prefix of this.#prefixes) {
-      let start = 0;
-      while (mended.startsWith(prefix, start)) start += prefix.length;
-      if (!mended.includes(prefix, start)) continue;
-      const [first = "", ...rest] = mended.slice(start).split(prefix);
-      let whole = mended.slice(0, start) + first;
-      for (const part of rest) {
-        if (whole.includes(marker) && touchesNumber(whole, part)) return null;
-        whole += part;
+  /**
+   * `line` without the names that stand in its packet, or in the `marker` before it; undefined where
+   * none does, null where one touches a number.
+   */
+  without(line: string, marker: string): MendedLine | null | undefined {
+    let text = line;
+    let brokenAt: number | undefined;
+    for (const name of this.#prefixes) {
+      let at = text.indexOf(name, text.indexOf(marker));
+      while (at >= 0 && at < text.lastIndexOf("}")) {
+        const head = text.slice(0, at);
+        const tail = text.slice(at + name.length);
+        if (head.includes(marker) && touchesNumber(head, tail)) return null;
+        text = head + tail;
+        brokenAt = Math.max(at, brokenAt ?? 0);
+        at = text.indexOf(name, at);
       }
-      mended = whole;
     }
-    return mended;
+    return brokenAt === undefined ? undefined : { text, brokenAt };
   }
+}
+
+/** Whether the JSON of two lines is the same but for its numbers. */
+export function haveSameShape(one: string, other: string): boolean {
+  return shapeOf(one) === shapeOf(other);
+}
+
+function shapeOf(line: string): string {
+  return line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1)
+    .replace(STRING_OR_NUMBER, (part) => part.startsWith('"') ? part : "0");
 }
 
 function touchesNumber(before: string, behind: string): boolean {

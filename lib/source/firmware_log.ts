@@ -79,31 +79,39 @@ export class FirmwareLog {
       location === undefined ? { message } : { message, location },
     );
     const at = location === undefined ? "" : ` at ${location}`;
-    this.#options.onText(`The firmware panicked${at}: ${message}`, "error");
-    for (const text of panic.rest) this.#options.onText(text, "debug");
+    this.#put(`The firmware panicked${at}: ${message}`, "error");
+    for (const text of panic.rest) this.#put(text, "debug");
     this.#tracing = this.#panicked = true;
   }
 
   #say({ layout, level, text }: FirmwareText): void {
-    const onText: FirmwareLogOptions["onText"] = (text, level) =>
-      this.#options.onText(text, level);
     const exited = layout === "bare" ? EXITED.exec(text) : null;
     if (exited) {
-      const isNews = !this.#panicked && exited[0].startsWith("Firmware");
+      const isNews = !this.#panicked && text.startsWith("Firmware");
       this.#tracing = true;
-      return onText(text, !isNews ? "debug" : exited[1] ? "warning" : "error");
+      return this.#put(
+        text,
+        !isNews ? "debug" : exited[1] ? "warning" : "error",
+      );
     }
+    if (layout === "location") return this.#put(text, "debug");
+    // Asked of every log line: one with a level is part of a trace only at the level of an error.
+    const mayTrace = layout === "bare" || layout === "plain" ||
+      level === "error";
     if (
-      layout === "location" || TRACE.test(text) ||
-      this.#tracing && WITHIN_TRACE.test(text)
+      mayTrace &&
+      (TRACE.test(text) || this.#tracing && WITHIN_TRACE.test(text))
     ) {
-      this.#tracing ||= layout !== "location";
-      return onText(text, "debug");
+      this.#tracing = true;
+      return this.#put(text, "debug");
     }
     this.#tracing = this.#panicked = false;
-    if (layout === "hex") {
-      onText(text, this.#hexSaid ? "debug" : level);
-      this.#hexSaid = true;
-    } else onText(text, level);
+    if (layout !== "hex") return this.#put(text, level);
+    this.#put(text, this.#hexSaid ? "debug" : level);
+    this.#hexSaid = true;
+  }
+
+  #put(text: string, level: Level): void {
+    this.#options.onText(text, level);
   }
 }

@@ -66,10 +66,11 @@ export function readFirmwareText(line: string): FirmwareText {
   const defmt = DEFMT.exec(bare);
   const level = defmt?.[1] ?? defmt?.[2]?.trimEnd();
   if (defmt && level) {
+    const said = splitLocation(escapeTricks(bare.slice(defmt[0].length)));
     return {
       layout: defmt[1] ? "defmt" : "two-line",
       level: LEVELS[level] ?? "info",
-      ...splitLocation(escapeTricks(bare.slice(defmt[0].length))),
+      ...said,
     };
   }
   const below = LOCATION_LINE.exec(bare);

@@ -116,6 +116,8 @@ export class OpenPanic {
 
 /** The panic that begins with this line; null where none does. */
 export function readPanic(said: FirmwareText): OpenPanic | null {
+  // Asked of every log line, and a regular expression costs more.
+  if (!said.text.includes("panicked at ")) return null;
   const text = PANICKED.exec(said.text)?.[1];
   return text === undefined ? null : new OpenPanic(text, said);
 }

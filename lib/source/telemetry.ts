@@ -95,6 +95,7 @@ function reject(reason: string, isOpen = false): ParsedLine {
 
 /** Whether `text` ends with some of the marker's first characters. */
 function endsWithBeginning(text: string, marker: string): boolean {
+  if (!marker.includes(text.slice(-1))) return false;
   for (let length = marker.length - 1; length > 0; length--) {
     if (text.endsWith(marker.slice(0, length))) return true;
   }

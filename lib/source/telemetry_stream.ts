@@ -5,7 +5,12 @@
  */
 
 import type { DroppedReading, EventTime, TelemetryPacket } from "../model.ts";
-import { ChannelNames, joinLines } from "./broken_line.ts";
+import {
+  ChannelNames,
+  haveSameShape,
+  joinLines,
+  type MendedLine,
+} from "./broken_line.ts";
 import type { EventClock } from "./event_clock.ts";
 import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
 import { readFirmwareText } from "./firmware_text.ts";
@@ -45,9 +50,11 @@ export interface TelemetryStreamOptions
 
 type Found = Omit<SourcedPacket, "at">;
 
-const NAME_IN_NUMBER: ParsedLine & { kind: "reject" } = {
+/** For a packet with the name of a channel where the number beside it may have lost a digit. */
+const UNCERTAIN: ParsedLine & { kind: "reject" } = {
   kind: "reject",
-  reason: "A channel's name stands within a number, or beside one",
+  reason:
+    "A channel's name stands within the packet, and what it hides is not certain",
   isOpen: false,
 };
 /** A line is put together from so many, at most. */
@@ -85,6 +92,8 @@ class LineReader {
   readonly #channels = new ChannelNames();
   /** Pieces of what may become a packet, none counted yet. */
   #pieces: Line[] = [];
+  /** The last packet that came in one piece. */
+  #whole = "";
 
   constructor(options: TelemetryStreamOptions) {
     this.#options = options;
@@ -96,17 +105,17 @@ class LineReader {
     this.#channels.note(line.text);
     if (this.#pieces.length > 0 && this.#join(line, found)) return;
     const { marker } = this.#options;
-    const text = this.#channels.without(line.text, marker);
-    if (text === null) return this.#takeRest(line, NAME_IN_NUMBER);
-    const parsed = parseLine(
-      text === line.text ? line : { ...line, text },
-      this.#options,
-    );
-    if (parsed.kind === "packet") {
-      this.#takePacket(parsed.packet, text, found);
-    } else if (parsed.isOpen) {
-      this.#pieces.push(line);
-    } else this.#takeRest(line, parsed);
+    const parsed = parseLine(line, this.#options);
+    const mended = this.#channels.without(line.text, marker);
+    if (mended !== undefined) {
+      if (mended && this.#takeMended(mended, found)) return;
+      const isUncertain = mended === null || parsed.kind === "packet";
+      this.#takeRest(line, isUncertain ? UNCERTAIN : parsed);
+    } else if (parsed.kind === "packet") {
+      this.#whole = line.text;
+      this.#takePacket(parsed.packet, line.text, found);
+    } else if (parsed.isOpen) this.#pieces.push(line);
+    else this.#takeRest(line, parsed);
   }
 
   /** Takes what is held back for what it is. */
@@ -119,18 +128,18 @@ class LineReader {
   #join(line: Line, found: Found[]): boolean {
     const { marker } = this.#options;
     const head = this.#pieces.map(({ text }) => text).join("");
-    const text = line.truncated || line.text.includes(marker)
+    const mended = line.truncated || line.text.includes(marker)
       ? null
       : joinLines(head, line.text);
-    if (text !== null) {
+    if (mended && this.#takeMended(mended, found)) {
+      const others = [...this.#pieces.splice(0), line].slice(1);
+      for (const other of others) this.#takeText(other.text);
+      return true;
+    }
+    if (mended && this.#pieces.length < MAX_PIECES - 1) {
+      const { text } = mended;
       const parsed = parseLine({ text, truncated: false }, this.#options);
-      if (parsed.kind === "packet") {
-        const others = [...this.#pieces.splice(0), line].slice(1);
-        this.#takePacket(parsed.packet, text, found);
-        for (const other of others) this.#takeText(other.text);
-        return true;
-      }
-      if (parsed.isOpen && this.#pieces.length < MAX_PIECES - 1) {
+      if (parsed.kind !== "packet" && parsed.isOpen) {
         this.#pieces.push(line);
         return true;
       }
@@ -144,6 +153,16 @@ class LineReader {
       const parsed = parseLine(line, this.#options);
       if (parsed.kind !== "packet") this.#takeRest(line, parsed);
     }
+  }
+
+  /** Takes a line that was put together, if it certainly is a packet. */
+  #takeMended({ text, brokenAt }: MendedLine, found: Found[]): boolean {
+    const parsed = parseLine({ text, truncated: false }, this.#options);
+    if (parsed.kind !== "packet") return false;
+    const head = text.slice(text.indexOf(this.#options.marker), brokenAt);
+    if (head.includes("{") && !haveSameShape(text, this.#whole)) return false;
+    this.#takePacket(parsed.packet, text, found);
+    return true;
   }
 
   #takePacket(packet: TelemetryPacket, line: string, found: Found[]): void {
