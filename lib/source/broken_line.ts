@@ -12,6 +12,7 @@ import { readFirmwareText } from "./firmware_text.ts";
 
 /** `[Terminal] `, but no level. */
 const CHANNEL = /^\[(?!(?:TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\])[^\]]{1,40}\] /;
+const BRACKET = 0x5b;
 const NUMBER_END = /[\d.+-]$/;
 const NUMBER_START = /^[\d.+-]/;
 const STRING_OR_NUMBER = /"[^"]*"|[-+\d.eE]+/g;
@@ -42,18 +43,13 @@ export function joinLines(head: string, tail: string): MendedLine | null {
  */
 export class ChannelNames {
   readonly #prefixes = new Set<string>();
-  /** What the last line began with, so that not every line is looked at twice. */
-  #last = "[";
 
   /** Notes the name that `line` begins with. */
   note(line: string): void {
-    if (line.charCodeAt(0) !== 0x5b) return;
-    if (this.#last.length > 1 && line.startsWith(this.#last)) return;
-    this.#last = line.slice(0, line.indexOf("] ") + 2);
-    const prefix = CHANNEL.exec(line)?.[0];
-    if (prefix && this.#prefixes.size < MAX_CHANNELS) {
-      this.#prefixes.add(prefix);
-    }
+    // Asked of every line, and most of them begin with a time or a level.
+    if (line.charCodeAt(0) !== BRACKET || !CHANNEL.test(line)) return;
+    if (this.#prefixes.size === MAX_CHANNELS) return;
+    this.#prefixes.add(line.slice(0, line.indexOf("] ") + 2));
   }
 
   /**
@@ -61,6 +57,8 @@ export class ChannelNames {
    * none does, null where one touches a number.
    */
   without(line: string, marker: string): MendedLine | null | undefined {
+    // Most boards have no names, and no line of theirs shall pay for them.
+    if (this.#prefixes.size === 0) return undefined;
     let text = line;
     let brokenAt: number | undefined;
     for (const name of this.#prefixes) {

@@ -60,6 +60,9 @@ const HEX_SHOWN = 40;
 /** Control characters and what turns or hides text: U+202E, zero widths, line separators. */
 const TRICKS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
+/** Nothing but what is visible: most lines, and much quicker to find out. */
+const ASCII = /^[ -~]*$/;
+
 /** Takes a log line apart; a layout that is not known is `bare` text at level `info`. */
 export function readFirmwareText(line: string): FirmwareText {
   const bare = stripColours(line);
@@ -104,7 +107,7 @@ export function stripColours(text: string): string {
 
 /** `text` with everything that is not plainly visible written as `\u{202e}`. */
 export function escapeTricks(text: string): string {
-  return text.replace(
+  return ASCII.test(text) ? text : text.replace(
     TRICKS,
     (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`,
   );
