@@ -15,7 +15,7 @@ const CHANNEL = /^\[(?!(?:TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\])[^\]]{1,40}\] /;
 const BRACKET = 0x5b;
 const NUMBER_END = /[\d.+-]$/;
 const NUMBER_START = /^[\d.+-]/;
-const STRING_OR_NUMBER = /"[^"]*"|[-+\d.eE]+/g;
+const STRING_OR_NUMBER = /"[^"]*"?|[-+\d.eE]+/g;
 /** A board has two or three; more are no names of channels. */
 const MAX_CHANNELS = 16;
 
@@ -78,12 +78,27 @@ export class ChannelNames {
 
 /** Whether the JSON of two lines is the same but for its numbers. */
 export function haveSameShape(one: string, other: string): boolean {
-  return shapeOf(one) === shapeOf(other);
+  return shapeOf(jsonOf(one)) === shapeOf(jsonOf(other));
 }
 
-function shapeOf(line: string): string {
-  return line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1)
-    .replace(STRING_OR_NUMBER, (part) => part.startsWith('"') ? part : "0");
+/** Whether `head` may become a line like `whole`, which came whole, by what another line adds. */
+export function mayGoOn(head: string, whole: string, marker: string): boolean {
+  const marked = head.indexOf(marker);
+  const start = marked < 0 ? -1 : head.indexOf("{", marked);
+  if (start < 0) return true;
+  return !NUMBER_END.test(head) &&
+    shapeOf(jsonOf(whole)).startsWith(shapeOf(head.slice(start)));
+}
+
+function jsonOf(line: string): string {
+  return line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1);
+}
+
+function shapeOf(json: string): string {
+  return json.replace(
+    STRING_OR_NUMBER,
+    (part) => part.startsWith('"') ? part : "0",
+  );
 }
 
 function touchesNumber(before: string, behind: string): boolean {

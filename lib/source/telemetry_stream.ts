@@ -9,6 +9,7 @@ import {
   ChannelNames,
   haveSameShape,
   joinLines,
+  mayGoOn,
   type MendedLine,
 } from "./broken_line.ts";
 import type { EventClock } from "./event_clock.ts";
@@ -63,7 +64,8 @@ const MAX_PIECES = 4;
 /**
  * Takes the packets out of lines. No line ends the stream; lines without a packet give no chunk.
  *
- * A line that ends within a packet waits for the one behind it, which may be its other piece.
+ * A line that ends within a packet waits for the one behind it, which may be its other piece, where
+ * it begins like the last packet that came whole; else it is a reject at once.
  */
 export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
   constructor(options: TelemetryStreamOptions) {
@@ -114,8 +116,9 @@ class LineReader {
     } else if (parsed.kind === "packet") {
       this.#whole = line.text;
       this.#takePacket(parsed.packet, line.text, found);
-    } else if (parsed.isOpen) this.#pieces.push(line);
-    else this.#takeRest(line, parsed);
+    } else if (parsed.isOpen && mayGoOn(line.text, this.#whole, marker)) {
+      this.#pieces.push(line);
+    } else this.#takeRest(line, parsed);
   }
 
   /** Takes what is held back for what it is. */
