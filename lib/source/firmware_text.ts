@@ -11,11 +11,27 @@ import { stripVTControlCharacters } from "node:util";
 /** How loud a log line is, in the gateway's own words. */
 export type Level = "debug" | "info" | "warning" | "error";
 
+/**
+ * How a line is laid out: `defmt` 0.28 and later with its level in brackets, `two-line` for 0.27 and
+ * older, the `location` below it, `plain` RTT with its time, `hex` of a channel that nobody decodes,
+ * and `bare` for anything else.
+ */
+export type Layout =
+  | "defmt"
+  | "two-line"
+  | "location"
+  | "plain"
+  | "hex"
+  | "bare";
+
 /** A log line, taken apart. */
 export interface FirmwareText {
+  readonly layout: Layout;
   readonly level: Level;
   /** Without prefix, level, colours and location; what could play tricks on a terminal escaped. */
   readonly text: string;
+  /** `app src/main.rs:42`, or `app::main @ src/main.rs:42` of a line of its own. */
+  readonly location?: string;
 }
 
 const LEVELS: Readonly<Record<string, Level>> = {
@@ -34,22 +50,54 @@ const DEFMT =
 const PLAIN = /^(?:\[[^\]]{1,40}\] )*?\d\d:\d\d:\d\d\.\d{3}: /;
 
 /** The line below the text in defmt 0.27 and older. */
-const LOCATION_LINE = /^\s*└─ /;
+const LOCATION_LINE = /^(?:\[[^\]]{1,40}\] )*?\s*└─ /;
+
+/** What probe-rs prints of a channel that it takes for binary: no space, no newline, no end. */
+const HEX = /^(?:\[[^\]]{1,40}\] )*?(?:0x[0-9a-f]{2}){3,}/;
+/** So much of it says that it is hex. */
+const HEX_SHOWN = 40;
 
 /** Control characters and what turns or hides text: U+202E, zero widths, line separators. */
 const TRICKS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Takes a log line apart; a layout that is not known is text at level `info`. */
+/** Nothing but what is visible: most lines, and much quicker to find out. */
+const ASCII = /^[ -~]*$/;
+
+/** Takes a log line apart; a layout that is not known is `bare` text at level `info`. */
 export function readFirmwareText(line: string): FirmwareText {
   const bare = stripColours(line);
   const defmt = DEFMT.exec(bare);
   const level = defmt?.[1] ?? defmt?.[2]?.trimEnd();
   if (defmt && level) {
-    const text = withoutLocation(bare.slice(defmt[0].length));
-    return { level: LEVELS[level] ?? "info", text: escapeTricks(text) };
+    const said = splitLocation(escapeTricks(bare.slice(defmt[0].length)));
+    return {
+      layout: defmt[1] ? "defmt" : "two-line",
+      level: LEVELS[level] ?? "info",
+      ...said,
+    };
   }
-  const text = escapeTricks(bare.replace(PLAIN, ""));
-  return { level: LOCATION_LINE.test(bare) ? "debug" : "info", text };
+  const below = LOCATION_LINE.exec(bare);
+  if (below) {
+    const location = escapeTricks(bare.slice(below[0].length));
+    return {
+      layout: "location",
+      level: "debug",
+      text: `└─ ${location}`,
+      location,
+    };
+  }
+  if (HEX.test(bare)) {
+    const shown = escapeTricks(bare.slice(0, HEX_SHOWN));
+    const text =
+      `A channel prints bytes, perhaps defmt whose table is not in the firmware file: ${shown}…`;
+    return { layout: "hex", level: "warning", text };
+  }
+  const plain = PLAIN.exec(bare);
+  return {
+    layout: plain ? "plain" : "bare",
+    level: "info",
+    text: escapeTricks(bare.slice(plain?.[0].length ?? 0)),
+  };
 }
 
 /** `text` without ANSI escape sequences. */
@@ -59,7 +107,7 @@ export function stripColours(text: string): string {
 
 /** `text` with everything that is not plainly visible written as `\u{202e}`. */
 export function escapeTricks(text: string): string {
-  return text.replace(
+  return ASCII.test(text) ? text : text.replace(
     TRICKS,
     (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`,
   );
@@ -74,12 +122,19 @@ export function verbatim(text: string): string {
   return text.includes("{") ? text.replace(/[{}]/g, "$&$&") : text;
 }
 
-/** Cuts ` (crate src/main.rs:13)`; by hand, because a regular expression would be quadratic. */
-function withoutLocation(text: string): string {
-  if (!text.endsWith(")")) return text;
+/**
+ * Takes ` (crate src/main.rs:13)` off the end of `text`, and ` (<crate> └─ <invalid location: …>:0)`,
+ * which names no place. By hand, because a regular expression would be quadratic.
+ */
+export function splitLocation(
+  text: string,
+): Pick<FirmwareText, "text" | "location"> {
+  if (!text.endsWith(")")) return { text };
   const start = text.lastIndexOf(" (");
   const location = text.slice(start + 2, -1);
-  return start >= 0 && /(?:\.rs|>):\d+$/.test(location)
-    ? text.slice(0, start)
-    : text;
+  if (start < 0 || !/(?:\.rs|>):\d+$/.test(location)) return { text };
+  const before = text.slice(0, start);
+  return location.endsWith(">:0")
+    ? { text: before }
+    : { text: before, location };
 }

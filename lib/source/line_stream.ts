@@ -8,6 +8,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 /** One line, without its end. */
 export interface Line {
   /** UTF-8 decoded; what is not UTF-8 stands as U+FFFD. */
@@ -24,8 +26,17 @@ export interface LineStreamOptions {
    * @default {8192}
    */
   readonly maxBytes?: number;
+  /**
+   * Where this stands far within a line that is too long, a line of its own begins: a channel that
+   * prints bytes without end must not swallow the packets of another.
+   *
+   * @default {the rest is skipped}
+   */
+  readonly marker?: string;
 }
 
+/** Bytes; what stands before the marker of a packet's own line, twice a channel's name included, is shorter. */
+const MAX_PREFIX = 128;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -42,12 +53,15 @@ export class LineStream extends TransformStream<Uint8Array, Line[]> {
   #length = 0;
   /** Within a line that was already emitted, cut. */
   #skipping = false;
+  readonly #marker: Uint8Array;
+  /** The end of what was skipped, where it may be the beginning of the marker. */
+  #skipped: Uint8Array = new Uint8Array();
   /** The last byte was a CR: an LF that comes next belongs to it. */
   #afterCr = false;
   /** Keeps a byte order mark, so that the first line is like any other. */
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  constructor({ maxBytes = 8192 }: LineStreamOptions = {}) {
+  constructor({ maxBytes = 8192, marker = "" }: LineStreamOptions = {}) {
     super({
       transform: (chunk, controller) => {
         const lines = this.#split(chunk);
@@ -58,6 +72,7 @@ export class LineStream extends TransformStream<Uint8Array, Line[]> {
       },
     });
     this.#begun = new Uint8Array(maxBytes);
+    this.#marker = new TextEncoder().encode(marker);
   }
 
   #split(chunk: Uint8Array): Line[] {
@@ -82,7 +97,7 @@ export class LineStream extends TransformStream<Uint8Array, Line[]> {
 
   /** Adds `bytes` to the line begun; past the limit the line is emitted and the rest skipped. */
   #take(bytes: Uint8Array, lines: Line[]): void {
-    if (this.#skipping) return;
+    if (this.#skipping) return this.#skip(bytes, lines);
     const room = this.#begun.length - this.#length;
     this.#begun.set(
       bytes.length > room ? bytes.subarray(0, room) : bytes,
@@ -90,9 +105,37 @@ export class LineStream extends TransformStream<Uint8Array, Line[]> {
     );
     this.#length += Math.min(bytes.length, room);
     if (bytes.length > room) {
+      const found = this.#marker.length === 0
+        ? -1
+        : Buffer.from(this.#begun.buffer).indexOf(this.#marker, MAX_PREFIX);
+      if (found > 0) {
+        this.#length = found;
+        lines.push(this.#finish(true));
+        this.#length = this.#begun.copyWithin(0, found).length - found;
+        return this.#take(bytes.subarray(room), lines);
+      }
+      this.#skipped = this.#endOf(this.#begun);
       lines.push(this.#finish(true));
       this.#skipping = true;
+      this.#skip(bytes.subarray(room), lines);
     }
+  }
+
+  /** Skips `bytes`, up to a marker. */
+  #skip(bytes: Uint8Array, lines: Line[]): void {
+    if (this.#marker.length === 0) return;
+    const seen = Buffer.concat([this.#skipped, bytes]);
+    const found = seen.indexOf(this.#marker);
+    this.#skipped = this.#endOf(seen);
+    if (found < 0) return;
+    this.#skipping = false;
+    this.#take(seen.subarray(found), lines);
+  }
+
+  /** A copy of the last bytes, one less than the marker has. */
+  #endOf(bytes: Uint8Array): Uint8Array {
+    const start = Math.max(0, bytes.length - this.#marker.length + 1);
+    return new Uint8Array(bytes.subarray(start));
   }
 
   #finish(truncated = false): Line {

@@ -15,6 +15,13 @@ import type { PathNode } from "./path_tree.ts";
 /** Why a packet is not one; the message goes to the rejects. */
 export class PacketError extends Error {
   override name = "PacketError";
+  /** What was read is right as far as it goes, and the text ends too early. */
+  readonly isOpen: boolean;
+
+  constructor(message: string, { isOpen = false }: { isOpen?: boolean } = {}) {
+    super(message);
+    this.isOpen = isOpen;
+  }
 }
 
 /** The most objects and arrays within each other; a board sends two. */
@@ -29,6 +36,9 @@ const WORD = /true|false|(?:null|-?(?:NaN|nan|inf|Infinity))/y;
 /** What JSON allows in a string: U+0020 and above, but for quote and backslash. */
 const STRING =
   /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*"/y;
+/** A string that the end of the text cuts, but for one that is cut within an escape. */
+const OPEN_STRING =
+  /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*$/y;
 
 /** Reads one object out of a line; used once. */
 export class PacketReader {
@@ -176,6 +186,7 @@ export class PacketReader {
       const rest = cap(this.#text.slice(start), 24);
       throw new PacketError(
         `A string is not closed or not as JSON wants it: ${rest}`,
+        { isOpen: this.#skip(OPEN_STRING) },
       );
     }
     return decode(this.#text.slice(start, this.#at));
@@ -220,6 +231,7 @@ export class PacketReader {
         : `${wanted[0]?.toUpperCase()}${wanted.slice(1)} should stand where ${
           cap(rest, 24)
         } does`,
+      { isOpen: rest === "" },
     );
   }
 

@@ -6,8 +6,9 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Catalogue } from "../catalogue.ts";
-import type { DroppedReading } from "../model.ts";
+import type { DroppedReading, EventTime } from "../model.ts";
 import type { EventClock } from "./event_clock.ts";
+import type { FirmwarePanic } from "./firmware_log.ts";
 import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 import {
@@ -40,6 +41,11 @@ export interface SourceOptions extends Omit<SupervisorOptions, "onStdout"> {
   onDropped?(dropped: readonly DroppedReading[], line: string): void;
 }
 
+/** The firmware's last panic, and when it was read. */
+export interface LastPanic extends FirmwarePanic {
+  readonly at: EventTime;
+}
+
 const firmware = getLogger(["gateway", "firmware"]);
 
 /** Runs a board's program from `run` to `stop`; the firmware's other log lines go to the log. */
@@ -53,6 +59,7 @@ export class Source implements AsyncDisposable {
     other: 0,
     truncated: 0,
   };
+  #lastPanic: LastPanic | undefined;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -65,6 +72,11 @@ export class Source implements AsyncDisposable {
   /** What became of the lines of all children so far. */
   get counters(): Readonly<SourceCounters> {
     return this.#counters;
+  }
+
+  /** The last panic that the firmware told of; undefined where there was none. */
+  get lastPanic(): LastPanic | undefined {
+    return this.#lastPanic;
   }
 
   /** How the child is now. */
@@ -90,13 +102,17 @@ export class Source implements AsyncDisposable {
   }
 
   #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
-    const { maxLineBytes, write } = this.#options;
+    const { clock, marker, maxLineBytes, write } = this.#options;
     return stdout
-      .pipeThrough(new LineStream({ maxBytes: maxLineBytes }))
+      .pipeThrough(new LineStream({ maxBytes: maxLineBytes, marker }))
       .pipeThrough(
         new TelemetryStream({
           ...this.#options,
           counters: this.#counters,
+          onPanic: (panic) => {
+            // Stamped like a reject: the stamps of packets are the journal's.
+            this.#lastPanic = { ...panic, at: clock.stampReject() };
+          },
           onText: (text, level) => firmware[level](verbatim(text)),
         }),
       )

@@ -6,7 +6,12 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import type { TelemetryPacket } from "../model.ts";
-import { type Level, readFirmwareText, stripColours } from "./firmware_text.ts";
+import {
+  type FirmwareText,
+  readFirmwareText,
+  splitLocation,
+  stripColours,
+} from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
 import { PacketError, PacketReader } from "./packet_reader.ts";
 import { type PathNode, pathTree } from "./path_tree.ts";
@@ -18,8 +23,15 @@ export type ParsedLine =
     readonly kind: "reject";
     /** What is wrong, with the value; fit for a log. */
     readonly reason: string;
+    /** It is the beginning of a packet, and the line ends too early. */
+    readonly isOpen: boolean;
   }
-  | { readonly kind: "other"; readonly level: Level; readonly text: string };
+  | {
+    readonly kind: "other";
+    readonly said: FirmwareText;
+    /** Its end may be the beginning of the marker. */
+    readonly isOpen: boolean;
+  };
 
 /** Options for {@linkcode parseLine}. */
 export interface ParseOptions {
@@ -43,14 +55,20 @@ export function parseLine(
 ): ParsedLine {
   const text = stripColours(line.text);
   const found = text.indexOf(marker);
-  if (found < 0) return { kind: "other", ...readFirmwareText(text) };
+  if (found < 0) {
+    const isOpen = !line.truncated && endsWithBeginning(text, marker);
+    return { kind: "other", said: readFirmwareText(text), isOpen };
+  }
   if (line.truncated) {
     return reject(CUT);
   }
   let start = found + marker.length;
   while (text[start] === " ") start++;
   if (text[start] !== "{") {
-    return reject("No JSON object stands behind the marker");
+    return reject(
+      "No JSON object stands behind the marker",
+      start === text.length,
+    );
   }
   try {
     const reader = new PacketReader(text, start);
@@ -62,16 +80,26 @@ export function parseLine(
     return { kind: "packet", packet };
   } catch (error) {
     // What is no PacketError is a fault of ours; the line is kept among the rejects all the same.
-    return reject(
-      error instanceof PacketError
-        ? error.message
-        : `Cannot read the line: ${error}`,
-    );
+    if (!(error instanceof PacketError)) {
+      return reject(`Cannot read the line: ${error}`);
+    }
+    // Behind a location nothing can be missing: defmt prints whole lines.
+    const isOpen = error.isOpen && splitLocation(text).text === text;
+    return reject(error.message, isOpen);
   }
 }
 
-function reject(reason: string): ParsedLine {
-  return { kind: "reject", reason };
+function reject(reason: string, isOpen = false): ParsedLine {
+  return { kind: "reject", reason, isOpen };
+}
+
+/** Whether `text` ends with some of the marker's first characters. */
+function endsWithBeginning(text: string, marker: string): boolean {
+  if (!marker.includes(text.slice(-1))) return false;
+  for (let length = marker.length - 1; length > 0; length--) {
+    if (text.endsWith(marker.slice(0, length))) return true;
+  }
+  return false;
 }
 
 function treeOf(catalogue: Catalogue): PathNode {

@@ -5,15 +5,24 @@
  */
 
 import type { DroppedReading, EventTime, TelemetryPacket } from "../model.ts";
+import {
+  ChannelNames,
+  haveSameShape,
+  joinLines,
+  mayGoOn,
+  type MendedLine,
+} from "./broken_line.ts";
 import type { EventClock } from "./event_clock.ts";
-import type { Level } from "./firmware_text.ts";
+import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
+import { readFirmwareText } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
-import { parseLine, type ParseOptions } from "./telemetry.ts";
+import { type ParsedLine, parseLine, type ParseOptions } from "./telemetry.ts";
 
 /** A packet, when it came, and the line it came in. */
 export interface SourcedPacket {
   readonly packet: TelemetryPacket;
   readonly at: EventTime;
+  /** Mended, where it was broken. */
   readonly line: string;
 }
 
@@ -22,13 +31,15 @@ export interface SourceCounters {
   lines: number;
   packets: number;
   rejects: number;
+  /** Also what a packet's line was broken into, but for one. */
   other: number;
   /** How many of the lines were longer than `max_line_bytes`, and cut. */
   truncated: number;
 }
 
-/** Options for {@linkcode TelemetryStream}. */
-export interface TelemetryStreamOptions extends ParseOptions {
+/** Options for {@linkcode TelemetryStream}; `onText` takes the firmware's other log lines. */
+export interface TelemetryStreamOptions
+  extends ParseOptions, FirmwareLogOptions {
   readonly clock: EventClock;
   /** Counted on; may be shared by the streams of one board's successive children. */
   readonly counters: SourceCounters;
@@ -36,22 +47,33 @@ export interface TelemetryStreamOptions extends ParseOptions {
   onReject(line: string, reason: string): void;
   /** Takes readings that ended in the parser; their packet comes out all the same. */
   onDropped?(dropped: readonly DroppedReading[], line: string): void;
-  /** Takes the firmware's other log lines. */
-  onText(text: string, level: Level): void;
 }
+
+type Found = Omit<SourcedPacket, "at">;
+
+/** For a packet with the name of a channel where the number beside it may have lost a digit. */
+const UNCERTAIN: ParsedLine & { kind: "reject" } = {
+  kind: "reject",
+  reason:
+    "A channel's name stands within the packet, and what it hides is not certain",
+  isOpen: false,
+};
+/** A line is put together from so many, at most. */
+const MAX_PIECES = 4;
 
 /**
  * Takes the packets out of lines. No line ends the stream; lines without a packet give no chunk.
+ *
+ * A line that ends within a packet waits for the one behind it, which may be its other piece, where
+ * it begins like the last packet that came whole; else it is a reject at once.
  */
 export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
   constructor(options: TelemetryStreamOptions) {
+    const lines = new LineReader(options);
     super({
-      transform(lines, controller) {
-        const found: Omit<SourcedPacket, "at">[] = [];
-        for (const line of lines) {
-          const packet = take(line, options);
-          if (packet) found.push({ packet, line: line.text });
-        }
+      transform(some, controller) {
+        const found: Found[] = [];
+        for (const line of some) lines.take(line, found);
         if (found.length === 0) return;
         const times = options.clock.stamp(
           found.map(({ packet }) => packet.boardTs),
@@ -60,33 +82,125 @@ export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
           found.map((one, index) => ({ ...one, at: times[index]! })),
         );
       },
+      flush: () => lines.end(),
     });
   }
 }
 
-/** Counts the line and hands it to whom it belongs; gives the packet, if it is one. */
-function take(
-  line: Line,
-  options: TelemetryStreamOptions,
-): TelemetryPacket | undefined {
-  const { counters } = options;
-  const parsed = parseLine(line, options);
-  counters.lines++;
-  if (line.truncated) counters.truncated++;
-  switch (parsed.kind) {
-    case "packet":
-      counters.packets++;
-      if (parsed.packet.dropped.length > 0) {
-        options.onDropped?.(parsed.packet.dropped, line.text);
+/** Counts each line and hands it to whom it belongs. */
+class LineReader {
+  readonly #options: TelemetryStreamOptions;
+  readonly #log: FirmwareLog;
+  readonly #channels = new ChannelNames();
+  /** Pieces of what may become a packet, none counted yet. */
+  #pieces: Line[] = [];
+  /** The last packet that came in one piece. */
+  #whole = "";
+
+  constructor(options: TelemetryStreamOptions) {
+    this.#options = options;
+    this.#log = new FirmwareLog(options);
+  }
+
+  /** Takes the next line; its packet, if it holds one, is added to `found`. */
+  take(line: Line, found: Found[]): void {
+    this.#channels.note(line.text);
+    if (this.#pieces.length > 0 && this.#join(line, found)) return;
+    const { marker } = this.#options;
+    const parsed = parseLine(line, this.#options);
+    const mended = this.#channels.without(line.text, marker);
+    if (mended !== undefined) {
+      if (mended && this.#takeMended(mended, found)) return;
+      const isUncertain = mended === null || parsed.kind === "packet";
+      this.#takeRest(line, isUncertain ? UNCERTAIN : parsed);
+    } else if (parsed.kind === "packet") {
+      this.#whole = line.text;
+      this.#takePacket(parsed.packet, line.text, found);
+    } else if (parsed.isOpen && mayGoOn(line.text, this.#whole, marker)) {
+      this.#pieces.push(line);
+    } else this.#takeRest(line, parsed);
+  }
+
+  /** Takes what is held back for what it is. */
+  end(): void {
+    this.#release();
+    this.#log.end();
+  }
+
+  /** Whether `line` is the next piece of what waits; if not, nothing waits any more. */
+  #join(line: Line, found: Found[]): boolean {
+    const { marker } = this.#options;
+    const head = this.#pieces.map(({ text }) => text).join("");
+    const mended = line.truncated || line.text.includes(marker)
+      ? null
+      : joinLines(head, line.text);
+    if (mended && this.#takeMended(mended, found)) {
+      const others = [...this.#pieces.splice(0), line].slice(1);
+      for (const other of others) this.#takeText(other.text);
+      return true;
+    }
+    if (mended && this.#pieces.length < MAX_PIECES - 1) {
+      const { text } = mended;
+      const parsed = parseLine({ text, truncated: false }, this.#options);
+      if (parsed.kind !== "packet" && parsed.isOpen) {
+        this.#pieces.push(line);
+        return true;
       }
-      return parsed.packet;
-    case "reject":
+    }
+    this.#release();
+    return false;
+  }
+
+  #release(): void {
+    for (const line of this.#pieces.splice(0)) {
+      const parsed = parseLine(line, this.#options);
+      if (parsed.kind !== "packet") this.#takeRest(line, parsed);
+    }
+  }
+
+  /** Takes a line that was put together, if it certainly is a packet. */
+  #takeMended({ text, brokenAt }: MendedLine, found: Found[]): boolean {
+    const parsed = parseLine({ text, truncated: false }, this.#options);
+    if (parsed.kind !== "packet") return false;
+    const head = text.slice(text.indexOf(this.#options.marker), brokenAt);
+    if (head.includes("{") && !haveSameShape(text, this.#whole)) return false;
+    this.#takePacket(parsed.packet, text, found);
+    return true;
+  }
+
+  #takePacket(packet: TelemetryPacket, line: string, found: Found[]): void {
+    const { counters } = this.#options;
+    this.#log.interrupt();
+    counters.lines++;
+    counters.packets++;
+    if (packet.dropped.length > 0) {
+      this.#options.onDropped?.(packet.dropped, line);
+    }
+    found.push({ packet, line });
+  }
+
+  #takeRest(
+    { text, truncated }: Line,
+    parsed: Exclude<ParsedLine, { kind: "packet" }>,
+  ): void {
+    const { counters } = this.#options;
+    counters.lines++;
+    if (truncated) counters.truncated++;
+    if (parsed.kind === "reject") {
       counters.rejects++;
-      options.onReject(line.text, parsed.reason);
-      return;
-    case "other":
+      this.#log.interrupt();
+      this.#options.onReject(text, parsed.reason);
+    } else {
       counters.other++;
-      options.onText(parsed.text, parsed.level);
-      return;
+      this.#log.take(parsed.said);
+    }
+  }
+
+  /** Takes what a packet was put together from. */
+  #takeText(piece: string): void {
+    const { counters } = this.#options;
+    counters.lines++;
+    counters.other++;
+    this.#options.onText(readFirmwareText(piece).text, "debug");
   }
 }

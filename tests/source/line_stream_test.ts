@@ -155,3 +155,36 @@ Deno.test("LineStream gives any bytes in any chunks as the lines of the whole", 
     { numRuns: 1000 },
   );
 });
+
+Deno.test("LineStream begins a line anew at the marker in what it skips, in any chunks", async () => {
+  const marker = "MARK: ";
+  const part = fc.oneof(
+    fc.constantFrom(marker, "MAR", "K: ", "\n", "0x2a"),
+    fc.string({ maxLength: 4 }),
+    fc.constant("x".repeat(150)),
+  );
+  const lines = async (chunks: Iterable<Uint8Array>) => {
+    const stream = ReadableStream.from(chunks)
+      .pipeThrough(new LineStream({ maxBytes: 160, marker }));
+    return (await Array.fromAsync(stream)).flat();
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(part, { maxLength: 30 }).map((parts) => parts.join("")),
+      fc.array(fc.nat(70), { minLength: 1, maxLength: 5 }),
+      async (text, sizes) => {
+        const bytes = new TextEncoder().encode(`${text}\n`);
+        const whole = await lines([bytes]);
+        assert.deepEqual(await lines(cut(bytes, sizes)), whole);
+        // What goes on for less than the limit behind a line's last marker is there in full.
+        for (const line of text.split(/\r\n|\n|\r/)) {
+          const last = line.slice(Math.max(0, line.lastIndexOf(marker)));
+          if (last.startsWith(marker) && last.length <= 30) {
+            assert.ok(whole.some((one) => one.text.endsWith(last)), line);
+          }
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

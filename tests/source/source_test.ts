@@ -109,3 +109,28 @@ Deno.test("Source has written all that its child printed when stop comes back", 
   assert.equal(written, 20_001);
   assert.equal(source.state.phase, "stopped");
 });
+
+Deno.test("Source logs a panic once, keeps it, and logs the rest of it for debugging", async () => {
+  await using log = await captureLog();
+  const script = String.raw`cat <<'END'
+[ERROR] panicked at src/main.rs:138:50:
+called Result::unwrap() on {Busy} (panic_probe panic-probe-1.0.0/src/lib.rs:104)
+Firmware exited unexpectedly: Exception
+Core 0
+    Frame 0: HardFault_ @ 0x1007fd64
+END`;
+  const { source, stop } = sourceOf(script, 1);
+  assert.equal(source.lastPanic, undefined);
+  await source.run(stop.signal);
+  const { at, ...panic } = source.lastPanic!;
+  assert.deepEqual(panic, {
+    message: "called Result::unwrap() on {Busy}",
+    location: "src/main.rs:138:50",
+  });
+  assert.equal(at.epoch, 1);
+  const said = log.lines.filter((line) => line.startsWith("firmware "));
+  assert.deepEqual(said.filter((line) => !line.includes("debug: ")), [
+    "firmware error: The firmware panicked at src/main.rs:138:50: called Result::unwrap() on {Busy}",
+  ]);
+  assert.equal(said.length, 5);
+});

@@ -111,3 +111,27 @@ Deno.test("TelemetryStream gives any bytes in any chunks as those of the whole",
     { numRuns: 300 },
   );
 });
+
+Deno.test("TelemetryStream holds no broken line back that cannot become a packet like the last", async () => {
+  const rejects: string[] = [];
+  const stream = new TelemetryStream({
+    marker: "JSON sent via VCP: ",
+    catalogue: createCatalogue(),
+    clock: new EventClock({ now: () => ({ epoch: 1, monoUs: 0 }) }),
+    counters: { lines: 0, packets: 0, rejects: 0, other: 0, truncated: 0 },
+    onReject: (line) => void rejects.push(line),
+    onText() {},
+  });
+  const reading = stream.readable.pipeTo(new WritableStream());
+  const writer = stream.writable.getWriter();
+  const broken = ['{"n1":', '{"ts":1,"n2":', '{"ts":1,"n1":{"t":2'];
+  const going = '{"ts":2,"n1":{"t":';
+  for (const json of ['{"ts":1,"n1":{"t":2}}', ...broken, going]) {
+    const text = `JSON sent via VCP: ${json}`;
+    await writer.write([{ text, truncated: false }]);
+  }
+  assert.equal(rejects.length, broken.length);
+  await writer.close();
+  await reading;
+  assert.equal(rejects.length, broken.length + 1);
+});

@@ -19,6 +19,7 @@ interface Case {
   reject?: string;
   level?: string;
   text?: string;
+  location?: string;
 }
 
 const MARKER = "JSON sent via VCP: ";
@@ -66,11 +67,12 @@ for (const one of cases as Case[]) {
         one.dropped ?? [],
       );
     } else {
-      assert.deepEqual(parsed, {
-        kind: "other",
-        level: one.level,
-        text: one.text,
-      });
+      assert.equal(parsed.kind, "other", JSON.stringify(parsed));
+      const { level, text, location } = parsed.said;
+      assert.deepEqual(
+        { level, text, location },
+        { level: one.level, text: one.text, location: one.location },
+      );
     }
   });
 }
@@ -111,14 +113,17 @@ Deno.test("parseLine takes sixteen objects within each other and no more", () =>
   assert.deepEqual(parse(nested(17)), {
     kind: "reject",
     reason: "Nested deeper than 16",
+    isOpen: false,
   });
   assert.deepEqual(parse(nested(4000)), {
     kind: "reject",
     reason: "Nested deeper than 16",
+    isOpen: false,
   });
   assert.deepEqual(parse(MARKER + '{"a":'.repeat(1600)), {
     kind: "reject",
     reason: "Nested deeper than 16",
+    isOpen: false,
   });
 });
 
