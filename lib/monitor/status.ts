@@ -15,6 +15,8 @@ import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import { readReport, type SinkReport } from "../journal/report.ts";
+import type { FailureKind } from "../source/failure.ts";
+import type { SupervisorState } from "../source/supervisor.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -37,6 +39,8 @@ export interface Status {
     readonly name: string;
     /** What its own clock did, by `ts`. */
     readonly clock: BoardClockCounts;
+    /** The program that prints its lines; null where no gateway tells. */
+    readonly child: ChildStatus | null;
   })[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: {
@@ -66,6 +70,22 @@ export interface ClockStatus {
   readonly known_by: string | null;
   /** By how much the packets' times were corrected once it was known. */
   readonly corrected_s: number;
+}
+
+/** The program that prints a board's lines. */
+export interface ChildStatus {
+  readonly phase: SupervisorState["phase"];
+  /** Its process id while it runs, else null. */
+  readonly process: number | null;
+  /** Starts after the first. */
+  readonly restarts: number;
+  /** Why it does not run, or did not last until now; null when all is well. */
+  readonly failure: {
+    readonly kind: FailureKind;
+    /** What the program said itself, in one line; null: nothing. */
+    readonly error: string | null;
+    readonly todo: string;
+  } | null;
 }
 
 /** A sink's ledger, in readings: received + requeued = delivered + waiting + dropped. */
@@ -123,6 +143,10 @@ export async function readStatus(
   const sinks = report.sinks.map((sink) =>
     toSinkStatus(sink, told?.links[sink.name] ?? null, ageS)
   );
+  const boards = report.boards.map(({ id: _, latest: __, ...lines }) => ({
+    ...lines,
+    child: toChildStatus(told?.children?.[lines.name]),
+  }));
   const newest = report.newest && {
     seq: report.newest.seq,
     time: new Date(report.newest.timeUs / 1000).toISOString(),
@@ -134,6 +158,7 @@ export async function readStatus(
       silence,
       report.medium,
       newest,
+      boards,
       sinks,
       fault,
     ),
@@ -145,7 +170,7 @@ export async function readStatus(
       known_by: report.clock.knownBy,
       corrected_s: Math.round(report.clock.correctedUs / 1e6),
     },
-    boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
+    boards,
     sinks,
     journal: {
       path,
@@ -162,6 +187,23 @@ function toMemory(medium: JournalMedium): Status["journal"]["memory"] {
     since: new Date(medium.sinceUs / 1000).toISOString(),
     reason: medium.reason,
     limit_bytes: medium.limitBytes,
+  };
+}
+
+function toChildStatus(
+  state: SupervisorState | undefined,
+): ChildStatus | null {
+  if (state === undefined) return null;
+  const { phase, pid = null, restarts, failure } = state;
+  return {
+    phase,
+    process: pid,
+    restarts,
+    failure: failure === undefined ? null : {
+      kind: failure.kind,
+      error: failure.error ?? null,
+      todo: failure.todo,
+    },
   };
 }
 
@@ -195,6 +237,7 @@ function summarize(
   silence: string | null,
   medium: JournalMedium,
   newest: Status["newest_packet"],
+  boards: Status["boards"],
   sinks: readonly SinkStatus[],
   fault: string | null,
 ): string {
@@ -215,6 +258,7 @@ function summarize(
     ...(medium.kind === "disk"
       ? []
       : ["the disk fails, and packets are only in memory"]),
+    ...boards.flatMap(faultOfBoard),
     ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
   ];
   if (wrong.length === 0) {
@@ -225,6 +269,18 @@ function summarize(
   if (gateway === null) return `${runs}, ${packet}, ${wrong.join("; ")}`;
   const faults = wrong.join("; ");
   return `${faults[0]?.toUpperCase()}${faults.slice(1)}. ${runs}, ${packet}`;
+}
+
+/** What is wrong with a board's program while it does not run. */
+function faultOfBoard(
+  { name, child }: Status["boards"][number],
+): string[] {
+  if (child === null || child.failure === null) return [];
+  if (child.phase === "running") return [];
+  const { kind, todo } = child.failure;
+  const what = kind === "unknown" ? "ended" : `failed (${kind})`;
+  const board = name === "" ? "the board" : `the board ${name}`;
+  return [`the program of ${board} ${what}. To do: ${todo}`];
 }
 
 /** What is wrong with a sink, the worst first. */
@@ -286,12 +342,14 @@ export function formatStatus(status: Status): string {
     ...(status.clock === null
       ? []
       : [["Clock", formatClock(status.clock)] as [string, string]]),
-    ...status.boards.map((board) =>
-      [
-        board.name === "" ? "Lines" : `Lines of ${board.name}`,
-        formatLines(board),
-      ] as [string, string]
-    ),
+    ...status.boards.flatMap((board) => {
+      const of = board.name === "" ? "" : ` of ${board.name}`;
+      const rows: [string, string][] = [[`Lines${of}`, formatLines(board)]];
+      if (board.child !== null) {
+        rows.push([`Program${of}`, formatChild(board.child)]);
+      }
+      return rows;
+    }),
     [
       "Journal",
       journal.memory === null
@@ -336,6 +394,24 @@ function formatLines(
   return `${lines} = ${counted(packets, "packet")} + ${
     counted(rejects, "reject")
   } + ${other} other${cut}${board}`;
+}
+
+const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
+  starting: "is being started",
+  running: "runs",
+  waiting: "waits for its next start",
+  stopped: "is stopped",
+};
+
+function formatChild(
+  { phase, process, restarts, failure }: ChildStatus,
+): string {
+  const which = process === null ? "" : ` as process ${process}`;
+  const how = `${PHASES[phase]}${which}, ${counted(restarts, "restart")}`;
+  if (failure === null) return how;
+  const { kind, error, todo } = failure;
+  const said = error === null ? "" : `: ${error}`;
+  return `${how}; last failure: ${kind}${said}. To do: ${todo}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {

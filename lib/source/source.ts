@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Catalogue } from "../catalogue.ts";
 import type { DroppedReading } from "../model.ts";
 import type { EventClock } from "./event_clock.ts";
+import { tellsOfTheEnd } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 import {
@@ -89,17 +90,25 @@ export class Source implements AsyncDisposable {
     await this.stop();
   }
 
-  #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
+  /** Gives the last line that told of the child's end. */
+  async #read(
+    stdout: ReadableStream<Uint8Array>,
+  ): Promise<string | undefined> {
     const { maxLineBytes, write } = this.#options;
-    return stdout
+    let said: string | undefined;
+    await stdout
       .pipeThrough(new LineStream({ maxBytes: maxLineBytes }))
       .pipeThrough(
         new TelemetryStream({
           ...this.#options,
           counters: this.#counters,
-          onText: (text, level) => firmware[level](verbatim(text)),
+          onText: (text, level) => {
+            firmware[level](verbatim(text));
+            if (tellsOfTheEnd(text)) said = text;
+          },
         }),
       )
       .pipeTo(new WritableStream({ write: (packets) => write(packets) }));
+    return said;
   }
 }
