@@ -94,7 +94,8 @@ const ROWS: readonly Row[] = [
   {
     kind: "wrong usage",
     error: /^Error: Failed to load configuration/,
-    todo: "mend or remove the file .probe-rs.toml that the error names",
+    todo:
+      "mend or remove .probe-rs.toml in the home folder or beside the executable",
     pace: "slow",
   },
   {

@@ -7,8 +7,8 @@
 import { resolve } from "node:path";
 import type { Finding } from "../model.ts";
 import { INSTALL_PROBE_RS, programNotFound } from "./launcher.ts";
-import { isTooOld, isUnknown } from "./probe_rs_flags.ts";
-import { sayTooOld, sayUnknown } from "./probe_rs_launcher.ts";
+import { isUnknown } from "./probe_rs_flags.ts";
+import { sayUnknown } from "./probe_rs_launcher.ts";
 import { askVersion } from "./probe_rs_version.ts";
 import { findProgram } from "./program.ts";
 import { ask } from "./question.ts";
@@ -58,12 +58,8 @@ async function checkVersion(
 ): Promise<Finding> {
   const subject = "probe-rs";
   const version = await askVersion(resolve(program), options);
-  if (typeof version === "string") {
-    const detail = `"${program}" does not tell its version: ${version}`;
-    return { level: "failed", subject, detail, hint: INSTALL_PROBE_RS };
-  }
-  if (isTooOld(version)) {
-    const { error = "", todo } = sayTooOld(program, version);
+  if ("kind" in version) {
+    const { error = "", todo } = version;
     return { level: "failed", subject, detail: error, hint: todo };
   }
   const detail = `version ${version.text} (${program})`;

@@ -8,17 +8,10 @@ import { resolve } from "node:path";
 import { getLogger } from "@logtape/logtape";
 import type { Failure } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
+import { type Launch, type Launcher, programNotFound } from "./launcher.ts";
 import {
-  INSTALL_PROBE_RS,
-  type Launch,
-  type Launcher,
-  programNotFound,
-} from "./launcher.ts";
-import {
-  isTooOld,
   isUnknown,
   NEWEST_MINOR,
-  OLDEST_MINOR,
   probeRsArguments,
   type ProbeRsCommand,
   type ProbeRsTarget,
@@ -61,15 +54,7 @@ export class ProbeRsLauncher implements Launcher {
     if (found === undefined) return programNotFound(NAME, path);
     const program = resolve(found);
     const version = await this.#versionOf(program, signal);
-    if (typeof version === "string") {
-      return {
-        kind: "unknown",
-        error: `"${program}" does not tell its version: ${version}`,
-        todo: INSTALL_PROBE_RS,
-        pace: "slow",
-      };
-    }
-    if (isTooOld(version)) return sayTooOld(program, version);
+    if ("kind" in version) return version;
     if (isUnknown(version) && this.#unknown !== version.text) {
       this.#unknown = version.text;
       log.warning(verbatim(sayUnknown(version)));
@@ -90,27 +75,15 @@ export class ProbeRsLauncher implements Launcher {
   async #versionOf(
     program: string,
     signal: AbortSignal,
-  ): Promise<ProbeRsVersion | string> {
+  ): Promise<ProbeRsVersion | Failure> {
     const file = await identify(program);
     if (this.#known?.file === file) return this.#known.version;
     this.#known = undefined;
     const { env } = this.#options;
     const version = await askVersion(program, { env, signal });
-    if (typeof version === "string") return version;
-    this.#known = { file, version };
+    if (!("kind" in version)) this.#known = { file, version };
     return version;
   }
-}
-
-/** Why `version` is not used. */
-export function sayTooOld(program: string, { text }: ProbeRsVersion): Failure {
-  return {
-    kind: "version too old",
-    error:
-      `probe-rs must be of version 0.${OLDEST_MINOR} or later: "${program}" is ${text}`,
-    todo: INSTALL_PROBE_RS,
-    pace: "slow",
-  };
 }
 
 /** What becomes of a version that is newer than what is known. */
