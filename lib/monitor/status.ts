@@ -15,8 +15,12 @@ import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import { readReport, type SinkReport } from "../journal/report.ts";
-import type { FailureKind } from "../source/failure.ts";
-import type { SupervisorState } from "../source/supervisor.ts";
+import {
+  type ChildStatus,
+  faultOfChild,
+  formatChild,
+  toChildStatus,
+} from "./child_status.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -70,22 +74,6 @@ export interface ClockStatus {
   readonly known_by: string | null;
   /** By how much the packets' times were corrected once it was known. */
   readonly corrected_s: number;
-}
-
-/** The program that prints a board's lines. */
-export interface ChildStatus {
-  readonly phase: SupervisorState["phase"];
-  /** Its process id while it runs, else null. */
-  readonly process: number | null;
-  /** Starts after the first. */
-  readonly restarts: number;
-  /** Why it does not run, or did not last until now; null when all is well. */
-  readonly failure: {
-    readonly kind: FailureKind;
-    /** What the program said itself, in one line; null: nothing. */
-    readonly error: string | null;
-    readonly todo: string;
-  } | null;
 }
 
 /** A sink's ledger, in readings: received + requeued = delivered + waiting + dropped. */
@@ -190,23 +178,6 @@ function toMemory(medium: JournalMedium): Status["journal"]["memory"] {
   };
 }
 
-function toChildStatus(
-  state: SupervisorState | undefined,
-): ChildStatus | null {
-  if (state === undefined) return null;
-  const { phase, pid = null, restarts, failure } = state;
-  return {
-    phase,
-    process: pid,
-    restarts,
-    failure: failure === undefined ? null : {
-      kind: failure.kind,
-      error: failure.error ?? null,
-      todo: failure.todo,
-    },
-  };
-}
-
 function toSinkStatus(
   { name, target, ledger, waiting, imbalance, oldestWaitingUs }: SinkReport,
   link: LinkState | null,
@@ -258,7 +229,7 @@ function summarize(
     ...(medium.kind === "disk"
       ? []
       : ["the disk fails, and packets are only in memory"]),
-    ...boards.flatMap(faultOfBoard),
+    ...boards.flatMap(({ name, child }) => faultOfChild(name, child)),
     ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
   ];
   if (wrong.length === 0) {
@@ -269,18 +240,6 @@ function summarize(
   if (gateway === null) return `${runs}, ${packet}, ${wrong.join("; ")}`;
   const faults = wrong.join("; ");
   return `${faults[0]?.toUpperCase()}${faults.slice(1)}. ${runs}, ${packet}`;
-}
-
-/** What is wrong with a board's program while it does not run. */
-function faultOfBoard(
-  { name, child }: Status["boards"][number],
-): string[] {
-  if (child === null || child.failure === null) return [];
-  if (child.phase === "running") return [];
-  const { kind, todo } = child.failure;
-  const what = kind === "unknown" ? "ended" : `failed (${kind})`;
-  const board = name === "" ? "the board" : `the board ${name}`;
-  return [`the program of ${board} ${what}. To do: ${todo}`];
 }
 
 /** What is wrong with a sink, the worst first. */
@@ -394,24 +353,6 @@ function formatLines(
   return `${lines} = ${counted(packets, "packet")} + ${
     counted(rejects, "reject")
   } + ${other} other${cut}${board}`;
-}
-
-const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
-  starting: "is being started",
-  running: "runs",
-  waiting: "waits for its next start",
-  stopped: "is stopped",
-};
-
-function formatChild(
-  { phase, process, restarts, failure }: ChildStatus,
-): string {
-  const which = process === null ? "" : ` as process ${process}`;
-  const how = `${PHASES[phase]}${which}, ${counted(restarts, "restart")}`;
-  if (failure === null) return how;
-  const { kind, error, todo } = failure;
-  const said = error === null ? "" : `: ${error}`;
-  return `${how}; last failure: ${kind}${said}. To do: ${todo}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {
