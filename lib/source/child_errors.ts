@@ -73,7 +73,8 @@ function inOneLine(
 ): string {
   const details = more.length > 0 ? ` ${more.join("; ")}` : "";
   const why = causes.length > 0 ? ` (caused by: ${causes.join("; ")})` : "";
-  return first + details + why;
+  // Without its full stop, because it stands within a sentence of ours.
+  return (first + details + why).replace(/\.$/, "");
 }
 
 function say(text: string): void {

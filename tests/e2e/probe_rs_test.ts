@@ -51,7 +51,7 @@ firmware_path = "fw.elf"
     assert.equal(board.child?.failure?.kind, "probe missing");
     assert.equal(
       board.child.failure.error,
-      "Error: No connected probes were found.",
+      "Error: No connected probes were found",
     );
     assert.equal(
       gateway.log.match(/Probe missing/g)?.length,

@@ -200,7 +200,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
   await new Writer(journal).append({ a: 1 });
   const failure = {
     kind: "probe missing",
-    error: "Error: No connected probes were found.",
+    error: "Error: No connected probes were found",
     todo: "plug it in",
     pace: "fast",
   } as const;
@@ -225,7 +225,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
     restarts: 2,
     failure: {
       kind: "probe missing",
-      error: "Error: No connected probes were found.",
+      error: "Error: No connected probes were found",
       todo: "plug it in",
     },
   });
@@ -235,7 +235,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
   );
   assert.match(
     formatStatus(waiting),
-    /^Program.* +waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found\.\. To do: plug it in$/m,
+    /^Program.* +waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found\. To do: plug it in$/m,
   );
 
   const running = await look({ phase: "running", pid: 8, restarts: 3 });

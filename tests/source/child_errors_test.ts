@@ -14,7 +14,7 @@ const CASES: readonly Case[] = [
   {
     name: "an error alone",
     stderr: "Error: No connected probes were found.\n",
-    error: "Error: No connected probes were found.",
+    error: "Error: No connected probes were found",
   },
   {
     name: "one cause, which has no number",

@@ -147,7 +147,7 @@ Deno.test("Supervisor takes the pauses of a failure's own pace", async () => {
     );
     assert.match(
       log.lines.find((line) => line.includes("Probe missing: ")) ?? "",
-      /No connected probes were found\.\. To do: plug the probe in, .*; it is started again in 0 s$/,
+      /No connected probes were found\. To do: plug the probe in, .*; it is started again in 0 s$/,
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
