@@ -37,14 +37,15 @@ import { Secret } from "./sink/secret.ts";
 import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
+import type { Launcher } from "./source/launcher.ts";
 import { Source } from "./source/source.ts";
 import { wait } from "./wait.ts";
 
 /** Options for {@linkcode runGateway}. */
 export interface GatewayOptions {
   readonly config: Config;
-  /** The program that prints the board's lines, and its arguments. */
-  readonly command: readonly string[];
+  /** Starts the program that prints the board's lines. */
+  readonly launcher: Launcher;
   /** The environment of that program. */
   readonly env: Readonly<Record<string, string>>;
   /** Aborted to stop in order. */
@@ -134,7 +135,10 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   stack.use(
     await listenForCommands(
       config,
-      createOperations(config, journal, forwarders),
+      createOperations(config, journal, {
+        forwarders,
+        sources: { [SINGLE_BOARD]: source },
+      }),
     ),
   );
 
@@ -183,11 +187,18 @@ export async function openJournal(
   });
 }
 
-/** What commands can have done; by a command itself there are no `forwarders`. */
+/** What a gateway that runs can tell and be told beside its journal. */
+interface Running {
+  readonly forwarders: readonly Forwarder[];
+  /** By the board's name. */
+  readonly sources: Readonly<Record<string, Source>>;
+}
+
+/** What commands can have done; by a command itself nothing is `running`. */
 export function createOperations(
   config: Config,
   journal: Journal,
-  forwarders: readonly Forwarder[],
+  { forwarders, sources }: Running = { forwarders: [], sources: {} },
 ): Operations {
   const { marker } = config.gateway;
   const options = { marker, catalogue: createCatalogue(config.metrics) };
@@ -195,6 +206,10 @@ export function createOperations(
     journal,
     links: () =>
       Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
+    children: () =>
+      Object.fromEntries(
+        Object.entries(sources).map(([board, { state }]) => [board, state]),
+      ),
     readAgain: ({ body, reason }) => readAgain(body, reason, options),
     reading: readingOf(config),
     onResent: () => {
@@ -287,24 +302,27 @@ export function createSinks(
   return sinks;
 }
 
+/** The board's name in the single `[gateway]` form. */
+const SINGLE_BOARD = "";
+
 function createSource(
-  { config, command, env, onPacket }: GatewayOptions,
+  { config, launcher, env, onPacket }: GatewayOptions,
   catalogue: Catalogue,
   journal: Journal,
   clock: Clock,
 ): Source {
-  const board = "";
+  const board = SINGLE_BOARD;
   const eventClock = new EventClock({ now: () => clock.now() });
   const { marker, max_line_bytes, channel_capacity, stop_timeout_s } =
     config.gateway;
   const source: Source = new Source({
-    command,
+    launcher,
     env,
     marker,
     maxLineBytes: max_line_bytes,
     catalogue,
     stopTimeoutMs: stop_timeout_s * 500,
-    backoff: new Backoff(Math.random),
+    backoff: (bounds) => new Backoff(Math.random, bounds),
     clock: eventClock,
     write: (packets) => {
       for (const { packet: { readings }, at } of onPacket ? packets : []) {

@@ -25,7 +25,7 @@ const MAY_KNOW: Record<string, { values?: string[]; types?: string[] }> = {
     types: ["control"],
   },
   forwarder: { values: ["journal", "sink"] },
-  control: { values: ["journal"], types: ["forwarder"] },
+  control: { values: ["journal"], types: ["forwarder", "source"] },
   monitor: { values: ["journal"], types: ANY },
   log: { values: ["log_line"] },
 };

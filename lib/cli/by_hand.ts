@@ -89,7 +89,7 @@ async function onOurOwn<C extends Command>(
       now: () => Date.now() * 1000,
     }),
   );
-  const { perform } = createOperations(config, journal, []);
+  const { perform } = createOperations(config, journal);
   const signal = new AbortController().signal;
   return await perform(command, { signal, onProgress }) as ResultOf<C>;
 }

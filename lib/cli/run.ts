@@ -10,7 +10,8 @@ import { secretsOf } from "../config/config.ts";
 import type { Config } from "../config/schema.ts";
 import { runGateway } from "../gateway.ts";
 import { configureLog } from "../log.ts";
-import { probeRsCommand } from "../source/probe_rs.ts";
+import { CommandLauncher } from "../source/launcher.ts";
+import { ProbeRsLauncher } from "../source/probe_rs_launcher.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
 import { useLocalBroker } from "./local_broker.ts";
@@ -73,23 +74,27 @@ const DATABASE_HINT = {
   influxdb: '"docker compose up -d influxdb" starts one',
 };
 
-/** The program that prints the board's lines, and what it may know. */
+/** How the program that prints the board's lines is started, and what it may know. */
 function child(config: Config, simulate: boolean) {
   const get = (name: string) => Deno.env.get(name);
   const env = childEnvironment(get);
   const { command, probe_id = "", chip = "", firmware_path = "" } =
     config.gateway;
+  const path = env.PATH ?? "";
   if (!simulate) {
-    return {
-      command: command ?? probeRsCommand({ probe_id, chip, firmware_path }),
-      env,
-    };
+    const launcher = command === undefined
+      ? new ProbeRsLauncher({ target: { probe_id, chip, firmware_path }, env })
+      : new CommandLauncher(command, path);
+    return { launcher, env };
   }
   for (const name of SELF_ENVIRONMENT) {
     const value = get(name);
     if (value !== undefined) env[name] = value;
   }
-  return { command: selfCommand(["simulate"]), env };
+  return {
+    launcher: new CommandLauncher(selfCommand(["simulate"]), path),
+    env,
+  };
 }
 
 function showValues(config: Config, simulated: boolean) {

@@ -18,6 +18,8 @@ export interface OperationsOptions {
   readonly journal: Journal;
   /** Each sink's link, by its name. */
   links(): GatewayReport["links"];
+  /** Each board's child, by the board's name. */
+  children(): GatewayReport["children"];
   /** Reads the line of a source's reject anew. */
   readAgain(reject: KeptReject): SecondReading;
   /**
@@ -47,11 +49,12 @@ export class Operations {
   };
 
   async #status(): Promise<Results["status"]> {
-    const { journal, links } = this.#options;
+    const { journal, links, children } = this.#options;
     return {
       process: Deno.pid,
       journal: await journal.report(),
       links: links(),
+      children: children(),
     };
   }
 

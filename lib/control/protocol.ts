@@ -16,6 +16,7 @@ import type { LinkState } from "../forwarder/link.ts";
 import type { Resent } from "../journal/rejects.ts";
 import type { JournalReport } from "../journal/report.ts";
 import type { Rewound } from "../journal/rewind.ts";
+import type { SupervisorState } from "../source/supervisor.ts";
 
 /** Grows when a program of the version before could no longer make itself understood. */
 export const PROTOCOL_VERSION = 1;
@@ -55,12 +56,15 @@ const REQUEST = z.strictObject({
 /** What a gateway can be asked to do. */
 export type Command = z.output<typeof COMMAND>;
 
-/** How a running gateway stands. Each sink's link, by its name. */
+/** How a running gateway stands. */
 export interface GatewayReport {
   /** Its process id. */
   readonly process: number;
   readonly journal: JournalReport;
+  /** Each sink's link, by its name. */
   readonly links: Readonly<Record<string, LinkState>>;
+  /** Each board's child, by the board's name. A gateway of before its program was replaced may not tell. */
+  readonly children?: Readonly<Record<string, SupervisorState>> | undefined;
 }
 
 /** What each command gives. */

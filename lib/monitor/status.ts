@@ -15,6 +15,12 @@ import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import { readReport, type SinkReport } from "../journal/report.ts";
+import {
+  type ChildStatus,
+  faultOfChild,
+  formatChild,
+  toChildStatus,
+} from "./child_status.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -37,6 +43,8 @@ export interface Status {
     readonly name: string;
     /** What its own clock did, by `ts`. */
     readonly clock: BoardClockCounts;
+    /** The program that prints its lines; null where no gateway tells. */
+    readonly child: ChildStatus | null;
   })[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: {
@@ -123,6 +131,10 @@ export async function readStatus(
   const sinks = report.sinks.map((sink) =>
     toSinkStatus(sink, told?.links[sink.name] ?? null, ageS)
   );
+  const boards = report.boards.map(({ id: _, latest: __, ...lines }) => ({
+    ...lines,
+    child: toChildStatus(told?.children?.[lines.name]),
+  }));
   const newest = report.newest && {
     seq: report.newest.seq,
     time: new Date(report.newest.timeUs / 1000).toISOString(),
@@ -134,6 +146,7 @@ export async function readStatus(
       silence,
       report.medium,
       newest,
+      boards,
       sinks,
       fault,
     ),
@@ -145,7 +158,7 @@ export async function readStatus(
       known_by: report.clock.knownBy,
       corrected_s: Math.round(report.clock.correctedUs / 1e6),
     },
-    boards: report.boards.map(({ id: _, latest: __, ...lines }) => lines),
+    boards,
     sinks,
     journal: {
       path,
@@ -195,6 +208,7 @@ function summarize(
   silence: string | null,
   medium: JournalMedium,
   newest: Status["newest_packet"],
+  boards: Status["boards"],
   sinks: readonly SinkStatus[],
   fault: string | null,
 ): string {
@@ -215,6 +229,7 @@ function summarize(
     ...(medium.kind === "disk"
       ? []
       : ["the disk fails, and packets are only in memory"]),
+    ...boards.flatMap(({ name, child }) => faultOfChild(name, child)),
     ...sinks.flatMap((sink) => faultsOf(sink, gateway !== null)),
   ];
   if (wrong.length === 0) {
@@ -286,12 +301,14 @@ export function formatStatus(status: Status): string {
     ...(status.clock === null
       ? []
       : [["Clock", formatClock(status.clock)] as [string, string]]),
-    ...status.boards.map((board) =>
-      [
-        board.name === "" ? "Lines" : `Lines of ${board.name}`,
-        formatLines(board),
-      ] as [string, string]
-    ),
+    ...status.boards.flatMap((board) => {
+      const of = board.name === "" ? "" : ` of ${board.name}`;
+      const rows: [string, string][] = [[`Lines${of}`, formatLines(board)]];
+      if (board.child !== null) {
+        rows.push([`Program${of}`, formatChild(board.child)]);
+      }
+      return rows;
+    }),
     [
       "Journal",
       journal.memory === null

@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { describeError } from "../error_text.ts";
 import { readErrors } from "./child_errors.ts";
 import { ChildPipe } from "./child_pipe.ts";
 import { verbatim } from "./firmware_text.ts";
@@ -16,6 +17,8 @@ export interface ChildExit {
   readonly code: number;
   /** Its `Error:` line with what caused it, if it printed one. */
   readonly error: string | undefined;
+  /** What it said of its end on stdout, if it did. */
+  readonly said: string | undefined;
   /** How long it ran. */
   readonly ranMs: number;
 }
@@ -24,14 +27,19 @@ export interface ChildExit {
 export interface ChildOptions {
   /** Program and arguments; the program as a path that exists. */
   readonly command: readonly string[];
+  /** @default {our own working directory} */
+  readonly cwd?: string | undefined;
   /** The child's whole environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Aborted when the child shall stop. */
   readonly signal: AbortSignal;
   /** From SIGTERM to SIGKILL, in milliseconds. */
   readonly stopTimeoutMs: number;
-  /** Reads stdout to its end. Should it reject, the child is stopped and its output thrown away. */
-  onStdout(stdout: ReadableStream<Uint8Array>): Promise<void>;
+  /**
+   * Reads stdout to its end, and gives what stood there of the child's end. Should it reject, the child
+   * is stopped and its output thrown away.
+   */
+  onStdout(stdout: ReadableStream<Uint8Array>): Promise<string | void>;
   onStart(pid: number): void;
   /** Something came on stdout. */
   onChunk(): void;
@@ -54,7 +62,12 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
   try {
     child = await spawn(options);
   } catch (error) {
-    return { code: 126, error: `Cannot start it: ${error}`, ranMs: 0 };
+    return {
+      code: 126,
+      error: `Cannot start it: ${describeError(error)}`,
+      said: undefined,
+      ranMs: 0,
+    };
   }
   onStart(child.pid);
   const gone = new AbortController();
@@ -88,17 +101,22 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     stopping,
     ...pipes.map((pipe) => endPipe(pipe, child.pid, options)),
   ]);
-  await reading;
-  return { code, error: await errors, ranMs };
+  return {
+    code,
+    error: await errors,
+    said: await reading ?? undefined,
+    ranMs,
+  };
 }
 
 async function spawn(
-  { command, env }: ChildOptions,
+  { command, cwd, env }: ChildOptions,
 ): Promise<Deno.ChildProcess> {
   const [program = "", ...args] = await withoutOrphans(command, env.PATH ?? "");
   return new Deno.Command(program, {
     args,
-    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...env },
     clearEnv: true,
     // probe-rs asks which of several probes it shall take, and would wait for an answer.
     stdin: "null",

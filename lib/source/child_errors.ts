@@ -10,47 +10,71 @@ import { LineStream } from "./line_stream.ts";
 
 const log = getLogger(["gateway", "probe-rs"]);
 
-/** Causes that are kept of one error. */
-const MAX_CAUSES = 5;
+/** What begins an error: that of a Rust program, of its command line's reader, or a panic. */
+const ERROR = /^(?:error:|thread '.*' (?:\(\d+\) )?panicked at )/i;
+const LOG_LINE = /^\s*(?:TRACE|DEBUG|INFO|WARN|ERROR)\b/;
+/** Lines that are kept of an error itself, and of what caused it. */
+const MAX_LINES = 20;
+
+/** An error as it is being read: its lines, and those below `Caused by:`. */
+interface ErrorText {
+  readonly lines: string[];
+  readonly causes: string[];
+}
 
 /**
  * Logs every line until stderr ends.
  *
- * @returns the last `Error: …` with what stands below its `Caused by:`, in one line
+ * @returns the last `Error: …` with the lines behind it and those below its `Caused by:`, in one line;
+ *   without colours and backtrace
  */
 export async function readErrors(
   stderr: ReadableStream<Uint8Array>,
 ): Promise<string | undefined> {
-  let error: string | undefined;
-  let causes: string[] | undefined;
+  let error: ErrorText | undefined;
+  /** Where the next line belongs; undefined: to no error. */
+  let part: string[] | undefined;
   for await (const lines of stderr.pipeThrough(new LineStream())) {
     for (const { text: raw } of lines) {
       const text = escapeTricks(stripColours(raw)).trimEnd();
-      if (text === "") continue;
-      if (/^error:/i.test(text)) {
-        error = text;
-        causes = undefined;
-      } else if (error && /^Caused by:/.test(text)) {
-        causes = [];
-      } else if (causes && /^\s/.test(raw)) {
-        if (causes.length < MAX_CAUSES) {
-          causes.push(text.trim().replace(/^\d+: /, ""));
-        }
-      } else {
-        causes = undefined;
+      if (ERROR.test(text)) {
+        error = { lines: [], causes: [] };
+        part = error.lines;
+      } else if (error && text === "Caused by:") {
+        part = error.causes;
+        continue;
+      } else if (error && text === "Stack backtrace:") {
+        part = [];
+      } else if (text === "") {
+        // Ends the error itself; causes and backtraces go on as long as they are indented.
+        if (part === error?.lines) part = undefined;
+        continue;
+      } else if (
+        LOG_LINE.test(text) || (part !== error?.lines && !/^\s/.test(text))
+      ) {
+        part = undefined;
+      }
+      if (part === undefined) {
         say(text);
         continue;
       }
       // Said with the exit, where it explains something.
       log.debug(verbatim(text));
-      if (causes && causes.length > 0) {
-        error = `${error?.split(" (caused by: ")[0]} (caused by: ${
-          causes.join("; ")
-        })`;
+      if (part.length < MAX_LINES) {
+        part.push(text.trim().replace(/^\d+: /, ""));
       }
     }
   }
-  return error;
+  return error && inOneLine(error);
+}
+
+function inOneLine(
+  { lines: [first = "", ...more], causes }: ErrorText,
+): string {
+  const details = more.length > 0 ? ` ${more.join("; ")}` : "";
+  const why = causes.length > 0 ? ` (caused by: ${causes.join("; ")})` : "";
+  // Without its full stop, because it stands within a sentence of ours.
+  return (first + details + why).replace(/\.$/, "");
 }
 
 function say(text: string): void {

@@ -4,18 +4,23 @@
  * @module
  */
 
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 
 /**
- * Set for every child. Without them probe-rs colours even what goes into a pipe, and puts some ten
- * warnings before the one error that matters.
+ * Where probe-rs runs. A `.probe-rs.toml` in its working directory can change what it does or end it,
+ * and only root can leave one here; the folder is always there, whatever becomes of the disks.
  */
+export const NEUTRAL_FOLDER = resolve("/");
+
+/** Set for every child. Without them probe-rs colours even what goes into a pipe. */
 const QUIET = {
   NO_COLOR: "1",
   PROBE_RS_COLOR: "false",
   PROBE_RS_DISABLE_SETUP_HINTS: "1",
-  RUST_LOG: "error",
 };
+
+/** Unless the user wants more: else some ten warnings stand before the one error that matters. */
+const RUST_LOG = "error";
 
 /** What a child needs of our own environment; the last two only on Windows. */
 const INHERITED = ["PATH", "HOME", "LANG", "USERPROFILE", "SYSTEMROOT"];
@@ -24,7 +29,8 @@ const INHERITED = ["PATH", "HOME", "LANG", "USERPROFILE", "SYSTEMROOT"];
 const GUARD = '[ "$PPID" = "$0" ] || exit 70; exec "$@"';
 
 /**
- * The whole environment of a child. Nothing else of ours is handed on, because ours holds secrets.
+ * The whole environment of a child. Nothing else of ours is handed on, because ours holds secrets, and
+ * because `CLICOLOR_FORCE`, `RUST_BACKTRACE` or `PROBE_RS_CONFIG_PRESET` would change what it prints.
  *
  * @param get reads a variable of our environment: `(name) => Deno.env.get(name)`
  */
@@ -35,7 +41,11 @@ export function childEnvironment(
     const value = get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(inherited), ...QUIET };
+  return {
+    ...Object.fromEntries(inherited),
+    ...QUIET,
+    RUST_LOG: get("RUST_LOG") || RUST_LOG,
+  };
 }
 
 /**

@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Catalogue } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
 import type { EventClock } from "./event_clock.ts";
+import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
 import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
@@ -101,9 +102,13 @@ export class Source implements AsyncDisposable {
     await this.stop();
   }
 
-  #read(stdout: ReadableStream<Uint8Array>): Promise<void> {
+  /** Gives the last line that told of the child's end. */
+  async #read(
+    stdout: ReadableStream<Uint8Array>,
+  ): Promise<string | undefined> {
     const { clock, marker, maxLineBytes, write } = this.#options;
-    return stdout
+    let said: string | undefined;
+    await stdout
       .pipeThrough(new LineStream({ maxBytes: maxLineBytes, marker }))
       .pipeThrough(
         new TelemetryStream({
@@ -113,9 +118,13 @@ export class Source implements AsyncDisposable {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = { ...panic, at: clock.stampReject() };
           },
-          onText: (text, level) => firmware[level](verbatim(text)),
+          onText: (text, level) => {
+            firmware[level](verbatim(text));
+            if (tellsOfTheEnd(text)) said = text;
+          },
         }),
       )
       .pipeTo(new WritableStream({ write: (packets) => write(packets) }));
+    return said;
   }
 }

@@ -13,20 +13,28 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type ChildExit, runChild } from "./child.ts";
+import {
+  type Failure,
+  type Pace,
+  PACES,
+  type PauseBounds,
+  recognizeFailure,
+} from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
-import { programNotFound } from "./probe_rs.ts";
-import { findProgram } from "./program.ts";
+import type { Launch, Launcher } from "./launcher.ts";
 import { wait } from "../wait.ts";
 
 /** How a supervisor's child is. */
 export interface SupervisorState {
-  /** `waiting`: for the next start, or for the program to be installed. */
+  /** `starting` may take seconds: the program is looked at first. `waiting`: for the next start. */
   readonly phase: "starting" | "running" | "waiting" | "stopped";
   /** Only while it runs. */
   readonly pid?: number;
   /** Starts after the first. */
   readonly restarts: number;
   readonly lastExit?: ChildExit;
+  /** Why it does not run, or did not last; gone once it has printed for a while again. */
+  readonly failure?: Failure;
 }
 
 /** Pauses between starts. */
@@ -39,18 +47,18 @@ export interface Backoff {
 
 /** Options for {@linkcode Supervisor}. */
 export interface SupervisorOptions {
-  /** Program and arguments. */
-  readonly command: readonly string[];
-  /** The child's whole environment (`childEnvironment`); its PATH is searched for the program. */
+  readonly launcher: Launcher;
+  /** The child's whole environment (`childEnvironment`). */
   readonly env: Readonly<Record<string, string>>;
-  readonly backoff: Backoff;
+  /** Makes the backoff of failures whose pauses have these bounds. */
+  backoff(bounds: PauseBounds): Backoff;
   /** From SIGTERM to SIGKILL, in milliseconds. */
   readonly stopTimeoutMs: number;
   /**
-   * Reads the stdout of one child, and comes back when it has ended. Should it reject, the child is
-   * stopped and started again.
+   * Reads the stdout of one child, and comes back when it has ended: with what it said of its own end,
+   * if it did. Should it reject, the child is stopped and started again.
    */
-  onStdout(stdout: ReadableStream<Uint8Array>): Promise<void>;
+  onStdout(stdout: ReadableStream<Uint8Array>): Promise<string | void>;
   /**
    * Milliseconds that only grow.
    *
@@ -69,8 +77,8 @@ export interface SupervisorOptions {
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
 const STEADY_AFTER_MS = 5_000;
-/** Between two looks for a program that is not there. */
-const NOT_FOUND_PAUSE_MS = 15_000;
+/** Between two looks for a program that is not there, or is not one that can be used. */
+const LOOK_AGAIN_MS = 60_000;
 
 const log = getLogger(["gateway", "source"]);
 
@@ -81,6 +89,7 @@ export class Supervisor implements AsyncDisposable {
     & Required<Pick<SupervisorOptions, "now" | "wait">>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  readonly #backoffs: Readonly<Record<Pace, Backoff>>;
   #state: SupervisorState = { phase: "stopped", restarts: 0 };
   /** The failure that the log knows of; empty when all is well. */
   #failure = "";
@@ -90,6 +99,11 @@ export class Supervisor implements AsyncDisposable {
       ...options,
       now: options.now ?? (() => performance.now()),
       wait: options.wait ?? wait,
+    };
+    this.#backoffs = {
+      fast: options.backoff(PACES.fast),
+      usual: options.backoff(PACES.usual),
+      slow: options.backoff(PACES.slow),
     };
   }
 
@@ -121,25 +135,20 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #keepRunning(signal: AbortSignal): Promise<void> {
-    const { backoff, env, wait } = this.#options;
+    const { launcher, wait } = this.#options;
     for (let starts = 0; !signal.aborted;) {
       this.#become("starting");
-      const program = await findProgram(this.#name, env.PATH ?? "");
-      let pauseMs = NOT_FOUND_PAUSE_MS;
-      if (program) {
+      const launch = await launcher.prepare(signal);
+      if (signal.aborted) break;
+      let pauseMs = LOOK_AGAIN_MS;
+      if ("command" in launch) {
         this.#state = { ...this.#state, restarts: starts++ };
-        const lastExit = await this.#runOnce(program, signal);
-        this.#state = { ...this.#state, lastExit };
-        if (lastExit.ranMs >= WELL_AFTER_MS) backoff.reset();
-        pauseMs = backoff.next();
-        if (!signal.aborted) this.#sayEnded(lastExit, pauseMs);
+        const exit = await this.#runOnce(launch, signal);
+        this.#state = { ...this.#state, lastExit: exit };
+        if (signal.aborted) break;
+        pauseMs = this.#takeEnd(exit);
       } else {
-        const { detail, hint } = programNotFound(this.#name, env.PATH ?? "");
-        this.#sayFailure(
-          "not found",
-          "error",
-          `${detail}; ${hint}. It is looked for again`,
-        );
+        this.#takeRefusal(launch);
       }
       this.#become("waiting");
       await wait(pauseMs, signal);
@@ -147,13 +156,13 @@ export class Supervisor implements AsyncDisposable {
     this.#become("stopped");
   }
 
-  #runOnce(program: string, signal: AbortSignal): Promise<ChildExit> {
+  #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
     const { now } = this.#options;
     const started = now();
     return runChild({
       ...this.#options,
+      ...launch,
       signal,
-      command: [program, ...this.#options.command.slice(1)],
       onStart: (pid) => {
         this.#become("running", pid);
         // During an outage each try would say so.
@@ -163,6 +172,8 @@ export class Supervisor implements AsyncDisposable {
       onChunk: () => {
         if (this.#failure === "" || now() - started < STEADY_AFTER_MS) return;
         this.#failure = "";
+        const { failure: _over, ...rest } = this.#state;
+        this.#state = rest;
         log.info(
           verbatim(
             `"${this.#name}" runs again (restarts: ${this.#state.restarts})`,
@@ -173,7 +184,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   get #name(): string {
-    return this.#options.command[0] ?? "";
+    return this.#options.launcher.name;
   }
 
   #become(phase: SupervisorState["phase"], pid?: number): void {
@@ -181,13 +192,37 @@ export class Supervisor implements AsyncDisposable {
     this.#state = { ...rest, phase, ...(pid === undefined ? {} : { pid }) };
   }
 
-  #sayEnded({ code, error, ranMs }: ChildExit, pauseMs: number): void {
+  /** Takes the end of a child that nobody asked for; gives the pause before the next. */
+  #takeEnd(exit: ChildExit): number {
+    const { code, error, ranMs } = exit;
+    const failure = recognizeFailure(exit);
+    this.#options.launcher.ended?.(failure);
+    this.#state = { ...this.#state, failure };
+    if (ranMs >= WELL_AFTER_MS) {
+      for (const backoff of Object.values(this.#backoffs)) backoff.reset();
+    }
+    const pauseMs = this.#backoffs[failure.pace].next();
+    const known = failure.kind !== "unknown";
+    const what = known ? `${capitalize(failure.kind)}: ` : "";
     const after = `${Math.round(ranMs / 1000)} s${error ? `: ${error}` : ""}`;
+    const todo = known ? `. To do: ${failure.todo}` : "";
     const again = `it is started again in ${Math.round(pauseMs / 1000)} s`;
     this.#sayFailure(
-      `${code} ${error}`,
+      `${failure.kind} ${code} ${error}`,
       "warning",
-      `"${this.#name}" ended with exit code ${code} after ${after}; ${again}`,
+      `${what}"${this.#name}" ended with exit code ${code} after ${after}${todo}; ${again}`,
+    );
+    return pauseMs;
+  }
+
+  /** Takes why there is nothing to start. */
+  #takeRefusal(failure: Failure): void {
+    const { kind, error, todo } = failure;
+    this.#state = { ...this.#state, failure };
+    this.#sayFailure(
+      `${kind} ${error}`,
+      "error",
+      `${error}. To do: ${todo}; it is looked for again every minute`,
     );
   }
 
@@ -200,4 +235,8 @@ export class Supervisor implements AsyncDisposable {
     log[this.#failure === failure ? "debug" : level](verbatim(message));
     this.#failure = failure;
   }
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
+import type { SupervisorState } from "../../lib/source/supervisor.ts";
 import {
   delivered,
   makeFolder,
@@ -68,6 +69,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
       rejects: 0,
       other: 0,
       truncated: 0,
+      child: null,
       clock: { reboots: 0, wraps: 0, repeats: 0, jumps: 0 },
     },
   ]);
@@ -190,6 +192,61 @@ Deno.test("Status that the running gateway gives has what the disk has not yet, 
   );
   assert.match(text, /\n {2}Last failure 61 s ago: gone\n/);
   assert.match(text, /\n {2}The link has been blocked for 2 h: 401/);
+});
+
+Deno.test("Status says why the board's program does not run, and what to do", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await new Writer(journal).append({ a: 1 });
+  const failure = {
+    kind: "probe missing",
+    error: "Error: No connected probes were found",
+    todo: "plug it in",
+    pace: "fast",
+  } as const;
+  const look = async (child: SupervisorState | undefined) => {
+    const report = await journal.report();
+    const board = report.boards[0]?.name ?? "";
+    return await readStatus(folder.path, {
+      now: START_US + 3e6,
+      ask: () =>
+        Promise.resolve({
+          process: 7,
+          journal: report,
+          links: {},
+          ...(child === undefined ? {} : { children: { [board]: child } }),
+        }),
+    });
+  };
+  const waiting = await look({ phase: "waiting", restarts: 2, failure });
+  assert.deepEqual(waiting.boards[0]?.child, {
+    phase: "waiting",
+    process: null,
+    restarts: 2,
+    failure: {
+      kind: "probe missing",
+      error: "Error: No connected probes were found",
+      todo: "plug it in",
+    },
+  });
+  assert.match(
+    waiting.summary,
+    /^The program of the board.* failed \(probe missing\)\. To do: plug it in/,
+  );
+  assert.match(
+    formatStatus(waiting),
+    /^Program.* +waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found\. To do: plug it in$/m,
+  );
+
+  const running = await look({ phase: "running", pid: 8, restarts: 3 });
+  assert.doesNotMatch(running.summary, /program/);
+  assert.match(
+    formatStatus(running),
+    /^Program.* +runs as process 8, 3 restarts$/m,
+  );
+  const untold = await look(undefined);
+  assert.equal(untold.boards[0]?.child, null);
+  assert.doesNotMatch(formatStatus(untold), /^Program/m);
 });
 
 Deno.test("Status says first that the journal is only in memory, since when and why", async () => {

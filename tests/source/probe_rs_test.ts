@@ -4,28 +4,8 @@ import type { Finding } from "../../lib/model.ts";
 import {
   checkProbeRs,
   type ProbeRsCheckOptions,
-  probeRsCommand,
 } from "../../lib/source/probe_rs.ts";
-
-/** A folder with a probe-rs that is `script`, removed afterwards. */
-async function withProbeRs(
-  script: string | undefined,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    if (script !== undefined) {
-      await Deno.writeTextFile(
-        join(folder, "probe-rs"),
-        `#!/bin/sh\n${script}\n`,
-        { mode: 0o755 },
-      );
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withProbeRs } from "./fake_probe_rs.ts";
 
 async function check(
   options: Partial<ProbeRsCheckOptions>,
@@ -37,31 +17,13 @@ async function check(
   );
 }
 
+/** Without `mi meta`, so that the version comes from the other question. */
 const REAL_0_32 = `case "$*" in
 --version) echo 'probe-rs 0.32.0 (git commit: crates.io)' ;;
 "chip info STM32F446RETx") echo STM32F446RETx; echo 'Cores (1):' ;;
 "chip info "*) printf '\\033[31mError\\033[0m: The requested chip was not found in the list of known targets.\\n' >&2; exit 1 ;;
 *) exit 2 ;;
 esac`;
-
-Deno.test("probeRsCommand flashes, starts and prints", () => {
-  assert.deepEqual(
-    probeRsCommand({
-      probe_id: "0483:374b:0671",
-      chip: "STM32F446RETx",
-      firmware_path: "fw.elf",
-    }),
-    [
-      "probe-rs",
-      "run",
-      "--chip",
-      "STM32F446RETx",
-      "--probe",
-      "0483:374b:0671",
-      "fw.elf",
-    ],
-  );
-});
 
 Deno.test("checkProbeRs finds an installation that is whole", async () => {
   await withProbeRs(REAL_0_32, async (folder) => {
@@ -140,6 +102,25 @@ Deno.test("checkProbeRs warns of a version that may freeze the firmware", async 
     const [finding] = await check({}, folder);
     assert.equal(finding?.level, "warning");
     assert.match(finding?.hint ?? "", /freeze the firmware before 0\.30/);
+  });
+});
+
+Deno.test("checkProbeRs fails a version that is too old, and names what an unknown one gets", async () => {
+  await withProbeRs("echo probe-rs 0.23.0", async (folder) => {
+    const [finding] = await check({}, folder);
+    assert.equal(finding?.level, "failed");
+    assert.match(
+      finding?.detail ?? "",
+      /must be of version 0\.24 or later: .* is 0\.23\.0$/,
+    );
+  });
+  await withProbeRs("echo probe-rs 0.33.1", async (folder) => {
+    const [finding] = await check({}, folder);
+    assert.equal(finding?.level, "ok");
+    assert.match(
+      finding?.detail ?? "",
+      /version 0\.33\.1 .* flags of that one$/,
+    );
   });
 });
 

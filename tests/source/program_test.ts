@@ -40,8 +40,8 @@ Deno.test("childEnvironment hands on no secret", () => {
     HOME: "/home/gateway",
     INFLUXDB_TOKEN: "secret",
     CLICOLOR_FORCE: "1",
+    PROBE_RS_CONFIG_PRESET: "bench",
     RUST_BACKTRACE: "1",
-    RUST_LOG: "debug",
   };
   assert.deepEqual(childEnvironment((name) => ours[name]), {
     PATH: "/bin",
@@ -51,6 +51,13 @@ Deno.test("childEnvironment hands on no secret", () => {
     PROBE_RS_DISABLE_SETUP_HINTS: "1",
     RUST_LOG: "error",
   });
+});
+
+Deno.test("childEnvironment leaves RUST_LOG to the user", () => {
+  const env = childEnvironment((name) =>
+    name === "RUST_LOG" ? "debug" : undefined
+  );
+  assert.equal(env.RUST_LOG, "debug");
 });
 
 Deno.test("withoutOrphans leaves a command as it is where setpriv is missing", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
+import { CommandLauncher } from "../../lib/source/launcher.ts";
 import type { SourcedPacket } from "../../lib/source/telemetry_stream.ts";
 import { wait } from "../../lib/wait.ts";
 import { captureLog } from "./log_capture.ts";
@@ -15,22 +16,23 @@ function sourceOf(
   const packets: SourcedPacket[] = [];
   const rejects: string[] = [];
   const stop = new AbortController();
+  const PATH = Deno.env.get("PATH") ?? "";
   const source = new Source({
-    command: ["sh", "-c", script],
-    env: { PATH: Deno.env.get("PATH") ?? "" },
+    launcher: new CommandLauncher(["sh", "-c", script], PATH),
+    env: { PATH },
     marker: "JSON sent via VCP: ",
     maxLineBytes: 200,
     catalogue: createCatalogue(),
     clock: new EventClock({
       now: () => ({ epoch: 1, monoUs: performance.now() * 1000 }),
     }),
-    backoff: {
+    backoff: () => ({
       next: () => {
         if (--runs === 0) stop.abort();
         return 0;
       },
       reset() {},
-    },
+    }),
     stopTimeoutMs: 1000,
     wait,
     write: (some) => void packets.push(...some),
@@ -88,6 +90,20 @@ Deno.test("Source goes on with a new child when packets could not be written", a
   await source.run(stop.signal);
   assert.equal(source.state.restarts, 1);
   assert.ok(calls > 1);
+});
+
+Deno.test("Source takes a firmware that crashed for a failure, although its child exits with 0", async () => {
+  await using _log = await captureLog();
+  // As probe-rs 0.28.0 to 0.29.1 do.
+  const { source, stop } = sourceOf(
+    "echo 'Firmware exited unexpectedly: Exception'; echo 'Frame 0: main @ 0x8000200'",
+    1,
+  );
+  await source.run(stop.signal);
+  const { failure, lastExit } = source.state;
+  assert.equal(lastExit?.code, 0);
+  assert.equal(failure?.kind, "firmware crashed");
+  assert.equal(failure?.error, "Firmware exited unexpectedly: Exception");
 });
 
 Deno.test("Source has written all that its child printed when stop comes back", async () => {

@@ -5,13 +5,18 @@
  * @module
  */
 
+import { CommandLauncher } from "../../lib/source/launcher.ts";
 import { Supervisor } from "../../lib/source/supervisor.ts";
 
 const [file = ""] = Deno.args;
+const PATH = Deno.env.get("PATH") ?? "";
 await new Supervisor({
-  command: ["sh", "-c", 'exec 3>"$0"; echo $$; exec sleep 1000', file],
-  env: { PATH: Deno.env.get("PATH") ?? "" },
-  backoff: { next: () => 1000, reset() {} },
+  launcher: new CommandLauncher(
+    ["sh", "-c", 'exec 3>"$0"; echo $$; exec sleep 1000', file],
+    PATH,
+  ),
+  env: { PATH },
+  backoff: () => ({ next: () => 1000, reset() {} }),
   stopTimeoutMs: 1000,
   onStdout: (stdout) => stdout.pipeTo(Deno.stdout.writable),
 }).run();

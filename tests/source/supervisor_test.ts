@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findProgram } from "../../lib/source/program.ts";
+import { PACES } from "../../lib/source/failure.ts";
+import { CommandLauncher } from "../../lib/source/launcher.ts";
 import {
   Supervisor,
   type SupervisorOptions,
@@ -18,9 +20,9 @@ function supervise(script: string, options: Partial<SupervisorOptions> = {}) {
   const pauses: number[] = [];
   const stop = new AbortController();
   const supervisor: Supervisor = new Supervisor({
-    command: ["sh", "-c", script],
+    launcher: new CommandLauncher(["sh", "-c", script], PATH),
     env: { PATH },
-    backoff: { next: () => PAUSE_MS, reset() {} },
+    backoff: () => ({ next: () => PAUSE_MS, reset() {} }),
     stopTimeoutMs: 10_000,
     onStdout: async (stdout) => {
       for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
@@ -58,8 +60,9 @@ Deno.test("Supervisor starts its child again after each backoff until it is stop
   await supervisor.run(stop.signal);
   assert.deepEqual(printed.join(""), "hello\n".repeat(3));
   assert.equal(pauses.length, 3);
-  const { lastExit, ...state } = supervisor.state;
+  const { lastExit, failure, ...state } = supervisor.state;
   assert.deepEqual(state, { phase: "stopped", restarts: 2 });
+  assert.equal(failure?.kind, "unknown");
   assert.equal(lastExit?.code, 3);
   const told = log.lines.filter((line) => !line.includes(" debug: "));
   assert.match(told[0] ?? "", /^source info: Started "sh" as process \d+$/);
@@ -82,6 +85,8 @@ Caused by:
 
 Stack backtrace:
    0: <unknown>
+             at ./nptl/pthread_create.c:442:8
+   1: Error: main
 END
 exit 1`;
   const { supervisor, stop } = supervise(script);
@@ -90,15 +95,98 @@ exit 1`;
     supervisor.state.lastExit?.error,
     "Error: Failed to open probe (caused by: The USB device; Access denied)",
   );
-  assert.ok(
-    log.lines.includes("probe-rs warning:  WARN probe_rs: a {warning}"),
+  assert.deepEqual(
+    log.lines.filter((line) =>
+      line.startsWith("probe-rs ") && !line.startsWith("probe-rs debug")
+    ),
+    Array(3).fill("probe-rs warning:  WARN probe_rs: a {warning}"),
   );
   assert.ok(
     log.lines.some((line) =>
       line.startsWith(
-        'source warning: "sh" ended with exit code 1 after 0 s: Error: Failed to open',
+        'source warning: No permission: "sh" ended with exit code 1 after 0 s: Error: Failed to open',
       )
     ),
+  );
+});
+
+Deno.test("Supervisor takes the pauses of a failure's own pace", async () => {
+  await using log = await captureLog();
+  const folder = await Deno.makeTempDir();
+  try {
+    const stop = new AbortController();
+    const firsts: number[] = [];
+    const supervisor = new Supervisor({
+      // A probe that is missing, then a chip that is wrong, then what nobody knows.
+      launcher: new CommandLauncher([
+        "sh",
+        "-c",
+        `cd "${folder}"
+         if test -e 2; then exit 1
+         elif test -e 1; then touch 2; echo "Error: The chip 'x' was not found in the database." >&2
+         else touch 1; echo "Error: No connected probes were found." >&2; fi
+         exit 1`,
+      ], PATH),
+      env: { PATH },
+      backoff: ({ firstMs, longestMs }) => ({
+        next: () => {
+          firsts.push(firstMs, longestMs);
+          if (firsts.length === 6) stop.abort();
+          return 1;
+        },
+        reset() {},
+      }),
+      stopTimeoutMs: 1000,
+      onStdout: (stdout) => stdout.pipeTo(new WritableStream()),
+    });
+    await supervisor.run(stop.signal);
+    const { fast, slow, usual } = PACES;
+    assert.deepEqual(
+      firsts,
+      [fast, slow, usual].flatMap((one) => [one.firstMs, one.longestMs]),
+    );
+    assert.match(
+      log.lines.find((line) => line.includes("Probe missing: ")) ?? "",
+      /No connected probes were found\. To do: plug the probe in, .*; it is started again in 0 s$/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Supervisor says what its launcher has against a start, and looks again every minute", async () => {
+  await using log = await captureLog();
+  const stop = new AbortController();
+  const pauses: number[] = [];
+  const supervisor: Supervisor = new Supervisor({
+    launcher: {
+      name: "probe-rs",
+      prepare: () =>
+        Promise.resolve({
+          kind: "version too old",
+          error: "It is 0.23.0",
+          todo: "renew it",
+          pace: "slow",
+        }),
+    },
+    env: {},
+    backoff: () => ({ next: () => PAUSE_MS, reset() {} }),
+    stopTimeoutMs: 1000,
+    onStdout: () => Promise.resolve(),
+    wait: (ms) => {
+      pauses.push(ms);
+      assert.equal(supervisor.state.failure?.kind, "version too old");
+      if (pauses.length === 2) stop.abort();
+      return Promise.resolve();
+    },
+  });
+  await supervisor.run(stop.signal);
+  assert.deepEqual(pauses, [60_000, 60_000]);
+  assert.deepEqual(
+    log.lines.filter((line) => line.includes("source error")),
+    [
+      "source error: It is 0.23.0. To do: renew it; it is looked for again every minute",
+    ],
   );
 });
 
@@ -107,10 +195,10 @@ Deno.test("Supervisor forgets the failures before a child that ran for a minute"
   let resets = 0;
   const { supervisor, stop } = supervise("exit 0", {
     now: () => now += 59_999 + supervisor.state.restarts,
-    backoff: { next: () => PAUSE_MS, reset: () => resets++ },
+    backoff: () => ({ next: () => PAUSE_MS, reset: () => resets++ }),
   });
   await supervisor.run(stop.signal);
-  assert.equal(resets, 2);
+  assert.equal(resets, 2 * 3, "that of every pace");
 });
 
 Deno.test("Supervisor says when a child runs again that could not", async () => {
@@ -118,15 +206,33 @@ Deno.test("Supervisor says when a child runs again that could not", async () => 
   const folder = await Deno.makeTempDir();
   try {
     let now = 0;
+    const failures: (string | undefined)[] = [];
     const { supervisor, stop } = supervise(
       `cd "${folder}"; test -e 2 && { echo well; exit 0; }; test -e 1 && touch 2; touch 1; exit 1`,
-      { now: () => now += 3000 },
+      {
+        now: () => now += 3000,
+        onStdout: async (stdout) => {
+          for await (const _ of stdout) {
+            failures.push(supervisor.state.failure?.kind);
+          }
+        },
+        backoff: () => ({
+          next: () => {
+            if (failures.length === 0) {
+              failures.push(supervisor.state.failure?.kind);
+            }
+            return PAUSE_MS;
+          },
+          reset() {},
+        }),
+      },
     );
     await supervisor.run(stop.signal);
     assert.ok(
       log.lines.includes('source info: "sh" runs again (restarts: 2)'),
       `${log.lines}`,
     );
+    assert.deepEqual(failures, ["unknown", undefined]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -207,7 +313,7 @@ Deno.test("Supervisor stops and restarts a child whose output cannot be taken", 
 Deno.test("Supervisor does not wait for what a child left behind", async () => {
   const { supervisor, printed, stop } = supervise(
     "(trap '' TERM; exec sleep 1000) & echo $!; exit 0",
-    { backoff: { next: () => (stop.abort(), PAUSE_MS), reset() {} } },
+    { backoff: () => ({ next: () => (stop.abort(), PAUSE_MS), reset() {} }) },
   );
   await supervisor.run(stop.signal);
   assert.equal(supervisor.state.lastExit?.code, 0);
@@ -228,14 +334,14 @@ Deno.test("Supervisor names a missing program and the PATH once, and takes it wh
     const stop = new AbortController();
     const printed: string[] = [];
     const supervisor: Supervisor = new Supervisor({
-      command: ["probe-rs", "run"],
+      launcher: new CommandLauncher(["probe-rs", "run"], folder),
       env: { PATH: folder },
-      backoff: { next: () => PAUSE_MS, reset() {} },
+      backoff: () => ({ next: () => PAUSE_MS, reset() {} }),
       stopTimeoutMs: 1000,
       onStdout: (stdout) =>
         whenPrinted("run", printed, () => stop.abort())(stdout),
       wait: async (ms, signal) => {
-        if (ms !== 15_000) return await wait(ms, signal);
+        if (ms !== 60_000) return await wait(ms, signal);
         assert.equal(supervisor.state.phase, "waiting");
         tries.push(ms);
         if (tries.length < 3) return;
@@ -247,7 +353,7 @@ Deno.test("Supervisor names a missing program and the PATH once, and takes it wh
       },
     });
     await supervisor.run(stop.signal);
-    assert.deepEqual(tries, [15_000, 15_000, 15_000]);
+    assert.deepEqual(tries, [60_000, 60_000, 60_000]);
     const errors = log.lines.filter((line) => line.includes(" error: "));
     assert.equal(errors.length, 1);
     assert.ok(errors[0]?.includes(`in no folder of PATH, "${folder}"`));
@@ -262,7 +368,7 @@ Deno.test("Supervisor gives its child the environment it was told, a session of 
     'env; cat; read -r stat < /proc/$$/stat; echo "$$ $stat"',
     {
       env: { PATH, ONLY: "this" },
-      backoff: { next: () => (stop.abort(), 0), reset() {} },
+      backoff: () => ({ next: () => (stop.abort(), 0), reset() {} }),
     },
   );
   await supervisor.run(stop.signal);

@@ -1,0 +1,63 @@
+/**
+ * What a supervisor starts: found out anew before each start, because it may be installed, replaced or
+ * removed meanwhile.
+ *
+ * @module
+ */
+
+import type { Failure } from "./failure.ts";
+import { findProgram } from "./program.ts";
+
+/** A program that can be started. */
+export interface Launch {
+  /** Program and arguments; the program as a path that exists. */
+  readonly command: readonly string[];
+  /** @default {our own working directory} */
+  readonly cwd?: string;
+}
+
+/** Knows how a board's program is started. */
+export interface Launcher {
+  /** The program's name, for the log. */
+  readonly name: string;
+  /** What to start now, or why that cannot be. Does not reject; `signal` cuts it short. */
+  prepare(signal: AbortSignal): Promise<Launch | Failure>;
+  /** Is told how a launch ended: what was found out before it may not be true any more. */
+  ended?(failure: Failure): void;
+}
+
+/** The hint where probe-rs is missing, too old or broken. */
+export const INSTALL_PROBE_RS =
+  'install it with "cargo install probe-rs-tools --locked"';
+
+/** Why `name` cannot be started where {@linkcode findProgram} does not find it on `path`. */
+export function programNotFound(name: string, path: string): Failure {
+  const error = /[/\\]/.test(name)
+    ? `Cannot find the program "${name}": there is no such executable file`
+    : `Cannot find the program "${name}": it is in no folder of PATH, "${path}"`;
+  const todo = name === "probe-rs"
+    ? INSTALL_PROBE_RS
+    : 'install it or correct "gateway.command"';
+  return { kind: "not installed", error, todo, pace: "slow" };
+}
+
+/** Starts a command as it is. */
+export class CommandLauncher implements Launcher {
+  readonly name: string;
+  readonly #args: readonly string[];
+  readonly #path: string;
+
+  /** @param path the folders that are searched for the program, as in PATH */
+  constructor([name = "", ...args]: readonly string[], path: string) {
+    this.name = name;
+    this.#args = args;
+    this.#path = path;
+  }
+
+  async prepare(): Promise<Launch | Failure> {
+    const program = await findProgram(this.name, this.#path);
+    return program === undefined
+      ? programNotFound(this.name, this.#path)
+      : { command: [program, ...this.#args] };
+  }
+}

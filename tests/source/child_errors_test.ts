@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { readErrors } from "../../lib/source/child_errors.ts";
+import { captureLog } from "./log_capture.ts";
+
+interface Case {
+  readonly name: string;
+  readonly stderr: string;
+  readonly error: string | undefined;
+  /** What is logged above the level `debug`. */
+  readonly logged?: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "an error alone",
+    stderr: "Error: No connected probes were found.\n",
+    error: "Error: No connected probes were found",
+  },
+  {
+    name: "one cause, which has no number",
+    stderr: `Error: Failed to read firmware from nofile.elf
+
+Caused by:
+    No such file or directory (os error 2)
+`,
+    error:
+      "Error: Failed to read firmware from nofile.elf (caused by: No such file or directory (os error 2))",
+  },
+  {
+    name: "several causes with empty lines, colours and a backtrace",
+    stderr: `\x1b[31mError\x1b[0m: Failed to open probe
+
+Caused by:
+    0: The debug probe could not be created.
+
+    1: A USB error occurred.
+    2: Permission denied (os error 13)
+
+Stack backtrace:
+   0: anyhow::error::from
+             at ./nptl/pthread_create.c:442:8
+
+Stack backtrace:
+   0: Error: no error
+`,
+    error:
+      "Error: Failed to open probe (caused by: The debug probe could not be created.; A USB error occurred.; Permission denied (os error 13))",
+  },
+  {
+    name: "the lines behind it",
+    stderr: `Error: The following devices were found:
+[0]: STLink V2-1 -- 0483:374b:0671
+[1]: STLink V2-1 -- 0483:374b:0672
+
+Use '--probe VID:PID'
+`,
+    error:
+      "Error: The following devices were found: [0]: STLink V2-1 -- 0483:374b:0671; [1]: STLink V2-1 -- 0483:374b:0672",
+    logged: ["probe-rs info: Use '--probe VID:PID'"],
+  },
+  {
+    name: "an unknown flag",
+    stderr: `error: unexpected argument '--bogus' found
+
+  tip: to pass '--bogus' as a value, use '-- --bogus'
+
+Usage: probe-rs attach [OPTIONS] [PATH]
+`,
+    error: "error: unexpected argument '--bogus' found",
+    logged: [
+      "probe-rs info:   tip: to pass '--bogus' as a value, use '-- --bogus'",
+      "probe-rs info: Usage: probe-rs attach [OPTIONS] [PATH]",
+    ],
+  },
+  {
+    name: "a panic",
+    stderr: `thread 'main' panicked at library/std/src/io/stdio.rs:1165:9:
+failed printing to stdout: Broken pipe (os error 32)
+`,
+    error:
+      "thread 'main' panicked at library/std/src/io/stdio.rs:1165:9: failed printing to stdout: Broken pipe (os error 32)",
+  },
+  {
+    name: "log lines around it",
+    stderr: ` WARN probe_rs::util::rtt::client: RTT read pointer changed
+Error: Exception
+ WARN probe_rs: late
+`,
+    error: "Error: Exception",
+    logged: [
+      "probe-rs warning:  WARN probe_rs::util::rtt::client: RTT read pointer changed",
+      "probe-rs warning:  WARN probe_rs: late",
+    ],
+  },
+  {
+    name: "the last of several",
+    stderr: "Error: one\n\nCaused by:\n    its cause\nError: two\n",
+    error: "Error: two",
+  },
+  {
+    name: "nothing where there is none",
+    stderr: "    Finished in 1.23s\nCaused by:\n    nobody\n",
+    error: undefined,
+    logged: [
+      "probe-rs info:     Finished in 1.23s",
+      "probe-rs info: Caused by:",
+      "probe-rs info:     nobody",
+    ],
+  },
+];
+
+for (const { name, stderr, error, logged = [] } of CASES) {
+  Deno.test(`readErrors takes ${name}`, async () => {
+    await using log = await captureLog();
+    const bytes = new TextEncoder().encode(stderr);
+    assert.equal(await readErrors(ReadableStream.from([bytes])), error);
+    assert.deepEqual(
+      log.lines.filter((line) => !line.startsWith("probe-rs debug")),
+      logged,
+    );
+  });
+}
+
+Deno.test("readErrors keeps an error of bounded length", async () => {
+  await using _log = await captureLog();
+  const bytes = new TextEncoder().encode(
+    `Error: x\n${"more\n".repeat(10_000)}`,
+  );
+  const error = await readErrors(ReadableStream.from([bytes]));
+  assert.equal(error?.split(";").length, 19);
+});

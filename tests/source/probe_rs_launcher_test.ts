@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { readErrors } from "../../lib/source/child_errors.ts";
+import { type Failure, recognizeFailure } from "../../lib/source/failure.ts";
+import type { Launch } from "../../lib/source/launcher.ts";
+import { ProbeRsLauncher } from "../../lib/source/probe_rs_launcher.ts";
+import { childEnvironment } from "../../lib/source/program.ts";
+import { findProgram, requires } from "../servers.ts";
+import { installProbeRs, withProbeRs } from "./fake_probe_rs.ts";
+import { captureLog } from "./log_capture.ts";
+
+const TARGET = {
+  probe_id: "0483:374b:0671",
+  chip: "STM32F446RETx",
+  firmware_path: "/srv/fw.elf",
+};
+const never = new AbortController().signal;
+const WRONG_USAGE = recognizeFailure({ code: 2, error: "error: --bogus" });
+
+function launcherIn(folder: string) {
+  return new ProbeRsLauncher({ target: TARGET, env: { PATH: folder } });
+}
+
+function meta(version: string): string {
+  return `echo asked >> "$(dirname "$0")/asked"
+[ "$*" = "mi meta" ] && echo '{"version":"${version}","commit":"x","arch":"x86_64","os":"linux"}'`;
+}
+
+/** How often the version was asked for. */
+async function asked(folder: string): Promise<number> {
+  const lines = await Deno.readTextFile(join(folder, "asked")).catch(() => "");
+  return lines.split("\n").length - 1;
+}
+
+function launched(result: Launch | Failure): Launch {
+  assert.ok("command" in result, JSON.stringify(result));
+  return result;
+}
+
+function refused(result: Launch | Failure): Failure {
+  assert.ok("kind" in result, JSON.stringify(result));
+  return result;
+}
+
+Deno.test("ProbeRsLauncher asks for the version once and starts with its flags, from a neutral folder", async () => {
+  // The shell's dirname is looked up on the PATH.
+  await withProbeRs(`PATH=/usr/bin:/bin\n${meta("0.30.0")}`, async (folder) => {
+    const launcher = launcherIn(folder);
+    const { command, cwd } = launched(await launcher.prepare(never));
+    assert.deepEqual(command.slice(0, 2), [join(folder, "probe-rs"), "run"]);
+    assert.ok(command.includes("--no-timestamps"));
+    assert.equal(cwd, "/");
+    await launcher.prepare(never);
+    launcher.ended(recognizeFailure({ code: 1, error: "Error: x" }));
+    await launcher.prepare(never);
+    assert.equal(await asked(folder), 1);
+  });
+});
+
+Deno.test("ProbeRsLauncher asks again after a wrong usage, and when the file was replaced", async () => {
+  const path = "PATH=/usr/bin:/bin\n";
+  await withProbeRs(path + meta("0.27.0"), async (folder) => {
+    const launcher = launcherIn(folder);
+    const has = async (flag: string) =>
+      launched(await launcher.prepare(never)).command.includes(flag);
+    assert.equal(await has("--no-catch-reset"), false);
+    launcher.ended(WRONG_USAGE);
+    await launcher.prepare(never);
+    assert.equal(await asked(folder), 2);
+    await installProbeRs(folder, `${path}${meta("0.28.1")}\n# newer`);
+    assert.equal(await has("--no-catch-reset"), true);
+    assert.equal(await asked(folder), 3);
+  });
+});
+
+Deno.test("ProbeRsLauncher falls back to --version", async () => {
+  const script = `[ "$1" = --version ] || exit 2
+echo 'probe-rs 0.24.0 (git commit: crates.io)'`;
+  await withProbeRs(script, async (folder) => {
+    const { command } = launched(await launcherIn(folder).prepare(never));
+    assert.ok(!command.includes("--preverify"));
+  });
+});
+
+Deno.test("ProbeRsLauncher refuses what is missing, too old, or no probe-rs, and takes it once it is right", async () => {
+  await withProbeRs(undefined, async (folder) => {
+    const launcher = launcherIn(folder);
+    const missing = refused(await launcher.prepare(never));
+    assert.equal(missing.kind, "not installed");
+    assert.match(missing.error ?? "", /in no folder of PATH/);
+
+    await installProbeRs(folder, "echo probe-rs 0.23.0");
+    const old = refused(await launcher.prepare(never));
+    assert.equal(old.kind, "version too old");
+    assert.equal(
+      old.error,
+      `probe-rs must be of version 0.24 or later: "${
+        join(folder, "probe-rs")
+      }" is 0.23.0`,
+    );
+    assert.match(old.todo, /cargo install probe-rs-tools/);
+
+    await installProbeRs(folder, "echo something 1.2.3");
+    const other = refused(await launcher.prepare(never));
+    assert.equal(other.kind, "unknown");
+    assert.match(other.error ?? "", /does not tell its version: something 1/);
+
+    await installProbeRs(folder, "echo probe-rs 0.32.0");
+    launched(await launcher.prepare(never));
+  });
+});
+
+Deno.test("ProbeRsLauncher says once that a version is newer than what it knows", async () => {
+  await using log = await captureLog();
+  await withProbeRs("echo probe-rs 0.33.0", async (folder) => {
+    const launcher = launcherIn(folder);
+    const { command } = launched(await launcher.prepare(never));
+    assert.ok(command.includes("--no-timestamps"));
+    launcher.ended(WRONG_USAGE);
+    await launcher.prepare(never);
+    assert.deepEqual(log.lines, [
+      "source warning: probe-rs 0.33.0 is newer than 0.32, the newest that is known: it is called with the flags of that one",
+    ]);
+  });
+});
+
+/** Runs what `launch` says in the child's own environment. */
+async function runReal(
+  { command: [program = "", ...args], cwd }: Launch,
+  env: Record<string, string>,
+) {
+  const { code, stderr } = await new Deno.Command(program, {
+    args,
+    env,
+    clearEnv: true,
+    ...(cwd === undefined ? {} : { cwd }),
+    stdin: "null",
+  }).output();
+  const error = await readErrors(ReadableStream.from([stderr]));
+  return { code, error, stderr: new TextDecoder().decode(stderr) };
+}
+
+/** The environment that a child gets where everything is set that would change what it prints. */
+function realEnvironment(home: string) {
+  const ours: Record<string, string> = {
+    PATH: dirname(findProgram("probe-rs")),
+    HOME: home,
+    CLICOLOR_FORCE: "1",
+    RUST_BACKTRACE: "1",
+  };
+  return childEnvironment((name) => ours[name]);
+}
+
+for (const command of ["run", "attach"] as const) {
+  Deno.test({
+    name:
+      `The real probe-rs takes the flags of "${command}" and says plainly what is wrong`,
+    ...requires("probe-rs"),
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        const firmware = join(folder, "fw.elf");
+        // Enough of an ELF file to pass for one.
+        await Deno.writeFile(firmware, Uint8Array.of(0x7f, 0x45, 0x4c, 0x46));
+        const env = realEnvironment(folder);
+        const start = async (target: Partial<typeof TARGET>) => {
+          const launcher = new ProbeRsLauncher({
+            target: { ...TARGET, firmware_path: firmware, ...target },
+            env,
+            command: () => command,
+          });
+          const end = await runReal(
+            launched(await launcher.prepare(never)),
+            env,
+          );
+          assert.ok(!end.stderr.includes("\u001b"), "no colours");
+          assert.ok(!end.stderr.includes("Stack backtrace"));
+          return { ...end, ...recognizeFailure(end) };
+        };
+        // The vendor of nobody: whatever is plugged in here, it is not this one.
+        const absent = await start({ probe_id: "fff1:fff2:0" });
+        assert.equal(absent.kind, "probe missing", absent.stderr);
+        assert.equal(absent.code, 1);
+        const noFile = await start({ firmware_path: join(folder, "no.elf") });
+        assert.equal(noFile.kind, "firmware missing", noFile.stderr);
+        assert.match(noFile.error ?? "", /\(caused by: No such file/);
+        const wrongProbe = await start({ probe_id: "zzz" });
+        assert.equal(wrongProbe.kind, "wrong usage", wrongProbe.stderr);
+        assert.match(wrongProbe.todo, /gateway\.probe_id/);
+        assert.equal(wrongProbe.code, 2);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+Deno.test({
+  name:
+    "The real probe-rs with a broken file of its own is told from one that is to be installed",
+  ...requires("probe-rs"),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.writeTextFile(join(folder, ".probe-rs.toml"), "= [");
+      const launcher = new ProbeRsLauncher({
+        target: TARGET,
+        env: realEnvironment(folder),
+      });
+      const { kind, todo } = refused(await launcher.prepare(never));
+      assert.equal(kind, "wrong usage");
+      assert.match(todo, /\.probe-rs\.toml in the home folder/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
