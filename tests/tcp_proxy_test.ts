@@ -105,6 +105,19 @@ for (const direction of ["toServer", "toClient"] as const) {
   });
 }
 
+Deno.test("TcpProxy counts a cut that many connections come to at once exactly, and goes on", async () => {
+  await using world = await makeWorld();
+  const clients = await Promise.all(
+    Array.from({ length: 30 }, () => world.connect()),
+  );
+  const cut = world.proxy.cutAfter(1_050, "toServer");
+  for (const { socket } of clients) socket.write(new Uint8Array(100));
+  await cut;
+  const next = await world.connect();
+  next.socket.write("x");
+  await next.heard.until(1);
+});
+
 Deno.test("TcpProxy resets connections and takes new ones", async () => {
   await using world = await makeWorld();
   const first = await world.connect();
