@@ -110,7 +110,7 @@ export const STAGES: readonly Stage[] = [
 ];
 
 /** Lets `sessions` sessions fail at `stage`; the first tenth warms up. */
-export async function reconnect(
+async function reconnect(
   stage: Stage,
   sessions: number,
 ): Promise<Leftover> {
@@ -215,7 +215,7 @@ function watchListeners(): Disposable & { readonly most: number } {
 }
 
 /** What a stage leaks, in words; undefined if nothing. */
-export function leakOf(
+function leakOf(
   { sessions, files, heap, listeners }: Leftover,
 ): string | undefined {
   if (files > 10) return `${files} files`;
