@@ -60,7 +60,9 @@ export class Rewinds {
     const { fail, file } = this.#options;
     const cursor = journal.cursor(sink);
     const timeUs = (row: StoredRow) => journal.epochs.time(row).timeUs;
-    const { version } = journal.epochs;
+    const offsets = () =>
+      new Map(file().rows.map((row) => [row.epoch, timeUs(row) - row.monoUs]));
+    const offsetsBefore = offsets();
     const had = cursor.ledger;
     const due = file().rows
       .filter((row) => isDone(had, row) && timeUs(row) >= toUs);
@@ -75,8 +77,11 @@ export class Rewinds {
       }
       const done = again.find((row) => isDone(after, row));
       if (done !== undefined) fail(`row ${done.seq} stays done for ${sink}`);
-      // Meanwhile the times may have been corrected.
-      if (journal.epochs.version === version) {
+      // Meanwhile the times may have been corrected, on the disk or not yet.
+      const isSettled = [...offsets()].every(([epoch, us]) =>
+        offsetsBefore.get(epoch) === us
+      );
+      if (isSettled) {
         const left = due.find((row) =>
           row.seq <= to.seq && file().rows.includes(row)
         );

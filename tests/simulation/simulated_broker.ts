@@ -31,6 +31,8 @@ export interface SimulatedBrokerOptions {
   tell(what: string, ...details: (string | number)[]): void;
   /** Whether this message is one that the broker never takes. */
   isPoison(message: Published): boolean;
+  /** A client has the session from here on. */
+  onConnected(): void;
   /** The broker has it, or does not take it; the client may never hear of that. */
   onPublished(message: Published): void;
   onRefused(message: Published): void;
@@ -87,6 +89,7 @@ export class SimulatedBroker {
   accept(link: Link): void {
     this.#session?.takeOver();
     this.#session = link;
+    this.options.onConnected();
   }
 
   /** @internal A connection has been closed. */

@@ -97,6 +97,10 @@ export class Truth {
   /** Whether old values may have been left out. */
   #leavesOut = false;
   #sinks: Pick<SinkSetup, "prefix" | "replay"> = { prefix: "", replay: "all" };
+  /** Whether the run before this one had another mode. */
+  #isOtherReplay = false;
+  /** Whether this run of the gateway has been connected to the broker. */
+  #hasConnected = false;
   readonly #timeOf = new Map<number, number>();
   readonly #packetAt = new Map<string, number>();
   readonly #cursors = new Map<number, number>();
@@ -133,14 +137,10 @@ export class Truth {
   restarted(sinks: Pick<SinkSetup, "prefix" | "replay">): void {
     this.rewinds.restarted();
     this.#leavesOut ||= sinks.replay === "latest";
-    const isOther = sinks.replay !== this.#sinks.replay;
+    this.#isOtherReplay = sinks.replay !== this.#sinks.replay;
     this.#sinks = sinks;
-    for (const [topic, log] of this.#published) {
-      // Another mode may send there what went elsewhere, or nowhere. Of what went ahead of the past some
-      // may have been forgotten, and now be the past; after a boot the clock may take the past for live.
-      const { past } = placeOfTopic(topic);
-      if (isOther || past || sinks.replay === "live_first") log.highest = 0;
-    }
+    this.#hasConnected = false;
+    this.#forgetOrder();
     this.#seen = new Map();
     this.#cursors.clear();
     for (const sink of this.#options.file().sinks.values()) {
@@ -154,6 +154,27 @@ export class Truth {
       if (seq <= newest || rows.has(seq)) continue;
       this.#inRow.delete(seq);
       this.#rowOf.delete(number);
+    }
+  }
+
+  /** The broker hears the gateway: what an earlier run had on its way has all come, or never will. */
+  connected(): void {
+    if (this.#hasConnected) return;
+    this.#hasConnected = true;
+    this.#forgetOrder();
+  }
+
+  /**
+   * After a start the order of a topic may begin anew: another mode may send there what went elsewhere,
+   * or nowhere. Of what went ahead of the past some may have been forgotten, and now be the past; after
+   * a boot the clock may take the past for live.
+   */
+  #forgetOrder(): void {
+    for (const [topic, log] of this.#published) {
+      const { past } = placeOfTopic(topic);
+      if (
+        this.#isOtherReplay || past || this.#sinks.replay === "live_first"
+      ) log.highest = 0;
     }
   }
 

@@ -118,6 +118,7 @@ class World {
       ...common,
       isPoison: (message) =>
         this.#isNth(readMessage(message).number, swarm.broker.poisonEvery),
+      onConnected: () => this.#truth.connected(),
       onPublished: (message) => this.#truth.published(message),
       onRefused: (message) => this.#truth.notPublished(message),
       onCut: (message) => this.#truth.cutAt(message),
