@@ -16,12 +16,18 @@ export interface Launch {
   readonly cwd?: string;
 }
 
+/** Why it is started now. */
+export interface StartReason {
+  /** How often in a row it was started anew because no telemetry came. */
+  readonly silentRestarts: number;
+}
+
 /** Knows how a board's program is started. */
 export interface Launcher {
   /** The program's name, for the log. */
   readonly name: string;
   /** What to start now, or why that cannot be. Does not reject; `signal` cuts it short. */
-  prepare(signal: AbortSignal): Promise<Launch | Failure>;
+  prepare(signal: AbortSignal, reason: StartReason): Promise<Launch | Failure>;
   /** Is told how a launch ended: what was found out before it may not be true any more. */
   ended?(failure: Failure): void;
 }

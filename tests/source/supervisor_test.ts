@@ -73,6 +73,36 @@ Deno.test("Supervisor starts its child again after each backoff until it is stop
   assert.equal(told.length, 2, "the same failure is said once");
 });
 
+Deno.test("Supervisor that shall restart ends its child in order and starts the next without a pause", async () => {
+  await using log = await captureLog();
+  let starts = 0;
+  const { supervisor, printed, pauses, stop } = supervise(
+    'trap "echo bye; exit 0" TERM; echo up; while :; do sleep 0.05; done',
+    {
+      onStdout: (stdout) => {
+        const again = starts++ === 0;
+        return whenPrinted(
+          again ? "up" : "up\nbye\nup",
+          printed,
+          () =>
+            again ? supervisor.restart("the file was replaced") : stop.abort(),
+        )(stdout);
+      },
+    },
+  );
+  await supervisor.run(stop.signal);
+  assert.equal(printed.join(""), "up\nbye\n".repeat(2));
+  assert.deepEqual(pauses, []);
+  assert.equal(supervisor.state.restarts, 1);
+  assert.equal(supervisor.state.failure, undefined);
+  assert.ok(
+    log.lines.includes(
+      'source info: Starting "sh" anew: the file was replaced',
+    ),
+    log.lines.join("\n"),
+  );
+});
+
 Deno.test("Supervisor says the child's error and what caused it with its exit", async () => {
   await using log = await captureLog();
   const script = `cat >&2 <<'END'
