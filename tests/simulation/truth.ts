@@ -29,6 +29,7 @@ import {
 import { Rewinds } from "./rewinds.ts";
 import type { Published } from "./simulated_broker.ts";
 import type { SinkSetup } from "./sink_setup.ts";
+import { Topics } from "./topics.ts";
 
 /** A packet that a board sent. */
 export interface SentPacket {
@@ -75,32 +76,19 @@ export class Truth {
   readonly rewinds: Rewinds;
   readonly #options: TruthOptions;
   readonly #packets: SentPacket[] = [];
-  #ordered: boolean;
+  readonly #topics: Topics;
   /** The packet in each row of the file, and the other way round. */
   readonly #inRow = new Map<number, number>();
   readonly #rowOf = new Map<number, { seq: number; paths: string[] }>();
   /** Readings that a target has acknowledged, or refused at least once. */
   readonly #acknowledged = new Map<string, Set<string>>();
   readonly #refused = new Map<string, Set<string>>();
-  /** By topic: what was published to it, and the highest of that. */
-  readonly #turnedAway = new Set<string>();
   readonly #cuts = new Map<string, number>();
-  readonly #published = new Map<
-    string,
-    { seen: Set<number>; highest: number }
-  >();
-  readonly #retained = new Map<string, number>();
   /** Readings that a target has not had, and a newer one of which it is to have. */
   readonly #superseded = new Map<string, Map<string, LeftOut>>();
   /** By sink: what had been delivered ahead of the past to the target before. */
   readonly #inherited = new Map<number, readonly Stretch[]>();
-  /** Whether old values may have been left out. */
-  #leavesOut = false;
   #sinks: Pick<SinkSetup, "prefix" | "replay"> = { prefix: "", replay: "all" };
-  /** Whether the run before this one had another mode. */
-  #isOtherReplay = false;
-  /** Whether this run of the gateway has been connected to the broker. */
-  #hasConnected = false;
   readonly #timeOf = new Map<number, number>();
   readonly #packetAt = new Map<string, number>();
   readonly #cursors = new Map<number, number>();
@@ -111,8 +99,11 @@ export class Truth {
 
   constructor(options: TruthOptions) {
     this.#options = options;
-    this.#ordered = options.ordered;
     this.rewinds = new Rewinds(options);
+    this.#topics = new Topics({
+      ...options,
+      mayBeLate: (target, number) => this.rewinds.mayBeLate(target, number),
+    });
   }
 
   /** How many packets were sent. */
@@ -129,18 +120,14 @@ export class Truth {
 
   /** The gateway was killed, or could not write its last commit. */
   crashed(): void {
-    // What it gave up in its last moment is there again, behind what was delivered meanwhile.
-    if (this.#options.mayEvict) this.#ordered = false;
+    this.#topics.crashed();
   }
 
   /** The gateway was started anew: ledgers go on from what the disk has. */
   restarted(sinks: Pick<SinkSetup, "prefix" | "replay">): void {
     this.rewinds.restarted();
-    this.#leavesOut ||= sinks.replay === "latest";
-    this.#isOtherReplay = sinks.replay !== this.#sinks.replay;
     this.#sinks = sinks;
-    this.#hasConnected = false;
-    this.#forgetOrder();
+    this.#topics.restarted(sinks);
     this.#seen = new Map();
     this.#cursors.clear();
     for (const sink of this.#options.file().sinks.values()) {
@@ -157,25 +144,9 @@ export class Truth {
     }
   }
 
-  /** The broker hears the gateway: what an earlier run had on its way has all come, or never will. */
+  /** A client has a session with the broker. */
   connected(): void {
-    if (this.#hasConnected) return;
-    this.#hasConnected = true;
-    this.#forgetOrder();
-  }
-
-  /**
-   * After a start the order of a topic may begin anew: another mode may send there what went elsewhere,
-   * or nowhere. Of what went ahead of the past some may have been forgotten, and now be the past; after
-   * a boot the clock may take the past for live.
-   */
-  #forgetOrder(): void {
-    for (const [topic, log] of this.#published) {
-      const { past } = placeOfTopic(topic);
-      if (
-        this.#isOtherReplay || past || this.#sinks.replay === "live_first"
-      ) log.highest = 0;
-    }
+    this.#topics.connected();
   }
 
   /** What a power cut has made undone is not left out yet. */
@@ -365,45 +336,15 @@ export class Truth {
 
   /** The broker has a message. */
   published(message: Published): void {
-    const { fail } = this.#options;
-    const { topic, retain } = message;
-    const { target, place, past, number, timeUs } = readMessage(message);
-    this.#isSafe(number, `was published to ${topic}`);
-    const key = keyOf(number, place);
-    let log = this.#published.get(topic);
-    if (log === undefined) {
-      log = { seen: new Set(), highest: 0 };
-      this.#published.set(topic, log);
-    }
-    const wasRefused = this.#turnedAway.has(`${target} ${key}`);
-    // After a boot a clock that was set back may take for live what was too old before.
-    const isLiveAgain = this.#leavesOut && !this.#options.steady;
-    if (
-      this.#ordered && !isLiveAgain && !log.seen.has(number) &&
-      number < log.highest &&
-      !wasRefused && !this.rewinds.mayBeLate(target, number)
-    ) {
-      fail(`${topic}: ${number} came first after ${log.highest}`);
-    }
-    log.seen.add(number);
-    // What was set aside may come before the past.
-    if (!wasRefused) log.highest = Math.max(log.highest, number);
+    const { number, timeUs } = readMessage(message);
+    this.#isSafe(number, `was published to ${message.topic}`);
+    this.#topics.published(message);
     if (timeUs !== undefined) this.#time(number, timeUs);
-    if (!retain) return;
-    if (past) fail(`${topic}: ${number} is retained there`);
-    const before = this.#retained.get(topic) ?? 0;
-    if (number < before) {
-      fail(
-        `${topic}: the retained value goes back from ${before} to ${number}`,
-      );
-    }
-    this.#retained.set(topic, number);
   }
 
-  /** The broker does not take a message: if it does later, that is out of its turn. */
+  /** The broker does not take a message. */
   notPublished(message: Published): void {
-    const { target, place, number } = readMessage(message);
-    this.#turnedAway.add(`${target} ${keyOf(number, place)}`);
+    this.#topics.notPublished(message);
   }
 
   /** The link was cut while a message was under way: one that this happens to three times may be taken for the cause. */
@@ -417,7 +358,7 @@ export class Truth {
 
   /** The broker has forgotten what it retained. */
   forgotten(): void {
-    this.#retained.clear();
+    this.#topics.forgotten();
   }
 
   /** The sink was told what became of a message. */
@@ -505,7 +446,7 @@ export class Truth {
       const delivered = ledger.delivered - ledger.requeued;
       // One that was acknowledged, and whose row comes again for another, may be left out then.
       const atMost = delivered +
-        (this.#leavesOut ? ledger.dropped.superseded ?? 0 : 0);
+        (this.#topics.leavesOut ? ledger.dropped.superseded ?? 0 : 0);
       if (
         delivered > acknowledged || (!mayRepeat && acknowledged > atMost)
       ) {
@@ -523,7 +464,10 @@ export class Truth {
     const { fail, file, mayEvict } = this.#options;
     for (const { seq, number, place } of this.rewinds.owed(target)) {
       if (mayEvict && !file().rows.some((row) => row.seq === seq)) continue;
-      if (name === "mqtt" && this.#leavesOut && this.#newest(place) > number) {
+      if (
+        name === "mqtt" && this.#topics.leavesOut &&
+        this.#newest(place) > number
+      ) {
         continue;
       }
       fail(`${name} has not had ${keyOf(number, place)} again after a rewind`);
@@ -584,7 +528,7 @@ export class Truth {
     // A value that was delivered, and whose row was given up for its other readings or after a crash,
     // is told again by the next session only.
     if (this.#options.mayEvict) return;
-    for (const topic of this.#published.keys()) {
+    for (const topic of this.#topics.names) {
       const { target, place, past } = placeOfTopic(topic);
       if (past || !RETAINED_PATHS.includes(place.path)) continue;
       if (!topic.startsWith(`${this.#sinks.prefix}/`)) continue;
@@ -592,7 +536,7 @@ export class Truth {
       const key = keyOf(newest, place);
       // What was refused is not to be retained, be it when it was told again to a broker that forgot it.
       if (!this.#acknowledged.get(target)?.has(key)) continue;
-      if (this.#turnedAway.has(`${target} ${key}`)) continue;
+      if (this.#topics.wasTurnedAway(target, key)) continue;
       const value = retained.get(topic);
       if (Number(value) !== newest) {
         this.#options.fail(
