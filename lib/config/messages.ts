@@ -132,15 +132,19 @@ function complainOfUnknown(path: Path): Complaint {
     KNOWN_KEYS[name]!.includes(key)
   );
   let hint = "";
-  if (
-    distance(key.toLowerCase(), near) <=
-      Math.max(1, Math.floor(near.length / 3))
-  ) {
+  if (isSlip(key.toLowerCase(), near)) {
     hint = `: did you mean "${near}"?`;
   } else if (home !== undefined) {
     hint = `: it belongs to [${home}]`;
   }
   return { path, message: `"${nameOf(path)}" is not known${hint}`, at: "key" };
+}
+
+/** Whether `key` is `near` mistyped: by a third of its letters, or with the same ones in another order. */
+function isSlip(key: string, near: string): boolean {
+  const sorted = (text: string) => [...text].sort().join("");
+  return distance(key, near) <= Math.max(1, Math.floor(near.length / 3)) ||
+    sorted(key) === sorted(near);
 }
 
 function valueNow(path: Path, data: unknown): string {

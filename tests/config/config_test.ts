@@ -94,6 +94,12 @@ Deno.test("loadConfig takes a byte order mark and CRLF, and its places stay righ
   );
 });
 
+Deno.test("loadConfig names the key that was meant where letters changed places", async () => {
+  assert.deepEqual(await faultsOf(WITH_MQTT + "qso = 1\n"), [
+    'config.toml:13:1: "mqtt.qso" is not known: did you mean "qos"?',
+  ]);
+});
+
 Deno.test("loadConfig answers thousands of nested brackets with a fault", async () => {
   for (const [open, close] of [["[", "]"], ["{a=", "}"]] as const) {
     for (const depth of [101, 3000, 50_000]) {
