@@ -36,7 +36,7 @@ export interface CheckOptions {
 export async function* checkInstallation(
   { config, env, signal, writeTestPoint, gateway: running }: CheckOptions,
 ): AsyncIterable<Finding> {
-  const { mqtt, influxdb, gateway, journal } = config;
+  const { mqtt, influxdb, boards, journal } = config;
   yield* checkJournal(journal.folder, {
     maxBytes: journal.max_megabytes * 1e6,
     reserve: journal.reserve,
@@ -72,7 +72,9 @@ export async function* checkInstallation(
     yield* sink.check({ signal, writeTestPoint });
   }
   yield* checkClock(config.clock, { clock, ask: askSystem, signal });
-  yield* checkProbeRs({ ...gateway, env, signal });
+  for (const board of boards) {
+    yield* checkProbeRs({ ...board, env, signal });
+  }
 }
 
 /** What the gateway that runs knows of the server of `sink`, if it uses the same one. */

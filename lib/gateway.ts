@@ -16,7 +16,7 @@ import { type Boot, readBoot } from "./clock/boot.ts";
 import { Clock } from "./clock/clock.ts";
 import { askSystem } from "./clock/synchronization.ts";
 import { rereadSecret, TOKEN_CHARACTERS } from "./config/config.ts";
-import type { Config } from "./config/schema.ts";
+import type { BoardConfig, Config } from "./config/schema.ts";
 import { isLoopback } from "./config/url.ts";
 import { Operations } from "./control/operations.ts";
 import { ControlServer } from "./control/server.ts";
@@ -39,14 +39,15 @@ import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
 import type { Launcher } from "./source/launcher.ts";
 import { Source } from "./source/source.ts";
+import { Sources } from "./source/sources.ts";
 import { wait } from "./wait.ts";
 
 /** Options for {@linkcode runGateway}. */
 export interface GatewayOptions {
   readonly config: Config;
-  /** Starts the program that prints the board's lines. */
-  readonly launcher: Launcher;
-  /** The environment of that program. */
+  /** What starts the program that prints a board's lines. */
+  launcherFor(board: BoardConfig): Launcher;
+  /** The environment of these programs. */
   readonly env: Readonly<Record<string, string>>;
   /** Aborted to stop in order. */
   readonly signal: AbortSignal;
@@ -131,14 +132,20 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     for (const one of forwarders) one.stop(AbortSignal.abort());
     await forwarding;
   });
-  const source = stack.use(createSource(options, catalogue, journal, clock));
+  const sources = stack.use(
+    new Sources(
+      new Map(
+        config.boards.map((board) => [
+          board.name,
+          createSource(board, { ...options, catalogue, journal, clock }),
+        ]),
+      ),
+    ),
+  );
   stack.use(
     await listenForCommands(
       config,
-      createOperations(config, journal, {
-        forwarders,
-        sources: { [SINGLE_BOARD]: source },
-      }),
+      createOperations(config, journal, { forwarders, sources }),
     ),
   );
 
@@ -150,11 +157,11 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   const sayStopping = () => log.info("Stopping");
   signal.addEventListener("abort", sayStopping);
   stack.defer(() => signal.removeEventListener("abort", sayStopping));
-  await Promise.race([source.run(signal), broken.promise, disk.foreign]);
+  await Promise.race([sources.run(signal), broken.promise, disk.foreign]);
 
-  // Half of the time was the child's, the other half is the disk's and the sinks'.
+  // Half of the time was the children's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
-  await source.stop();
+  await sources.stop();
   await Promise.race([journal.flush(), aborted(deadline)]);
   for (const one of forwarders) one.stop(deadline);
   await forwarding;
@@ -190,27 +197,23 @@ export async function openJournal(
 /** What a gateway that runs can tell and be told beside its journal. */
 interface Running {
   readonly forwarders: readonly Forwarder[];
-  /** By the board's name. */
-  readonly sources: Readonly<Record<string, Source>>;
+  readonly sources?: Sources;
 }
 
 /** What commands can have done; by a command itself nothing is `running`. */
 export function createOperations(
   config: Config,
   journal: Journal,
-  { forwarders, sources }: Running = { forwarders: [], sources: {} },
+  { forwarders, sources }: Running = { forwarders: [] },
 ): Operations {
-  const { marker } = config.gateway;
-  const options = { marker, catalogue: createCatalogue(config.metrics) };
+  const catalogue = createCatalogue(config.metrics);
   return new Operations({
     journal,
     links: () =>
       Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
-    children: () =>
-      Object.fromEntries(
-        Object.entries(sources).map(([board, { state }]) => [board, state]),
-      ),
-    readAgain: ({ body, reason }) => readAgain(body, reason, options),
+    children: () => sources?.states ?? {},
+    readAgain: ({ board, body, reason }) =>
+      readAgain(body, reason, { marker: markerOf(config, board), catalogue }),
     reading: readingOf(config),
     onResent: () => {
       for (const one of forwarders) one.tryParkedNow();
@@ -219,10 +222,17 @@ export function createOperations(
 }
 
 /** Stands for the configuration by which lines are read. */
-export function readingOf({ gateway, metrics }: Config): string {
+export function readingOf({ boards, metrics }: Config): string {
+  const markers = boards.map(({ name, marker }) => [name, marker]).toSorted();
   return createHash("sha256")
-    .update(JSON.stringify([gateway.marker, metrics]))
+    .update(JSON.stringify([markers, metrics]))
     .digest("hex");
+}
+
+/** What stands before the JSON of a board; of one that is not there any more, that of the first. */
+function markerOf({ boards }: Config, board: string): string {
+  const own = boards.find(({ name }) => name === board) ?? boards[0];
+  return own?.marker ?? "";
 }
 
 /** How often it is tried again to listen in a folder that cannot be used. */
@@ -302,21 +312,25 @@ export function createSinks(
   return sinks;
 }
 
-/** The board's name in the single `[gateway]` form. */
-const SINGLE_BOARD = "";
+/** What a source needs from the rest of the gateway. */
+interface SourceNeeds
+  extends Pick<GatewayOptions, "config" | "launcherFor" | "env" | "onPacket"> {
+  readonly catalogue: Catalogue;
+  readonly journal: Journal;
+  readonly clock: Clock;
+}
 
+/** The source of one board, with its own stamps and its own place in the journal. */
 function createSource(
-  { config, launcher, env, onPacket }: GatewayOptions,
-  catalogue: Catalogue,
-  journal: Journal,
-  clock: Clock,
+  config: BoardConfig,
+  needs: SourceNeeds,
 ): Source {
-  const board = SINGLE_BOARD;
+  const { name: board, marker, max_line_bytes, channel_capacity } = config;
+  const { launcherFor, env, onPacket, catalogue, journal, clock } = needs;
+  const { stop_timeout_s } = needs.config.gateway;
   const eventClock = new EventClock({ now: () => clock.now() });
-  const { marker, max_line_bytes, channel_capacity, stop_timeout_s } =
-    config.gateway;
   const source: Source = new Source({
-    launcher,
+    launcher: launcherFor(config),
     env,
     marker,
     maxLineBytes: max_line_bytes,

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { createCatalogue } from "../catalogue.ts";
 import { secretsOf } from "../config/config.ts";
-import type { Config } from "../config/schema.ts";
+import type { BoardConfig, Config } from "../config/schema.ts";
 import { runGateway } from "../gateway.ts";
 import { configureLog } from "../log.ts";
 import { CommandLauncher } from "../source/launcher.ts";
@@ -59,7 +59,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
   await runGateway({
     config,
-    ...child(config, options.simulate),
+    ...children(options.simulate),
     signal: stop.signal,
     hideSecret: log.hide,
     ...(options.simulate ? { hints: DATABASE_HINT } : {}),
@@ -74,27 +74,31 @@ const DATABASE_HINT = {
   influxdb: '"docker compose up -d influxdb" starts one',
 };
 
-/** How the program that prints the board's lines is started, and what it may know. */
-function child(config: Config, simulate: boolean) {
+/** How the programs that print the boards' lines are started, and what they may know. */
+function children(simulate: boolean) {
   const get = (name: string) => Deno.env.get(name);
   const env = childEnvironment(get);
-  const { command, probe_id = "", chip = "", firmware_path = "" } =
-    config.gateway;
   const path = env.PATH ?? "";
   if (!simulate) {
-    const launcher = command === undefined
-      ? new ProbeRsLauncher({ target: { probe_id, chip, firmware_path }, env })
-      : new CommandLauncher(command, path);
-    return { launcher, env };
+    const launcherFor = (
+      { command, probe_id = "", chip = "", firmware_path = "" }: BoardConfig,
+    ) =>
+      command === undefined
+        ? new ProbeRsLauncher({
+          target: { probe_id, chip, firmware_path },
+          env,
+        })
+        : new CommandLauncher(command, path);
+    return { launcherFor, env };
   }
   for (const name of SELF_ENVIRONMENT) {
     const value = get(name);
     if (value !== undefined) env[name] = value;
   }
-  return {
-    launcher: new CommandLauncher(selfCommand(["simulate"]), path),
-    env,
-  };
+  // Each takes a seed of its own.
+  const launcherFor = () =>
+    new CommandLauncher(selfCommand(["simulate"]), path);
+  return { launcherFor, env };
 }
 
 function showValues(config: Config, simulated: boolean) {

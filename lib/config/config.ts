@@ -9,6 +9,7 @@
  */
 
 import { dirname, resolve } from "node:path";
+import { faultsOfBoards } from "./board_schema.ts";
 import {
   type Complaint,
   ConfigError,
@@ -63,11 +64,12 @@ export async function loadConfig(
     folder,
   });
   add(unusable);
-  const result = createConfigSchema(options).safeParse(data, { error: wanted });
-  add(
-    (result.error?.issues ?? [])
-      .flatMap((issue) => describeIssue(issue, data, origins)),
-  );
+  const result = createConfigSchema().safeParse(data, { error: wanted });
+  for (
+    const issues of [result.error?.issues ?? [], faultsOfBoards(data, options)]
+  ) {
+    add(issues.flatMap((issue) => describeIssue(issue, data, origins)));
+  }
   if (complaints.length > 0 || result.data === undefined) {
     throw new ConfigError(locate(complaints, path, document));
   }
@@ -141,7 +143,7 @@ function checkLeaves(
 }
 
 function resolvePaths(config: Config, folder: string): Config {
-  const { mqtt, influxdb, gateway, journal } = config;
+  const { mqtt, influxdb, boards, journal } = config;
   return {
     ...config,
     ...(mqtt && {
@@ -153,7 +155,7 @@ function resolvePaths(config: Config, folder: string): Config {
       ]),
     }),
     ...(influxdb && { influxdb: absolute(influxdb, folder, ["token_file"]) }),
-    gateway: absolute(gateway, folder, ["firmware_path"]),
+    boards: boards.map((one) => absolute(one, folder, ["firmware_path"])),
     journal: absolute(journal, folder, ["folder"]),
   };
 }

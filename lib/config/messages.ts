@@ -135,7 +135,9 @@ function complainOfUnknown(path: Path): Complaint {
   if (isSlip(key.toLowerCase(), near)) {
     hint = `: did you mean "${near}"?`;
   } else if (home !== undefined) {
-    hint = `: it belongs to [${home}]`;
+    hint = `: it belongs to ${
+      ["board", "metric"].includes(home) ? `[[${home}]]` : `[${home}]`
+    }`;
   }
   return { path, message: `"${nameOf(path)}" is not known${hint}`, at: "key" };
 }

@@ -9,6 +9,12 @@
 
 import { z } from "zod";
 import {
+  BOARD_KEYS,
+  boardList,
+  boardsOf,
+  gatewayTable,
+} from "./board_schema.ts";
+import {
   lineText,
   METRIC_KEYS,
   metricList,
@@ -27,8 +33,9 @@ export type Config = z.output<ReturnType<typeof createConfigSchema>>;
 export type MqttConfig = NonNullable<Config["mqtt"]>;
 /** The table `[influxdb]`; `url` has no slash at its end, `token` and `token_file` as with `[mqtt]`. */
 export type InfluxdbConfig = NonNullable<Config["influxdb"]>;
-/** The table `[gateway]`. */
+/** What the table `[gateway]` says of the gateway itself. */
 export type GatewayConfig = Config["gateway"];
+export type { BoardConfig } from "./board_schema.ts";
 /** The table `[journal]`; `folder` is absolute, `history` has become `history_s`. */
 export type JournalConfig = Config["journal"];
 /** The table `[clock]`. */
@@ -37,12 +44,6 @@ export type ClockConfig = Config["clock"];
 export type BrokerConfig = Config["broker"];
 /** The table `[log]`. */
 export type LogConfig = Config["log"];
-
-/** Options for {@linkcode createConfigSchema}. */
-export interface SchemaOptions {
-  /** No board is needed: the keys of the probe may be missing. @default {false} */
-  readonly simulate?: boolean;
-}
 
 const file = plainText;
 const startAt = z.enum(["now", "oldest"]);
@@ -119,41 +120,6 @@ const influxdb = z.strictObject({
   start_at: startAt.default("oldest"),
 });
 
-const PROBE_HINT = "find it with `probe-rs list`, or run with --simulate";
-const BOARD_KEYS = {
-  probe_id: PROBE_HINT,
-  chip:
-    "name the board's chip as `probe-rs chip list` does, or run with --simulate",
-  firmware_path: "name the firmware's ELF file, or run with --simulate",
-} as const;
-
-function createGatewaySchema(simulate: boolean) {
-  return z.strictObject({
-    probe_id: z.string().regex(
-      /^[0-9a-f]{1,4}:[0-9a-f]{1,4}(-[0-9a-f]+)?(:\S*)?$/i,
-      "must be VID:PID:SERIAL as `probe-rs list` shows it",
-    ).optional(),
-    chip: plainText.optional(),
-    firmware_path: file.optional(),
-    command: z.array(plainText).min(1).optional(),
-    channel_capacity: z.int().min(1).max(1_000_000).default(10_000),
-    marker: plainText.max(200).default("JSON sent via VCP: "),
-    max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
-    stop_timeout_s: z.int().min(1).max(60).default(5),
-  }).check(always(({ value, issues }) => {
-    if (simulate || value.command !== undefined) return;
-    for (const [key, hint] of Object.entries(BOARD_KEYS)) {
-      if (value[key as keyof typeof BOARD_KEYS] !== undefined) continue;
-      issues.push({
-        code: "custom",
-        input: value,
-        path: [key],
-        message: `is missing: ${hint}`,
-      });
-    }
-  }));
-}
-
 const journalTable = z.strictObject({
   folder: file.default("journal"),
   max_megabytes: z.int().min(8).max(1_000_000).default(64),
@@ -186,7 +152,8 @@ const log = z.strictObject({
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   mqtt: Object.keys(mqtt.shape),
   influxdb: Object.keys(influxdb.shape),
-  gateway: Object.keys(createGatewaySchema(false).shape),
+  gateway: Object.keys(gatewayTable.shape),
+  board: BOARD_KEYS,
   journal: Object.keys(journalTable.shape),
   clock: Object.keys(clock.shape),
   broker: Object.keys(broker.shape),
@@ -195,11 +162,12 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The schema of config.toml, for a document whose secrets are filled in. */
-export function createConfigSchema(options: SchemaOptions = {}) {
+export function createConfigSchema() {
   return z.strictObject({
     mqtt: mqtt.optional(),
     influxdb: influxdb.optional(),
-    gateway: createGatewaySchema(options.simulate ?? false).prefault({}),
+    gateway: gatewayTable.prefault({}),
+    board: boardList,
     journal: journal.prefault({}),
     clock: clock.prefault({}),
     broker: broker.prefault({}),
@@ -210,7 +178,12 @@ export function createConfigSchema(options: SchemaOptions = {}) {
     const message =
       "At least one of the tables [mqtt] and [influxdb] must be there";
     issues.push({ code: "custom", input: value, message });
-  })).transform(({ metric, ...rest }) => ({ ...rest, metrics: metric }));
+  })).transform(({ metric, gateway, board, ...rest }) => ({
+    ...rest,
+    gateway: { stop_timeout_s: gateway.stop_timeout_s },
+    boards: boardsOf(gateway, board),
+    metrics: metric,
+  }));
 }
 
 /** A check over several keys that also runs when one of them is faulty, so all faults come at once. */

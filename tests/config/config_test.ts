@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, loadConfig } from "../../lib/config/config.ts";
-import { faultsOf, load, MINIMAL, WITH_MQTT } from "./load.ts";
+import { faultsOf, INFLUXDB, load, MINIMAL, WITH_MQTT } from "./load.ts";
 
 const TESTDATA = new URL("../testdata/config/", import.meta.url);
 
@@ -31,7 +31,9 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       max_lines: 5000,
       start_at: "oldest",
     },
-    gateway: {
+    gateway: { stop_timeout_s: 5 },
+    boards: [{
+      name: "",
       probe_id: "0483:374b:066DFF3833584B3043115433",
       chip: "STM32F446RETx",
       firmware_path:
@@ -39,8 +41,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       channel_capacity: 100,
       marker: "JSON sent via VCP: ",
       max_line_bytes: 8192,
-      stop_timeout_s: 5,
-    },
+    }],
     journal: {
       folder: "/etc/gateway/journal",
       max_megabytes: 64,
@@ -155,9 +156,73 @@ Deno.test("loadConfig asks for no board with simulate or a command", async () =>
   const [head, table] = MINIMAL.trim().split('gateway.command = ["true"]');
   assert.equal((await faultsOf(`${head}${table}`)).length, 3);
   const simulated = await load(`${head}${table}`, { simulate: true });
-  assert.equal(simulated.gateway.probe_id, undefined);
+  assert.equal(simulated.boards[0]?.probe_id, undefined);
   const commanded = await load(MINIMAL);
-  assert.deepEqual(commanded.gateway.command, ["true"]);
+  assert.deepEqual(commanded.boards[0]?.command, ["true"]);
+});
+
+Deno.test("loadConfig takes for a board from [gateway] what its own table leaves out", async () => {
+  const { boards, gateway } = await load(`
+${INFLUXDB}
+[gateway]
+chip = "STM32F446RETx"
+firmware_path = "fw.elf"
+max_line_bytes = 1000
+stop_timeout_s = 9
+[[board]]
+name = "hall"
+probe_id = "0483:374b:A"
+[[board]]
+name = "yard"
+probe_id = "0483:374b:B"
+chip = "nRF52840_xxAA"
+firmware_path = "yard/fw.elf"
+marker = "JSON: "
+max_line_bytes = 2000
+channel_capacity = 7
+`);
+  assert.deepEqual(gateway, { stop_timeout_s: 9 });
+  assert.deepEqual(boards, [
+    {
+      name: "hall",
+      probe_id: "0483:374b:A",
+      chip: "STM32F446RETx",
+      firmware_path: "/etc/gateway/fw.elf",
+      channel_capacity: 10_000,
+      marker: "JSON sent via VCP: ",
+      max_line_bytes: 1000,
+    },
+    {
+      name: "yard",
+      probe_id: "0483:374b:B",
+      chip: "nRF52840_xxAA",
+      firmware_path: "/etc/gateway/yard/fw.elf",
+      channel_capacity: 7,
+      marker: "JSON: ",
+      max_line_bytes: 2000,
+    },
+  ]);
+});
+
+Deno.test("loadConfig makes a nameless board of [gateway] where it names a probe or a command, or is alone", async () => {
+  const names = async (gateway: string, simulate = false) => {
+    const { boards } = await load(
+      `${INFLUXDB}\n[gateway]\n${gateway}\n[[board]]\nname = "yard"\ncommand = ["cat"]\n`,
+      { simulate },
+    );
+    return boards.map(({ name, command }) => [name, command?.[0]]);
+  };
+  const yard = ["yard", "cat"];
+  assert.deepEqual(await names(""), [yard]);
+  assert.deepEqual(await names('chip = "c"\nfirmware_path = "f"'), [yard]);
+  assert.deepEqual(await names("", true), [yard]);
+  assert.deepEqual(await names('command = ["tail"]'), [["", "tail"], yard]);
+  assert.deepEqual(
+    await names('probe_id = "1:2"\nchip = "c"\nfirmware_path = "f"'),
+    [["", undefined], yard],
+  );
+  const { boards } = await load(INFLUXDB, { simulate: true });
+  assert.deepEqual(boards.map(({ name }) => name), [""]);
 });
 
 Deno.test("loadConfig takes one broker URL or ten, in one form", async () => {

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { BOARD_KEYS } from "../../lib/config/board_schema.ts";
 import { KNOWN_KEYS } from "../../lib/config/schema.ts";
 import { load } from "./load.ts";
 
@@ -70,18 +71,35 @@ Deno.test("config.toml loads, with the guide's values", async () => {
   const config = await load(CONFIG_TOML);
   assert.equal(config.mqtt?.client_id, "wk7-gateway");
   assert.equal(config.influxdb?.token, "my-super-secret-auth-token");
-  assert.equal(config.gateway.channel_capacity, 100);
+  assert.equal(config.boards[0]?.channel_capacity, 100);
   assert.deepEqual(config.metrics, []);
 });
+
+/** `"board.chip"`: a key of `[[board]]`, which takes most of its keys from `[gateway]`. */
+const isOfBoard = (name: string) => name.startsWith("board.");
 
 Deno.test("config.toml documents every key of the schema once", () => {
   const known = Object.entries(KNOWN_KEYS).flatMap(([table, keys]) =>
     keys.map((key) => `${table}.${key}`)
   );
   assert.deepEqual(
-    KEY_LINES.map(({ name }) => name).toSorted(),
-    known.toSorted(),
+    KEY_LINES.map(({ name }) => name).filter((name) => !isOfBoard(name))
+      .toSorted(),
+    known.filter((name) => !isOfBoard(name)).toSorted(),
   );
+});
+
+Deno.test("config.toml documents the keys of [[board]] with those of [gateway]", () => {
+  assert.deepEqual(
+    [...BOARD_KEYS].toSorted(),
+    [...KNOWN_KEYS.gateway!, "name"].filter((key) => key !== "stop_timeout_s")
+      .toSorted(),
+  );
+  assert.match(CONFIG_TOML, /every key of \[gateway\] but stop_timeout_s/);
+  const shown = KEY_LINES.filter(({ name }) => isOfBoard(name))
+    .map(({ name }) => name.replace("board.", ""));
+  assert(shown.includes("name"));
+  assert.deepEqual(shown.filter((key) => !BOARD_KEYS.includes(key)), []);
 });
 
 Deno.test("config.toml has words before every key or group of keys", () => {
@@ -94,9 +112,8 @@ Deno.test("config.toml has words before every key or group of keys", () => {
 
 const base = await load(CONFIG_TOML);
 for (const { name, commented } of KEY_LINES) {
-  if (!commented || name.startsWith("metric.") || EXAMPLES.includes(name)) {
-    continue;
-  }
+  if (!commented || EXAMPLES.includes(name)) continue;
+  if (isOfBoard(name) || name.startsWith("metric.")) continue;
   Deno.test(`config.toml shows the default of ${name}`, async () => {
     assert.deepEqual(await load(edit({ uncomment: [name] })), base);
     const key = name.split(".")[1]!;
@@ -110,10 +127,10 @@ for (const { name, commented } of KEY_LINES) {
 }
 
 Deno.test("config.toml says what channel_capacity is without its line", async () => {
-  const { gateway } = await load(
+  const { boards } = await load(
     edit({ remove: ["gateway.channel_capacity"] }),
   );
-  assert.equal(gateway.channel_capacity, 10_000);
+  assert.equal(boards[0]?.channel_capacity, 10_000);
   const { index } = KEY_LINES.find(({ name }) =>
     name === "gateway.channel_capacity"
   )!;
@@ -141,6 +158,30 @@ Deno.test("config.toml's examples load", async () => {
     const config = await load(edit(group), { files: FILES });
     assert.notDeepEqual(config, base);
   }
+});
+
+Deno.test("config.toml's [[board]] tables are boards beside that of [gateway]", async () => {
+  const lines = LINES.slice(LINES.indexOf("#[[board]]"));
+  const block = lines.slice(0, lines.indexOf(""))
+    .map((line) => line.replace(/^#(?=\S)/, ""));
+  const { boards } = await load(`${CONFIG_TOML}\n${block.join("\n")}`);
+  const [single] = base.boards;
+  const { probe_id: _, ...shared } = single!;
+  assert.deepEqual(boards, [
+    single,
+    {
+      ...shared,
+      name: "hall-3",
+      probe_id: "0483:374b:0669FF495087564867193238",
+      firmware_path: "/etc/gateway/firmware/hall-gateway-firmware",
+    },
+    {
+      ...shared,
+      name: "yard",
+      command: ["/usr/local/bin/read-board", "--port", "/dev/ttyACM1"],
+      marker: "JSON: ",
+    },
+  ]);
 });
 
 Deno.test("config.toml's [[metric]] is a metric that is not built in", async () => {

@@ -52,15 +52,18 @@ export async function faultsOf(
   }
 }
 
-/** A configuration that needs nothing more; further keys of `[influxdb]` may follow it. */
-export const MINIMAL = `
-gateway.command = ["true"]
+/** A configuration that still needs a board; further keys of `[influxdb]` may follow it. */
+export const INFLUXDB = `
 [influxdb]
 url = "http://localhost:8086"
 org = "my-org"
 bucket = "telemetry"
 token = "file-token"
 `;
+
+/** A configuration that needs nothing more; further keys of `[influxdb]` may follow it. */
+export const MINIMAL = `
+gateway.command = ["true"]${INFLUXDB}`;
 
 /** The same with `[mqtt]` at its end, for further keys of that table. */
 export const WITH_MQTT = `${MINIMAL}

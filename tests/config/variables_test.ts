@@ -58,7 +58,7 @@ Deno.test("Variables work in every string, in lists and inline tables too", asyn
       .replace("[mqtt]", 'tags = { site = "${SITE}" }\n[mqtt]'),
     { env },
   );
-  assert.deepEqual(config.gateway.command, ["cat", "hall-3.log"]);
+  assert.deepEqual(config.boards[0]?.command, ["cat", "hall-3.log"]);
   assert.equal(config.mqtt?.client_id, "gw-cabinet-7");
   assert.deepEqual(config.influxdb?.tags, { site: "hall-3" });
 });

@@ -1,0 +1,225 @@
+/**
+ * The schema of the boards: what `[gateway]` says for all of them, and the `[[board]]` tables, each a
+ * board of its own.
+ *
+ * - A `[[board]]` takes what it does not say itself from `[gateway]`: all but `probe_id` and `command`,
+ *   which say whose lines are read.
+ * - `[gateway]` is a board as well, without a name, where no `[[board]]` is there or it has one of
+ *   these two.
+ * - Topics and series of two boards always differ. A board's name is one level before node and name,
+ *   and a tag of its own; only one called "history" would write where the past of the board without a
+ *   name goes.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { plainText } from "./metric_schema.ts";
+import type { Path } from "./toml.ts";
+
+/** What a board can be told, with what it is unless it is told. */
+const BOARD = {
+  probe_id: z.string().regex(
+    /^[0-9a-f]{1,4}:[0-9a-f]{1,4}(-[0-9a-f]+)?(:\S*)?$/i,
+    "must be VID:PID:SERIAL as `probe-rs list` shows it",
+  ).optional(),
+  chip: plainText.optional(),
+  firmware_path: plainText.optional(),
+  command: z.array(plainText).min(1).optional(),
+  channel_capacity: z.int().min(1).max(1_000_000).default(10_000),
+  marker: plainText.max(200).default("JSON sent via VCP: "),
+  max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
+};
+
+/** The table `[gateway]`: what the gateway is told, and what all boards are. */
+export const gatewayTable = z.strictObject({
+  ...BOARD,
+  stop_timeout_s: z.int().min(1).max(60).default(5),
+});
+
+const boardTable = z.strictObject({
+  name: z.string().regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$/,
+    'must be 1 to 32 of the characters A-Z a-z 0-9 _ -, the first no "-"',
+  ).regex(
+    /^(?!history$)/,
+    'must not be "history", the name of the topics of the past',
+  ),
+  ...withoutDefaults(BOARD),
+});
+
+/** Each board is a child of its own, and all share one USB, one disk and one processor. */
+const MAX_BOARDS = 20;
+
+/** The list of all `[[board]]` tables. */
+export const boardList = z.array(boardTable, "must be written [[board]]")
+  .max(MAX_BOARDS, `must be there at most ${MAX_BOARDS} times`).default([]);
+
+/** The keys that a `[[board]]` table may have. */
+export const BOARD_KEYS: readonly string[] = Object.keys(boardTable.shape);
+
+/** A board with all its keys; its name is empty in the single `[gateway]` form. */
+export type BoardConfig =
+  & { readonly name: string }
+  & Readonly<z.output<z.ZodObject<typeof BOARD>>>;
+
+/** The boards of a configuration without faults, at least one. */
+export function boardsOf(
+  gateway: z.output<typeof gatewayTable>,
+  own: z.output<typeof boardList>,
+): BoardConfig[] {
+  const { stop_timeout_s: _, ...shared } = gateway;
+  const { probe_id: __, command: ___, ...forAll } = shared;
+  // What a table leaves out is not there at all, so it hides nothing of `forAll`.
+  const named = own.map((one) => ({ ...forAll, ...one }) as BoardConfig);
+  return isBoard(gateway, own) ? [{ name: "", ...shared }, ...named] : named;
+}
+
+const REQUIRED = {
+  probe_id: "find it with `probe-rs list`, or run with --simulate",
+  chip:
+    "name the board's chip as `probe-rs chip list` does, or run with --simulate",
+  firmware_path: "name the firmware's ELF file, or run with --simulate",
+} as const;
+
+/** A table as it stands in a file that may have faults. */
+type Table = Readonly<Record<string, unknown>>;
+
+/** A board as the file has it. */
+interface Entry {
+  readonly path: Path;
+  /** How the file's faults name its table: `board[0]`. */
+  readonly label: string;
+  readonly table: Table;
+}
+
+/**
+ * What boards miss, and what two of them have in common that they must not; `data` is a whole document,
+ * whatever else may be wrong with it.
+ */
+export function faultsOfBoards(
+  { gateway, board }: Table,
+  { simulate = false }: { readonly simulate?: boolean },
+): z.core.$ZodIssue[] {
+  const shared = isTable(gateway) ? gateway : {};
+  const named = Array.isArray(board) ? board : [];
+  const entries: Entry[] = [
+    ...(isBoard(shared, named)
+      ? [{ path: ["gateway"], label: "gateway", table: shared }]
+      : []),
+    ...named.map((table, index) => ({
+      path: ["board", index],
+      label: `board[${index}]`,
+      table,
+    })),
+  ].filter(({ table }) => isTable(table));
+  return entries.flatMap((entry, index) => [
+    ...(simulate ? [] : missing(entry, shared)),
+    ...entries.slice(0, index).flatMap((other) => shares(entry, other)),
+  ]);
+}
+
+function missing({ path, table }: Entry, shared: Table): z.core.$ZodIssue[] {
+  if (table.command !== undefined) return [];
+  return Object.entries(REQUIRED)
+    .filter(([key]) =>
+      table[key] === undefined &&
+      (key === "probe_id" || shared[key] === undefined)
+    )
+    .map(([key, hint]) => issue([...path, key], `is missing: ${hint}`));
+}
+
+/** What a board has that one before it has already. */
+function shares(
+  { path, table }: Entry,
+  { label, table: other }: Entry,
+): z.core.$ZodIssue[] {
+  const issues: z.core.$ZodIssue[] = [];
+  const complain = (key: string, says: (where: string) => string) => {
+    issues.push(issue([...path, key], says(`"${label}.${key}"`)));
+  };
+  const { name, probe_id: probe, command } = table;
+  const { name: otherName, probe_id: otherProbe } = other;
+  // A difference of capitals alone would be lost in the names of files.
+  if (
+    isText(name) && isText(otherName) &&
+    name.toLowerCase() === otherName.toLowerCase()
+  ) {
+    complain("name", (where) => `must be another one than ${where}`);
+  }
+  if (isText(probe) && isText(otherProbe) && mayBeOneProbe(probe, otherProbe)) {
+    complain(
+      "probe_id",
+      (where) => `must not fit the probe of ${where} ("${otherProbe}") as well`,
+    );
+  }
+  if (isSameList(command, other.command)) {
+    complain("command", (where) => `must not be that of ${where} again`);
+  }
+  return issues;
+}
+
+function issue(path: Path, message: string): z.core.$ZodIssue {
+  return { code: "custom", path: [...path], message };
+}
+
+/** Whether `[gateway]` is a board beside those that have a table of their own. */
+function isBoard(gateway: Table, own: readonly unknown[]): boolean {
+  return own.length === 0 || gateway.probe_id !== undefined ||
+    gateway.command !== undefined;
+}
+
+/**
+ * Whether one probe can be meant by both, `VID:PID[-INTERFACE][:SERIAL]`; what one leaves out fits
+ * everything.
+ */
+export function mayBeOneProbe(one: string, other: string): boolean {
+  const [a, b] = [takeApart(one), takeApart(other)];
+  const fits = (x: string | undefined, y: string | undefined) =>
+    x === undefined || y === undefined || x === y;
+  return a.usb === b.usb && fits(a.interface, b.interface) &&
+    fits(a.serial, b.serial);
+}
+
+/** The parts of a selector, as probe-rs compares them (`probe-rs/src/probe/selector.rs`). */
+function takeApart(probeId: string) {
+  const [, vid = "", pid = "", face, serial] =
+    /^([^:]*):([^:-]*)(?:-([^:]*))?(?::(.*))?$/.exec(probeId) ?? [];
+  return {
+    usb: `${parseInt(vid, 16)}:${parseInt(pid, 16)}`,
+    interface: face?.replace(/^0+(?=.)/, "").toLowerCase(),
+    serial: serial?.toLowerCase(),
+  };
+}
+
+type WithoutDefaults<T> = {
+  [K in keyof T]: T[K] extends z.ZodDefault<infer U extends z.ZodType>
+    ? z.ZodOptional<U>
+    : T[K];
+};
+
+/** The same keys, optional and without a value of their own. */
+function withoutDefaults<T extends Readonly<Record<string, z.ZodType>>>(
+  shape: T,
+): WithoutDefaults<T> {
+  return Object.fromEntries(
+    Object.entries(shape).map(([key, type]) => [
+      key,
+      type instanceof z.ZodDefault ? z.optional(type.unwrap()) : type,
+    ]),
+  ) as WithoutDefaults<T>;
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isSameList(one: unknown, other: unknown): boolean {
+  return Array.isArray(one) && Array.isArray(other) &&
+    one.length === other.length &&
+    one.every((part, index) => part === other[index]);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
