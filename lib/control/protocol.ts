@@ -16,7 +16,7 @@ import type { LinkState } from "../forwarder/link.ts";
 import type { Resent } from "../journal/rejects.ts";
 import type { JournalReport } from "../journal/report.ts";
 import type { Rewound } from "../journal/rewind.ts";
-import type { SupervisorState } from "../source/supervisor.ts";
+import type { SourceState } from "../source/source.ts";
 
 /** Grows when a program of the version before could no longer make itself understood. */
 export const PROTOCOL_VERSION = 1;
@@ -63,8 +63,8 @@ export interface GatewayReport {
   readonly journal: JournalReport;
   /** Each sink's link, by its name. */
   readonly links: Readonly<Record<string, LinkState>>;
-  /** Each board's child, by the board's name. A gateway of before its program was replaced may not tell. */
-  readonly children?: Readonly<Record<string, SupervisorState>> | undefined;
+  /** How each board is, by its name. A gateway of before its program was replaced may not tell. */
+  readonly children?: Readonly<Record<string, SourceState>> | undefined;
 }
 
 /** What each command gives. */

@@ -12,6 +12,7 @@ import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
 import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
+import type { Silence, SilentNode } from "./silence.ts";
 import {
   Supervisor,
   type SupervisorOptions,
@@ -47,6 +48,16 @@ export interface LastPanic extends FirmwarePanic {
   readonly at: EventTime;
 }
 
+/** How a board is: its program, and what comes of it. */
+export interface SourceState extends SupervisorState {
+  /** Its program runs, and no telemetry comes although it should. */
+  readonly silence?: Silence;
+  /** Nodes that have spoken before and do not, while telemetry comes; at least one. */
+  readonly silentNodes?: readonly SilentNode[];
+  /** The firmware's last panic, and how long ago it was read. */
+  readonly lastPanic?: FirmwarePanic & { readonly agoMs: number };
+}
+
 const firmware = getLogger(["gateway", "firmware"]);
 
 /** Runs a board's program from `run` to `stop`; the firmware's other log lines go to the log. */
@@ -80,8 +91,8 @@ export class Source implements AsyncDisposable {
     return this.#lastPanic;
   }
 
-  /** How the child is now. */
-  get state(): SupervisorState {
+  /** How the board is now. */
+  get state(): SourceState {
     return this.#supervisor.state;
   }
 

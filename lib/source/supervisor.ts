@@ -26,10 +26,15 @@ import { wait } from "../wait.ts";
 
 /** How a supervisor's child is. */
 export interface SupervisorState {
-  /** `starting` may take seconds: the program is looked at first. `waiting`: for the next start. */
-  readonly phase: "starting" | "running" | "waiting" | "stopped";
+  /**
+   * `starting` may take seconds: the program is looked at first. `waiting`: for the next start.
+   * `released`: the probe is somebody else's for a time.
+   */
+  readonly phase: "starting" | "running" | "waiting" | "released" | "stopped";
   /** Only while it runs. */
   readonly pid?: number;
+  /** Until it is started, while it waits for that or is released. */
+  readonly nextStartInMs?: number;
   /** Starts after the first. */
   readonly restarts: number;
   readonly lastExit?: ChildExit;

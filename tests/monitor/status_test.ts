@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
-import type { SupervisorState } from "../../lib/source/supervisor.ts";
+import type { SourceState } from "../../lib/source/source.ts";
 import {
   delivered,
   makeFolder,
@@ -204,7 +204,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
     todo: "plug it in",
     pace: "fast",
   } as const;
-  const look = async (child: SupervisorState | undefined) => {
+  const look = async (child: SourceState | undefined) => {
     const report = await journal.report();
     const board = report.boards[0]?.name ?? "";
     return await readStatus(folder.path, {
@@ -222,7 +222,11 @@ Deno.test("Status says why the board's program does not run, and what to do", as
   assert.deepEqual(waiting.boards[0]?.child, {
     phase: "waiting",
     process: null,
+    next_start_in_s: null,
     restarts: 2,
+    silence: null,
+    silent_nodes: [],
+    last_panic: null,
     failure: {
       kind: "probe missing",
       error: "Error: No connected probes were found",
