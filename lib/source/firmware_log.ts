@@ -2,21 +2,23 @@
  * What a firmware says, told so that a crash is one message and not thirty.
  *
  * - Every line that comes in goes out as one, in order, most of them as they are.
- * - A panic goes out once as an error, with message and place; the rest of its lines, the stack trace
- *   of probe-rs behind it and the place that defmt 0.27 prints below a line are for debugging.
- * - At most one panic is held back, and only until the line behind it tells its message.
+ * - A panic, and a crash without one, goes out once as an error, with message and place; the rest of its
+ *   lines, the stack trace of probe-rs behind it and the place that defmt 0.27 prints below a line are
+ *   for debugging.
+ * - At most one of them is held back, and only until the lines behind it have told message and place.
  *
  * @module
  */
 
 import type { FirmwareText, Level } from "./firmware_text.ts";
+import { type OpenCrash, readCrash } from "./crash.ts";
 import { type OpenPanic, readPanic } from "./panic.ts";
 
-/** A firmware that panicked. */
+/** A firmware that panicked, or crashed without a panic. */
 export interface FirmwarePanic {
-  /** Such as `called Option::unwrap() on a None value`. */
+  /** Such as `called Option::unwrap() on a None value`, or `Firmware exited unexpectedly: Exception`. */
   readonly message: string;
-  /** `src/main.rs:42:5`, where the firmware says it. */
+  /** `src/main.rs:42:5`, where the firmware or the stack trace says it. */
   readonly location?: string;
 }
 
@@ -33,13 +35,14 @@ const TRACE =
   /^(?:stack backtrace:|\s*Frame \d+: .* @ |=+ PANIC =+$|Backtrace:$)/;
 /** What goes on with one: indented lines, empty ones, addresses. */
 const WITHIN_TRACE = /^(?:\s|$|Core \d+$|0x[0-9a-f]{6,}$)/;
-/** probe-rs's own last words. */
+/** probe-rs's own last words, where they are no crash, or no news behind a panic. */
 const EXITED = /^(?:Firmware exited (successfully)?|Exited by user request)/;
 
 /** Tells the log lines of one child. */
 export class FirmwareLog {
   readonly #options: FirmwareLogOptions;
-  #panic: OpenPanic | undefined;
+  /** What is held back. */
+  #open: OpenPanic | OpenCrash | undefined;
   /** Within a stack trace, or where one may follow. */
   #tracing = false;
   /** That the firmware has exited is no news behind its panic. */
@@ -52,15 +55,15 @@ export class FirmwareLog {
 
   /** Takes the next line. */
   take(said: FirmwareText): void {
-    if (this.#panic?.takes(said)) {
-      if (this.#panic.isComplete) this.end();
+    if (this.#open?.takes(said)) {
+      if (this.#open.isComplete) this.end();
       return;
     }
     this.end();
-    const panic = readPanic(said);
-    if (!panic) return this.#say(said);
-    this.#panic = panic;
-    if (panic.isComplete) this.end();
+    const open = readPanic(said) ?? (this.#panicked ? null : readCrash(said));
+    if (!open) return this.#say(said);
+    this.#open = open;
+    if (open.isComplete) this.end();
   }
 
   /** Something that is no log line came between. */
@@ -69,30 +72,26 @@ export class FirmwareLog {
     this.#tracing = this.#panicked = false;
   }
 
-  /** Nothing more belongs to a panic that is held back. */
+  /** Nothing more belongs to what is held back. */
   end(): void {
-    const panic = this.#panic;
-    if (!panic) return;
-    this.#panic = undefined;
-    const { message, location } = panic;
+    const open = this.#open;
+    if (!open) return;
+    this.#open = undefined;
+    const { message, location, told, rest } = open;
     this.#options.onPanic?.(
       location === undefined ? { message } : { message, location },
     );
-    const at = location === undefined ? "" : ` at ${location}`;
-    this.#put(`The firmware panicked${at}: ${message}`, "error");
-    for (const text of panic.rest) this.#put(text, "debug");
+    this.#put(told, "error");
+    for (const text of rest) this.#put(text, "debug");
     this.#tracing = this.#panicked = true;
   }
 
   #say({ layout, level, text }: FirmwareText): void {
     const exited = layout === "bare" ? EXITED.exec(text) : null;
     if (exited) {
-      const isNews = !this.#panicked && text.startsWith("Firmware");
       this.#tracing = true;
-      return this.#put(
-        text,
-        !isNews ? "debug" : exited[1] ? "warning" : "error",
-      );
+      const isNews = !this.#panicked && exited[1] !== undefined;
+      return this.#put(text, isNews ? "warning" : "debug");
     }
     if (layout === "location") return this.#put(text, "debug");
     // Asked of every log line: one with a level is part of a trace only at the level of an error.

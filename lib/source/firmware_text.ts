@@ -30,7 +30,7 @@ export interface FirmwareText {
   readonly level: Level;
   /** Without prefix, level, colours and location; what could play tricks on a terminal escaped. */
   readonly text: string;
-  /** `app src/main.rs:42`, or `app::main @ src/main.rs:42` of a line of its own. */
+  /** `app src/main.rs:42`, or `app::main @ src/main.rs:42` of a line of its own; where it is known. */
   readonly location?: string;
 }
 
@@ -44,7 +44,7 @@ const LEVELS: Readonly<Record<string, Level>> = {
 
 /** `[channel] ` as often as probe-rs puts it, a timestamp, then `[INFO ] ` or `INFO  `. */
 const DEFMT =
-  /^(?:\[[^\]]{1,40}\] )*?(?:[\d.:]{1,30}(?:[mµn]?s)? )?(?:\[(TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\]|(TRACE|DEBUG|INFO |WARN |ERROR)) ?/;
+  /^(?:\[[^\]]{1,40}\] )*?(?:[\d.:]{1,30}(?:[mµn]?s)? )?(?:\[(TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\] ?|(TRACE|DEBUG|INFO ?|WARN ?|ERROR)(?: |$))/;
 
 /** Plain RTT: local time before the text. */
 const PLAIN = /^(?:\[[^\]]{1,40}\] )*?\d\d:\d\d:\d\d\.\d{3}: /;
@@ -83,7 +83,7 @@ export function readFirmwareText(line: string): FirmwareText {
       layout: "location",
       level: "debug",
       text: `└─ ${location}`,
-      location,
+      ...(namesNoPlace(location) ? {} : { location }),
     };
   }
   if (HEX.test(bare)) {
@@ -134,7 +134,10 @@ export function splitLocation(
   const location = text.slice(start + 2, -1);
   if (start < 0 || !/(?:\.rs|>):\d+$/.test(location)) return { text };
   const before = text.slice(0, start);
-  return location.endsWith(">:0")
-    ? { text: before }
-    : { text: before, location };
+  return namesNoPlace(location) ? { text: before } : { text: before, location };
+}
+
+/** Whether it is what probe-rs prints where the firmware file lacks the place. */
+function namesNoPlace(location: string): boolean {
+  return location.endsWith(">:0");
 }

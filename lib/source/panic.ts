@@ -2,7 +2,7 @@
  * A firmware's panic: its message and its place, out of one line or several.
  *
  * Seen of panic-probe, panic-rtt-target and esp-backtrace with Rust before and since 1.73, and of
- * `defmt::panic!` and `defmt::unwrap!`:
+ * `defmt::panic!`, `defmt::unwrap!` and `defmt::assert_eq!`:
  *
  *     [ERROR] panicked at src/main.rs:138:50:
  *     called `Result::unwrap()` on an `Err` value: Busy (panic_probe panic-probe-1.0.0/src/lib.rs:104)
@@ -10,7 +10,10 @@
  *     0.000002 ERROR panicked at 'TODO: write actual tests', testsuite/tests/test.rs:16:9
  *     └─ panic_probe::print_defmt::print @ src/lib.rs:20
  *
- *     [ERROR] panicked at 'no radio' (app src/main.rs:9)
+ *     [ERROR] panicked at 'assertion failed: `(left == right)`: radio'
+ *     diff < left / right >
+ *     <1
+ *     >2 (app src/main.rs:9)
  *
  * @module
  */
@@ -22,8 +25,17 @@ const PANICKED = /^(?:thread '[^']*' )?panicked at (.*)$/;
 const PLACE_FIRST = /^(\S+:\d+:\d+):(?: (.*))?$/;
 /** Before: the message in quotes, then the place. */
 const PLACE_LAST = /^'(.*)', (\S+:\d+:\d+)$/;
-/** The values that an assertion compared, or that were unwrapped. */
-const VALUE = /^\s*(left|right|error): /;
+/** All of a message, or the end of one that has several lines. */
+const QUOTED = /^'(.*)'$/;
+const QUOTE_END = /^(.*)'(?:, (\S+:\d+:\d+))?$/;
+/** A message with values in the lines below. */
+const HAS_VALUES =
+  /^(?:assertion `left .* right` failed|assertion failed: `\(left|unwrap failed)/;
+/** The values that an assertion compared, as Rust and as defmt prints them, or what was unwrapped. */
+const VALUE =
+  /^(?:\s*(left|right|error|left\/right): (.*)|([<>])(.*)|diff < left \/ right >)$/;
+/** What defmt prints of a difference, which it colours. */
+const SIDES: Readonly<Record<string, string>> = { "<": "left", ">": "right" };
 /** So many lines are taken for the message, at most. */
 const MAX_LINES = 6;
 
@@ -34,28 +46,35 @@ export class OpenPanic {
   /** The lines behind its first one. */
   readonly rest: string[] = [];
   /** What has to come yet. */
-  #wants: "message" | "quote" | "values" | "place" | null = null;
+  #wants: "message" | "quote" | "values" | "place" | null;
+  readonly #isTwoLine: boolean;
 
   constructor(text: string, { layout, location }: FirmwareText) {
     const first = PLACE_FIRST.exec(text);
     const last = PLACE_LAST.exec(text);
-    this.message = first ? first[2] ?? "without a message" : last?.[1] ?? text;
+    const whole = first?.[2] ?? last?.[1] ?? QUOTED.exec(text)?.[1];
+    this.#isTwoLine = layout === "two-line";
     // That of the log line is the panic handler's, where the panic names its own.
     this.location = first?.[1] ?? last?.[2] ?? location;
-    if (first) this.#wants = first[2] ? this.#values : "message";
-    else if (last) return;
-    else if (/^'.*'$/.test(text)) {
-      this.message = text.slice(1, -1);
-      if (location === undefined) {
-        this.#wants = layout === "two-line" ? "place" : this.#values;
-      }
-    } else if (text.startsWith("'")) this.#wants = "quote";
-    else if (layout === "two-line") this.#wants = "place";
+    this.message = whole ?? text;
+    if (first && whole === undefined) {
+      this.message = "without a message";
+      this.#wants = "message";
+    } else if (whole === undefined && text.startsWith("'")) {
+      this.message = text.slice(1);
+      this.#wants = "quote";
+    } else this.#wants = this.#behindMessage();
   }
 
   /** Nothing is missing. */
   get isComplete(): boolean {
     return this.#wants === null;
+  }
+
+  /** The panic in one line. */
+  get told(): string {
+    const at = this.location === undefined ? "" : ` at ${this.location}`;
+    return `The firmware panicked${at}: ${this.message}`;
   }
 
   /** Takes the line behind, if it belongs to the panic. */
@@ -68,7 +87,7 @@ export class OpenPanic {
 
   #takes({ layout, text, location }: FirmwareText): boolean {
     if (layout === "location") {
-      if (this.#wants === "place") this.location = location;
+      this.location ??= location;
       this.#wants = null;
       return true;
     }
@@ -77,20 +96,28 @@ export class OpenPanic {
     switch (this.#wants) {
       case "message":
         this.message = split.text;
-        this.#wants = split.location ? null : this.#values;
+        this.#wants = split.location ? null : this.#behindMessage();
         return true;
       case "quote": {
-        const last = PLACE_LAST.exec(`'${split.text}`);
-        this.message += ` ${(last?.[1] ?? split.text).trim()}`;
-        if (last) this.#end(last[2]);
+        const end = QUOTE_END.exec(split.text);
+        const place = end?.[2] ?? split.location;
+        const isEnd = end && (place ?? this.#isTwoLine);
+        this.message += ` ${(isEnd ? end[1]! : split.text).trim()}`;
+        if (isEnd) {
+          this.location = place;
+          this.#wants = this.#place;
+        }
         return true;
       }
       case "values": {
         const value = VALUE.exec(split.text);
         if (!value) return false;
-        this.message += `; ${split.text.trim()}`;
-        this.location ??= split.location;
-        if (value[1] !== "left") this.#wants = null;
+        const side = value[1] ?? SIDES[value[3] ?? ""];
+        if (side !== undefined) {
+          this.message += `; ${side}: ${value[2] ?? value[4]}`;
+          this.location ??= split.location;
+          if (side !== "left") this.#wants = this.#place;
+        }
         return true;
       }
       default:
@@ -98,19 +125,12 @@ export class OpenPanic {
     }
   }
 
-  /** The message in quotes ends. */
-  #end(location: string | undefined): void {
-    this.message = this.message.replace(/^'/, "");
-    this.location = location;
-    this.#wants = null;
+  #behindMessage(): "values" | "place" | null {
+    return HAS_VALUES.test(this.message) ? "values" : this.#place;
   }
 
-  /** Whether the message is of the kind that has values in the lines below. */
-  get #values(): "values" | null {
-    return /^(?:assertion `left .* right` failed|unwrap failed)/
-        .test(this.message)
-      ? "values"
-      : null;
+  get #place(): "place" | null {
+    return this.#isTwoLine && this.location === undefined ? "place" : null;
   }
 }
 
