@@ -101,7 +101,7 @@ const ROWS: readonly Row[] = [
   {
     kind: "firmware missing",
     error:
-      /reading the firmware file|Failed to read firmware from|Failed to (?:load|read or decode) the ELF|No loadable segments|Failed to open the ELF/i,
+      /reading the (?:firmware|object) file|Failed to read firmware from|Failed to (?:load|read or decode) the ELF|No loadable segments|Failed to open the ELF/i,
     todo:
       'build the firmware or correct "gateway.firmware_path", and let the user of the gateway read the file',
     pace: "slow",
@@ -116,62 +116,79 @@ const ROWS: readonly Row[] = [
   },
   {
     kind: "probe missing",
+    // Up to 0.27 it is opened without a look whether it is there.
     error:
-      /No (?:connected )?probes? (?:were|was) found|probe (?:was )?not found/i,
+      /No (?:connected )?probes? (?:were|was) found|^Error: Failed to open the debug probe\..*probe was not found/i,
     todo:
       'plug the probe in, compare "gateway.probe_id" with "probe-rs list", and on Linux install deploy/69-probe-rs.rules',
     pace: "fast",
   },
   {
+    kind: "version too old",
+    error: /firmware on the probe is outdated/,
+    todo:
+      "update the firmware of the probe itself with the tool of its maker, and plug it in again",
+    pace: "slow",
+  },
+  {
+    kind: "no permission",
+    error: /lacked the permission|required permissions were not given/,
+    todo:
+      'unlock the chip, which erases it: "probe-rs erase --allow-erase-all" with its "--chip"',
+    pace: "slow",
+  },
+  {
     kind: "no permission",
     error:
-      /permission denied|access denied|insufficient permissions?|operation not permitted|LIBUSB_ERROR_ACCESS|\(os error (?:1|13)\)/i,
+      /permission denied|access denied|insufficient permissions?|operation not permitted|LIBUSB_ERROR_ACCESS/i,
     todo:
       "let the user of the gateway open the probe: on Linux install deploy/69-probe-rs.rules and plug the probe in again",
     pace: "slow",
   },
   {
     kind: "probe busy",
+    // From 0.28 on what is opened was listed before, so one that is "not found" cannot be opened.
     error:
-      /Failed to open (?:the debug )?probe|already in use|Device or resource busy|\(os error (?:5|16)\)/i,
+      /Failed to open (?:the debug )?probe|^Error: Probe not found|already in use|(?:resource|interface|device) (?:is )?busy/i,
     todo:
-      "end the debugger, IDE or second probe-rs that holds the probe; if there is none, plug the probe in again",
+      "end the debugger, IDE or second probe-rs that holds the probe; if there is none, plug the probe in again, and on Linux install deploy/69-probe-rs.rules",
     pace: "fast",
   },
   {
     kind: "chip unknown",
     error:
-      /chip '.*' was not found|not found in the (?:database|list of known targets)|multiple chips matching/i,
+      /not found in the (?:database|list of known targets)|multiple chips matching|elf_chip does not match/i,
     todo: 'correct "gateway.chip": "probe-rs chip list" has the names',
     pace: "slow",
   },
   {
     kind: "flashing failed",
     error:
-      /flashing procedure|Failed to (?:flash|erase|program|verify)|page write|flash algorithm|error occurred during download/i,
+      /flashing procedure|Failed to (?:flash|erase|program|verify)|page write|flash algorithm|error occurred during download|not compatible with the (?:target|image)/i,
     todo:
       'check that "gateway.chip" and "gateway.firmware_path" fit the board, its power and its wiring, and that its flash is not write protected',
     pace: "slow",
   },
   {
     kind: "firmware crashed",
-    error: /^Error: (?:Exception|Firmware exited)/,
+    error:
+      /^Error: (?:Exception|CPU halted unexpectedly|The core is locked up|Run loop exited due to a locked up core|Semihosting indicate[sd] exit)/,
     todo: FIRMWARE_CRASHED,
     pace: "usual",
   },
   {
+    kind: "target lost",
+    error:
+      /\bUSB\b|debug probe in use|specific to a probe|usage of the probe|attach to the target|Connecting to the chip|(?:ARM|RISC-?V|Xtensa) specific error|while attaching|handle to the first core|core status|No such device|disconnected|\b(?:read|write)(?:ing)? register|target device/i,
+    todo: "check the board's power, and the cables to the board and the probe",
+    pace: "fast",
+  },
+  {
     kind: "no RTT",
-    error: /control block|attach(?:ing)? to RTT/i,
+    error: /control block|attach to RTT/i,
     todo:
       'check that the firmware logs through RTT and that "gateway.firmware_path" is the ELF file of the firmware on the board',
     pace: "slow",
-  },
-  {
-    kind: "target lost",
-    error:
-      /\bUSB\b|debug probe in use|specific to a probe|usage of the probe|attach to the target|Connecting to the chip|(?:ARM|ARMv\S*|RISC-?V|Xtensa) specific error|while attaching|handle to the first core|core status|No such device|disconnected|\b(?:read|write)(?:ing)? register|target device|\(os error (?:19|71|110)\)/i,
-    todo: "check the board's power, and the cables to the board and the probe",
-    pace: "fast",
   },
   {
     kind: "firmware crashed",

@@ -51,6 +51,33 @@ const CASES: readonly Case[] = [
     pace: "fast",
   },
   {
+    name: "the probe is listed and cannot be opened, 0.28 to 0.29.1",
+    error: "Error: Probe not found",
+    kind: "probe busy",
+    pace: "fast",
+  },
+  {
+    name: "the probe is listed and cannot be opened, 0.30 and later",
+    error:
+      "Error: Failed to open probe: Failed to open the debug probe. (caused by: The debug probe could not be created.; The selected debug probe was not found. This can be due to permissions.)",
+    kind: "probe busy",
+    pace: "fast",
+  },
+  {
+    name: "the probe cannot be found, up to 0.27",
+    error:
+      "Error: Failed to open the debug probe. (caused by: The debug probe could not be created.; The selected debug probe was not found. This can be due to permissions.)",
+    kind: "probe missing",
+    pace: "fast",
+  },
+  {
+    name: "several probes match, up to 0.27",
+    error:
+      "Error: 2 probes were found: 1. STLink V2-1 -- 0483:374b:0671 (ST-LINK); 2. STLink V2-1 -- 0483:374b:0672 (ST-LINK)",
+    kind: "ambiguous probe",
+    pace: "slow",
+  },
+  {
     name: "several probes match",
     error:
       "Error: The following devices were found: [0]: STLink V2-1 -- 0483:374b:0671; [1]: STLink V2-1 -- 0483:374b:0672",
@@ -77,6 +104,62 @@ const CASES: readonly Case[] = [
     pace: "fast",
   },
   {
+    name: "the probe is busy, 0.31 and later",
+    error:
+      "Error: Failed to open probe: Failed to open the debug probe. (caused by: The debug probe could not be created.; A USB error occurred.; interface is busy (errno 16))",
+    kind: "probe busy",
+    pace: "fast",
+  },
+  {
+    name: "the probe is busy, Windows",
+    error:
+      "Error: Failed to open the debug probe. (caused by: The debug probe could not be created.; A USB error occurred.; Access is denied. (os error 5))",
+    kind: "probe busy",
+    pace: "fast",
+  },
+  {
+    name: "the probe's own firmware is outdated, which names no version",
+    error:
+      "Error: Failed to open the debug probe. (caused by: The firmware on the probe is outdated, and not supported by probe-rs.)",
+    kind: "version too old",
+    pace: "slow",
+  },
+  {
+    name: "the probe's own firmware is outdated",
+    error:
+      "Error: Failed to open probe: Failed to open the debug probe. (caused by: The debug probe could not be created.; An error specific with the selected probe occurred.; The firmware on the probe is outdated, and not supported by probe-rs. The minimum supported firmware version is 2.2.0.)",
+    kind: "version too old",
+    pace: "slow",
+  },
+  {
+    name: "the probe may not be opened, 0.31 and later",
+    error:
+      "Error: Failed to open probe: Failed to open the debug probe. (caused by: The debug probe could not be created.; A USB error occurred.; permission denied (errno 13))",
+    kind: "no permission",
+    pace: "slow",
+  },
+  {
+    name: "the probe may not be opened, HID",
+    error:
+      "Error: Failed to open the debug probe. (caused by: The debug probe could not be created.; An HID API occurred.; hidapi error: Failed to open a device with path '/dev/hidraw3': Permission denied)",
+    kind: "no permission",
+    pace: "slow",
+  },
+  {
+    name: "the chip is locked",
+    error:
+      "Error: Connecting to the chip was unsuccessful. (caused by: An ARM specific error occurred.; An operation could not be performed because it lacked the permission to do so: erase_all)",
+    kind: "no permission",
+    pace: "slow",
+  },
+  {
+    name: "the chip is locked, as the core says it",
+    error:
+      "Error: An operation was not performed because the required permissions were not given: erase_all.",
+    kind: "no permission",
+    pace: "slow",
+  },
+  {
     name: "the probe may not be opened",
     error:
       "Error: Failed to open the debug probe. (caused by: USB Communication Error; error while opening the USB device: Permission denied (os error 13))",
@@ -97,6 +180,52 @@ const CASES: readonly Case[] = [
     pace: "slow",
   },
   {
+    name: "several chips match",
+    error:
+      "Error: The chip 'STM32F4' was not found in the database. (caused by: Found multiple chips matching 'STM32F4', unable to select a single chip. (STM32F401CBUx, STM32F401CBYx))",
+    kind: "chip unknown",
+    pace: "slow",
+  },
+  {
+    name: "the ELF file names another chip, 0.32",
+    error: "Error: elf_chip does not match probe_chip",
+    kind: "chip unknown",
+    pace: "slow",
+  },
+  {
+    name: "the ELF file is for another core",
+    error:
+      "Error: The image (Thumb2) is not compatible with the target (RV32).",
+    kind: "flashing failed",
+    pace: "slow",
+  },
+  {
+    name: "the ELF file is none",
+    error: "Error: Failed to read or decode the ELF file.",
+    kind: "firmware missing",
+    pace: "slow",
+  },
+  {
+    name: "the ELF file is broken",
+    error: "Error: Error while reading the object file: No segments.",
+    kind: "firmware missing",
+    pace: "slow",
+  },
+  {
+    name: "the ELF file is missing, 0.24",
+    error:
+      "Error: Failed to open binary file. (caused by: An IO error has occurred while reading the firmware file.; No such file or directory (os error 2))",
+    kind: "firmware missing",
+    pace: "slow",
+  },
+  {
+    name: "flashing fails, up to 0.27",
+    error:
+      "Error: The flashing procedure failed for '/srv/fw.elf'. (caused by: The page write of the page at address 0x08000000 failed.)",
+    kind: "flashing failed",
+    pace: "slow",
+  },
+  {
     name: "flashing fails",
     error:
       "Error: An error with the flashing procedure has occurred. (caused by: Failed to erase flash sector at address 0x08000000.; A USB error occurred.)",
@@ -107,6 +236,34 @@ const CASES: readonly Case[] = [
     name: "the probe is unplugged",
     error:
       "Error: An ARM specific error occurred. (caused by: An error which is specific to the debug probe in use occurred.; USB Communication Error; No such device (os error 19))",
+    kind: "target lost",
+    pace: "fast",
+  },
+  {
+    name: "the probe is unplugged while it is read",
+    error:
+      "Error: An ARM specific error occurred. (caused by: The debug probe encountered an error.; USB Communication Error; Input/output error (os error 5))",
+    kind: "target lost",
+    pace: "fast",
+  },
+  {
+    name: "the probe is unplugged while RTT is read, 0.31 and later",
+    error:
+      "Error: Error communicating with the probe. (caused by: An ARM specific error occurred.; The debug probe encountered an error.; USB Communication Error; device disconnected)",
+    kind: "target lost",
+    pace: "fast",
+  },
+  {
+    name: "the probe is unplugged while RTT is attached to, 0.24",
+    error:
+      "Error: Failed to attach to RTT (caused by: Error attempting to attach to RTT: Error communicating with probe: An ARM specific error occurred.)",
+    kind: "target lost",
+    pace: "fast",
+  },
+  {
+    name: "nothing answers on the wires, 0.32",
+    error:
+      "Error: Connecting to the chip was unsuccessful. (caused by: An ARM specific error occurred.; No target responded to the debug port. Check that the target is connected and powered, and that the SWD/JTAG wiring is correct.)",
     kind: "target lost",
     pace: "fast",
   },
@@ -130,6 +287,44 @@ const CASES: readonly Case[] = [
     said: "Firmware exited unexpectedly: Exception",
     kind: "firmware crashed",
     pace: "usual",
+  },
+  {
+    name: "the core halts, up to 0.27",
+    error: "Error: CPU halted unexpectedly.",
+    kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "the core locks up, up to 0.27",
+    error: "Error: The core is locked up.",
+    kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "the core locks up, 0.28 and later",
+    error: "Error: Run loop exited due to a locked up core",
+    kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "the firmware ends itself, up to 0.27",
+    error: "Error: Semihosting indicated exit with Unknown runtime error",
+    kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "the firmware ends itself, 0.30 and later",
+    error: "Error: Stack overflow",
+    said: "Firmware exited with: Stack overflow",
+    kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "there is no RTT block, 0.24",
+    error:
+      "Error: Failed to attach to RTT (caused by: Error attempting to attach to RTT: RTT control block not found in target memory.)",
+    kind: "no RTT",
+    pace: "slow",
   },
   {
     name: "there is no RTT block",
