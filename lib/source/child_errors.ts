@@ -12,9 +12,13 @@ const log = getLogger(["gateway", "probe-rs"]);
 
 /** What begins an error: that of a Rust program, of its command line's reader, or a panic. */
 const ERROR = /^(?:error:|thread '.*' (?:\(\d+\) )?panicked at )/i;
+/** What follows that explains nothing: all of it, or a hint to get more of it. */
+const BACKTRACE = /^(?:Stack backtrace:$|note: run with )/;
 const LOG_LINE = /^\s*(?:TRACE|DEBUG|INFO|WARN|ERROR)\b/;
 /** Lines that are kept of an error itself, and of what caused it. */
 const MAX_LINES = 20;
+/** Characters that are kept of such a line. */
+const MAX_LENGTH = 400;
 
 /** An error as it is being read: its lines, and those below `Caused by:`. */
 interface ErrorText {
@@ -40,10 +44,10 @@ export async function readErrors(
       if (ERROR.test(text)) {
         error = { lines: [], causes: [] };
         part = error.lines;
-      } else if (error && text === "Caused by:") {
+      } else if (error && text.trim() === "Caused by:") {
         part = error.causes;
         continue;
-      } else if (error && text === "Stack backtrace:") {
+      } else if (error && BACKTRACE.test(text)) {
         part = [];
       } else if (text === "") {
         // Ends the error itself; causes and backtraces go on as long as they are indented.
@@ -61,7 +65,7 @@ export async function readErrors(
       // Said with the exit, where it explains something.
       log.debug(verbatim(text));
       if (part.length < MAX_LINES) {
-        part.push(text.trim().replace(/^\d+: /, ""));
+        part.push(shorten(text.trim().replace(/^\d+: /, "")));
       }
     }
   }
@@ -75,6 +79,10 @@ function inOneLine(
   const why = causes.length > 0 ? ` (caused by: ${causes.join("; ")})` : "";
   // Without its full stop, because it stands within a sentence of ours.
   return (first + details + why).replace(/\.$/, "");
+}
+
+function shorten(line: string): string {
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line;
 }
 
 function say(text: string): void {

@@ -73,12 +73,48 @@ Usage: probe-rs attach [OPTIONS] [PATH]
     ],
   },
   {
-    name: "a panic",
-    stderr: `thread 'main' panicked at library/std/src/io/stdio.rs:1165:9:
+    name: "a panic, without the note behind it",
+    stderr: `
+thread 'main' (4711) panicked at library/std/src/io/stdio.rs:1165:9:
 failed printing to stdout: Broken pipe (os error 32)
+note: run with \`RUST_BACKTRACE=1\` environment variable to display a backtrace
 `,
     error:
-      "thread 'main' panicked at library/std/src/io/stdio.rs:1165:9: failed printing to stdout: Broken pipe (os error 32)",
+      "thread 'main' (4711) panicked at library/std/src/io/stdio.rs:1165:9: failed printing to stdout: Broken pipe (os error 32)",
+  },
+  {
+    name: "an error of 0.30 and later, which has causes within",
+    stderr: `Error: Failed to open probe: Failed to open the debug probe.
+
+Caused by:
+    0: The debug probe could not be created.
+    1: A USB error occurred.
+    2: interface is busy (errno 16)
+`,
+    error:
+      "Error: Failed to open probe: Failed to open the debug probe. (caused by: The debug probe could not be created.; A USB error occurred.; interface is busy (errno 16))",
+  },
+  {
+    name: "causes of a cause",
+    stderr: `Error: Failed to send RTT output
+
+Caused by:
+    An ARM specific error occurred.
+
+    Caused by:
+        0: The debug probe encountered an error.
+`,
+    error:
+      "Error: Failed to send RTT output (caused by: An ARM specific error occurred.; The debug probe encountered an error.)",
+  },
+  {
+    name: "several probes, 0.24 to 0.27",
+    stderr: `Error: 2 probes were found:${" "}
+    1. STLink V2-1 -- 0483:374b:0671 (ST-LINK)
+    2. STLink V2-1 -- 0483:374b:0672 (ST-LINK)
+`,
+    error:
+      "Error: 2 probes were found: 1. STLink V2-1 -- 0483:374b:0671 (ST-LINK); 2. STLink V2-1 -- 0483:374b:0672 (ST-LINK)",
   },
   {
     name: "log lines around it",
@@ -123,9 +159,12 @@ for (const { name, stderr, error, logged = [] } of CASES) {
 
 Deno.test("readErrors keeps an error of bounded length", async () => {
   await using _log = await captureLog();
-  const bytes = new TextEncoder().encode(
-    `Error: x\n${"more\n".repeat(10_000)}`,
-  );
-  const error = await readErrors(ReadableStream.from([bytes]));
-  assert.equal(error?.split(";").length, 19);
+  const more = "more\n".repeat(10_000);
+  const long = `${"x".repeat(8000)}\n`.repeat(30);
+  const error = async (text: string) =>
+    await readErrors(ReadableStream.from([new TextEncoder().encode(text)]));
+  assert.equal((await error(`Error: x\n${more}`))?.split(";").length, 19);
+  const longest = await error(`Error: ${long}\nCaused by:\n ${long}`);
+  assert.ok(longest && longest.length < 20_000, `${longest?.length}`);
+  assert.match(longest, /^Error: x+…/);
 });
