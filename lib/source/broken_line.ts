@@ -13,8 +13,7 @@ import { readFirmwareText } from "./firmware_text.ts";
 /** `[Terminal] `, but no level. */
 const CHANNEL = /^\[(?!(?:TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\])[^\]]{1,40}\] /;
 const BRACKET = 0x5b;
-const NUMBER_END = /[\d.+-]$/;
-const NUMBER_START = /^[\d.+-]/;
+const NUMBER = /[\d.+-]/;
 const STRING_OR_NUMBER = /"[^"]*"?|[-+\d.eE]+/g;
 /** A board has two or three; more are no names of channels. */
 const MAX_CHANNELS = 16;
@@ -32,9 +31,10 @@ export function joinLines(head: string, tail: string): MendedLine | null {
   if (readFirmwareText(tail).layout !== "bare" || CHANNEL.test(tail)) {
     return null;
   }
-  return touchesNumber(head, tail)
+  const text = head + tail;
+  return touchesNumber(text, head.length)
     ? null
-    : { text: head + tail, brokenAt: head.length };
+    : { text, brokenAt: head.length };
 }
 
 /**
@@ -62,15 +62,20 @@ export class ChannelNames {
     let text = line;
     let brokenAt: number | undefined;
     for (const name of this.#prefixes) {
-      let at = text.indexOf(name, text.indexOf(marker));
-      while (at >= 0 && at < text.lastIndexOf("}")) {
-        const head = text.slice(0, at);
-        const tail = text.slice(at + name.length);
-        if (head.includes(marker) && touchesNumber(head, tail)) return null;
-        text = head + tail;
-        brokenAt = Math.max(at, brokenAt ?? 0);
-        at = text.indexOf(name, at);
+      const start = Math.max(0, text.indexOf(marker));
+      const end = text.lastIndexOf("}");
+      if (end < start) continue;
+      const pieces = text.slice(start, end).split(name);
+      if (pieces.length === 1) continue;
+      text = text.slice(0, start) + pieces.join("") + text.slice(end);
+      const marked = text.indexOf(marker);
+      let at = start;
+      for (const piece of pieces.slice(0, -1)) {
+        at += piece.length;
+        const isWithin = marked >= 0 && at >= marked + marker.length;
+        if (isWithin && touchesNumber(text, at)) return null;
       }
+      brokenAt = Math.max(at, brokenAt ?? 0);
     }
     return brokenAt === undefined ? undefined : { text, brokenAt };
   }
@@ -86,7 +91,7 @@ export function mayGoOn(head: string, whole: string, marker: string): boolean {
   const marked = head.indexOf(marker);
   const start = marked < 0 ? -1 : head.indexOf("{", marked);
   if (start < 0) return true;
-  return !NUMBER_END.test(head) &&
+  return !NUMBER.test(head.slice(-1)) &&
     shapeOf(jsonOf(whole)).startsWith(shapeOf(head.slice(start)));
 }
 
@@ -101,6 +106,6 @@ function shapeOf(json: string): string {
   );
 }
 
-function touchesNumber(before: string, behind: string): boolean {
-  return NUMBER_END.test(before) || NUMBER_START.test(behind);
+function touchesNumber(text: string, at: number): boolean {
+  return NUMBER.test(text.slice(Math.max(0, at - 1), at + 1));
 }

@@ -101,7 +101,7 @@ const ROWS: readonly Row[] = [
   {
     kind: "firmware missing",
     error:
-      /reading the (?:firmware|object) file|Failed to read firmware from|Failed to (?:load|read or decode) the ELF|No loadable segments|Failed to open the ELF/i,
+      /reading the (?:firmware|object) file|Failed to read firmware from|Failed to (?:load|read or decode) the ELF|No loadable segments|Failed to open the ELF|^Error: Is a directory/i,
     todo:
       'build the firmware or correct "gateway.firmware_path", and let the user of the gateway read the file',
     pace: "slow",

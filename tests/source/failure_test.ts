@@ -200,6 +200,12 @@ const CASES: readonly Case[] = [
     pace: "slow",
   },
   {
+    name: "the ELF file is a folder, run",
+    error: "Error: Is a directory (os error 21)",
+    kind: "firmware missing",
+    pace: "slow",
+  },
+  {
     name: "the ELF file is none",
     error: "Error: Failed to read or decode the ELF file.",
     kind: "firmware missing",
