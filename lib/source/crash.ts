@@ -17,6 +17,7 @@ import type { FirmwareText } from "./firmware_text.ts";
 /** Behind the names of channels, where the last poll brought no whole line. */
 const CRASHED = /^(?:\[[^\]]{1,40}\] )*?(Firmware exited (?!successfully).*)$/;
 const CORE = /^Core \d+$/;
+const WITHIN = /^(?:$|\s|Frame \d+: )/;
 const PLACE = /^\s+(?!Frame )(\S.*:\d+)$/;
 /** Where Rust and cargo keep what the firmware's own authors did not write. */
 const FOREIGN =
@@ -53,7 +54,7 @@ export class OpenCrash {
   takes({ layout, text }: FirmwareText): boolean {
     if (layout !== "bare") return false;
     if (CORE.test(text)) this.#cores++;
-    else if (text !== "" && !text.startsWith(" ")) return false;
+    else if (!WITHIN.test(text)) return false;
     this.rest.push(text);
     const place = PLACE.exec(text)?.[1];
     if (place !== undefined && !FOREIGN.test(place)) this.location = place;

@@ -96,14 +96,28 @@ Deno.test("Source takes a firmware that crashed for a failure, although its chil
   await using _log = await captureLog();
   // As probe-rs 0.28.0 to 0.29.1 do.
   const { source, stop } = sourceOf(
-    "echo 'Firmware exited unexpectedly: Exception'; echo 'Frame 0: main @ 0x8000200'",
+    String.raw`cat <<'END'
+Firmware exited unexpectedly: Exception
+Frame 0: HardFault_ @ 0x8000100
+       /home/a/.cargo/git/checkouts/cortex-m-0a1b/cortex-m-rt/src/lib.rs:9:1
+Frame 1: main @ 0x8000200
+       /srv/app/src/main.rs:7:5
+END`,
     1,
   );
   await source.run(stop.signal);
   const { failure, lastExit } = source.state;
   assert.equal(lastExit?.code, 0);
   assert.equal(failure?.kind, "firmware crashed");
-  assert.equal(failure?.error, "Firmware exited unexpectedly: Exception");
+  assert.equal(
+    failure?.error,
+    "Firmware exited unexpectedly: Exception at /srv/app/src/main.rs:7:5",
+  );
+  const { at: _when, ...crash } = source.lastPanic!;
+  assert.deepEqual(crash, {
+    message: "Firmware exited unexpectedly: Exception",
+    location: "/srv/app/src/main.rs:7:5",
+  });
 });
 
 Deno.test("Source has written all that its child printed when stop comes back", async () => {
