@@ -20,7 +20,8 @@
 
 import { type FirmwareText, splitLocation } from "./firmware_text.ts";
 
-const PANICKED = /^(?:thread '[^']*' )?panicked at (.*)$/;
+/** Behind the names of channels, where nothing tells them from text: no time, no level. */
+const PANICKED = /^(?:\[[^\]]{1,40}\] )*?(?:thread '[^']*' )?panicked at (.*)$/;
 /** Since Rust 1.73: the place, and the message behind it or in the next line. */
 const PLACE_FIRST = /^(\S+:\d+:\d+):(?: (.*))?$/;
 /** Before: the message in quotes, then the place. */
