@@ -15,7 +15,8 @@
 import type { FirmwareText } from "./firmware_text.ts";
 
 /** Behind the names of channels, where the last poll brought no whole line. */
-const CRASHED = /^(?:\[[^\]]{1,40}\] )*?(Firmware exited (?!successfully).*)$/;
+const CRASHED =
+  /^(?:\[[^\]]{1,40}\] )*?(Firmware exited (?:unexpectedly|with): .*)$/;
 const CORE = /^Core \d+$/;
 const WITHIN = /^(?:$|\s|Frame \d+: )/;
 const PLACE = /^\s+(?!Frame )(\S.*:\d+)$/;

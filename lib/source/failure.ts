@@ -193,7 +193,7 @@ const ROWS: readonly Row[] = [
   {
     kind: "firmware crashed",
     // 0.28.0 to 0.29.1 exit with 0 then, and this is all they say.
-    said: /^Firmware exited/,
+    said: /^Firmware exited (?:successfully|unexpectedly: |with: )/,
     todo: FIRMWARE_CRASHED,
     pace: "usual",
   },

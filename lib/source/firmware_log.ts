@@ -36,7 +36,8 @@ const TRACE =
 /** What goes on with one: indented lines, empty ones, addresses. */
 const WITHIN_TRACE = /^(?:\s|$|Core \d+$|0x[0-9a-f]{6,}$)/;
 /** probe-rs's own last words, where they are no crash, or no news behind a panic. */
-const EXITED = /^(?:Firmware exited (successfully)?|Exited by user request)/;
+const EXITED =
+  /^(?:Firmware exited (?:(successfully)|unexpectedly: |with: )|Exited by user request)/;
 
 /** Tells the log lines of one child. */
 export class FirmwareLog {

@@ -395,6 +395,9 @@ for (const { name, code = 1, error, said, kind, pace } of CASES) {
 
 Deno.test("tellsOfTheEnd takes a line that says so at its beginning", () => {
   assert.ok(tellsOfTheEnd("Firmware exited unexpectedly: Exception"));
-  assert.ok(!tellsOfTheEnd("The Firmware exited the loop"));
+  assert.ok(tellsOfTheEnd("Firmware exited with: Stack overflow"));
+  assert.ok(tellsOfTheEnd("Firmware exited successfully"));
+  assert.ok(!tellsOfTheEnd("Firmware exited the loop"));
+  assert.ok(!tellsOfTheEnd("The Firmware exited unexpectedly: x"));
   assert.ok(!tellsOfTheEnd(""));
 });
