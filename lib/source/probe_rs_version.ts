@@ -36,11 +36,13 @@ export async function askVersion(
     ? versionIn(text)
     : undefined;
   if (version) return usable(program, version);
+  // What else its words could mean is said of a probe, and none was asked for.
   const { kind, todo } = recognizeFailure({ code: 1, error: text });
+  const isUsage = kind === "wrong usage";
   return {
-    kind,
+    kind: isUsage ? kind : "unknown",
     error: `"${program}" does not tell its version: ${text}`,
-    todo: kind === "unknown" ? INSTALL_PROBE_RS : todo,
+    todo: isUsage ? todo : INSTALL_PROBE_RS,
     pace: "slow",
   };
 }
