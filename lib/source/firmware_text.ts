@@ -53,7 +53,7 @@ const PLAIN = /^(?:\[[^\]]{1,40}\] )*?\d\d:\d\d:\d\d\.\d{3}: /;
 const LOCATION_LINE = /^(?:\[[^\]]{1,40}\] )*?\s*└─ /;
 
 /** What probe-rs prints of a channel that it takes for binary: no space, no newline, no end. */
-const HEX = /^(?:\[[^\]]{1,40}\] )*?(?:0x[0-9a-f]{2}){3,}/;
+const HEX = /^(?:(?:\[[^\]]{1,40}\] )*0x[0-9a-f]{2}){3}/;
 /** So much of it says that it is hex. */
 const HEX_SHOWN = 40;
 
