@@ -34,7 +34,9 @@ export function createLineFormatter(
     ({ message, properties }: LogRecord) => [
       message.map(clean),
       Object.fromEntries(
-        Object.entries(properties).map(([key, value]) => [key, clean(value)]),
+        Object.entries(properties)
+          .filter(([, value]) => value !== undefined)
+          .map(([key, value]) => [key, clean(value)]),
       ),
     ],
     patternsOf(secrets),

@@ -49,6 +49,7 @@ Deno.test("configureLog appends only the properties that the message leaves out"
       broker: "a",
       attempt: 3,
       why: { code: 135 },
+      board: undefined,
     });
   });
   assert.equal(
@@ -59,7 +60,8 @@ Deno.test("configureLog appends only the properties that the message leaves out"
 
 Deno.test("configureLog writes JSON lines on request", async () => {
   const [line] = await logged({ format: "json" }, () => {
-    getLogger(["source", "probe-rs"]).error("Ended with {code}", { code: 1n });
+    getLogger(["source", "probe-rs"])
+      .error("Ended with {code}", { code: 1n, board: undefined });
   });
   const { time, ...rest } = JSON.parse(line!);
   assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);

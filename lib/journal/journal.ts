@@ -268,11 +268,12 @@ export class Journal implements AsyncDisposable {
   /** A board's side; `counts` and `clock` are read whenever the board is written. */
   board(name: string, counts: LineCounts, clock?: BoardClockCounts): BoardLog {
     const board = this.#boards.register(name, counts, clock);
+    this.#pending.share(board.id);
     return {
       append: (packets, capacity) => {
         for (const packet of packets) this.#append(board, packet);
         this.#committer.schedule();
-        return this.#room(capacity);
+        return this.#room(board, capacity);
       },
       reject: (line, reason, at) => {
         this.#pending.addReject({
@@ -423,7 +424,7 @@ export class Journal implements AsyncDisposable {
       this.#accounts.dropAtBirth(reason, 1);
     }
     const body = encodeReadings(readings);
-    if (!this.#pending.fits(body)) {
+    if (!this.#pending.fits(board.id, body)) {
       this.#accounts.dropAtBirth("overrun", readings.length);
       this.#overruns.add(this.epochs.time(at).timeUs);
       return;
@@ -440,9 +441,9 @@ export class Journal implements AsyncDisposable {
     { packet, counted, reasons }: NonNullable<SecondReading>,
   ): boolean {
     const body = encodeReadings(packet.readings);
-    if (!this.#pending.fits(body)) return false;
-    const epoch = this.epochs.timeOfDay();
     const board = this.#boards.of(name);
+    if (!this.#pending.fits(board.id, body)) return false;
+    const epoch = this.epochs.timeOfDay();
     const at = { epoch, monoUs: timeUs };
     const row = this.#addRow(board, packet, at, body);
     this.#boards.noteLate(board, row);
@@ -491,9 +492,9 @@ export class Journal implements AsyncDisposable {
     return row;
   }
 
-  /** Waits a moment while more packets than `capacity` wait for the disk. */
-  async #room(capacity: number): Promise<void> {
-    if (this.#pending.rows <= capacity) return;
+  /** Waits a moment while more of a board's packets than `capacity` wait for the disk. */
+  async #room({ id }: Board, capacity: number): Promise<void> {
+    if (this.#pending.rowsOf(id) <= capacity) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ROOM_WAIT_MS);
     const stop = this.onCommit(resolve);

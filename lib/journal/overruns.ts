@@ -6,7 +6,6 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { MAX_PENDING_BYTES } from "./pending.ts";
 
 /** Tells of packets that find no room before the disk. */
 export class Overruns {
@@ -21,8 +20,7 @@ export class Overruns {
   add(timeUs: number): void {
     if (this.#total++ === 0) {
       this.#log.error(
-        "The disk does not keep up: {limit} bytes wait for it, packets are dropped",
-        { limit: MAX_PENDING_BYTES },
+        "The disk does not keep up: what waits for it takes all the memory that it may, packets are dropped",
       );
     }
     if (this.#fresh++ === 0) this.#fromUs = timeUs;

@@ -2,7 +2,8 @@
  * What gathers for the next commit.
  *
  * Rows that wait, those of the commit under way included, take at most
- * {@linkcode Pending.maxBytes} of memory; rejects that wait are bounded too, the newest are kept.
+ * {@linkcode Pending.maxBytes} of memory, and those of each board an equal part of that: a board that
+ * floods takes no room from another. Rejects that wait are bounded too, the newest are kept.
  *
  * @module
  */
@@ -24,6 +25,14 @@ const MAX_PENDING_REJECT_BYTES = 1024 * 1024;
 /** What a row costs in memory besides its body. */
 const ROW_OVERHEAD_BYTES = 100;
 
+/** What a board's rows take that wait. */
+interface Share {
+  /** Those for the next commit. */
+  rows: number;
+  /** Of these, and of those of the commit under way. */
+  bytes: number;
+}
+
 /** Gathers what the next commit writes. */
 export class Pending {
   /** Bytes that rows which wait may take. */
@@ -40,6 +49,8 @@ export class Pending {
   /** The rows that wait, those of the commit under way included, as the sinks will get them. */
   #fresh: Row[] = [];
   #bytes = 0;
+  /** By the id of the board. */
+  readonly #shares = new Map<number, Share>();
   #rejects: Reject[] = [];
   #rejectBytes = 0;
 
@@ -59,16 +70,37 @@ export class Pending {
     return this.#rows.length;
   }
 
-  /** Whether a row with this body still fits into memory. */
-  fits(body: string): boolean {
-    return this.#bytes + body.length + ROW_OVERHEAD_BYTES <= this.maxBytes;
+  /** Gives a board its part of the memory. */
+  share(board: number): void {
+    if (!this.#shares.has(board)) {
+      this.#shares.set(board, { rows: 0, bytes: 0 });
+    }
+  }
+
+  /** Rows of a board that wait for the next commit. */
+  rowsOf(board: number): number {
+    return this.#shares.get(board)?.rows ?? 0;
+  }
+
+  /** Whether a row of this board with this body still fits into memory. */
+  fits(board: number, body: string): boolean {
+    const bytes = bytesOf(body);
+    const { size } = this.#shares;
+    const own = this.#shares.get(board);
+    return this.#bytes + bytes <= this.maxBytes &&
+      (own === undefined || own.bytes + bytes <= this.maxBytes / size);
   }
 
   /** Adds a row that fits, in both its forms. */
   add(stored: StoredRow, row: Row): void {
     this.#rows.push(stored);
     this.#fresh.push(row);
-    this.#bytes += stored.body.length + ROW_OVERHEAD_BYTES;
+    const bytes = bytesOf(stored.body);
+    this.#bytes += bytes;
+    const share = this.#shares.get(stored.board);
+    if (share === undefined) return;
+    share.rows++;
+    share.bytes += bytes;
   }
 
   /** Adds a reject; the oldest that wait are given up for it where need be. */
@@ -104,6 +136,7 @@ export class Pending {
     };
     this.urgent = false;
     this.#rows = [];
+    for (const share of this.#shares.values()) share.rows = 0;
     this.#rejects = [];
     this.#rejectBytes = 0;
     this.deleted = null;
@@ -112,9 +145,17 @@ export class Pending {
 
   /** The disk has these rows, the oldest that waited; gives them as the sinks get them. */
   release(rows: readonly StoredRow[]): Row[] {
-    for (const { body } of rows) {
-      this.#bytes -= body.length + ROW_OVERHEAD_BYTES;
+    for (const { board, body } of rows) {
+      const bytes = bytesOf(body);
+      this.#bytes -= bytes;
+      const share = this.#shares.get(board);
+      if (share !== undefined) share.bytes -= bytes;
     }
     return this.#fresh.splice(0, rows.length);
   }
+}
+
+/** What a row takes in memory. */
+function bytesOf(body: string): number {
+  return body.length + ROW_OVERHEAD_BYTES;
 }

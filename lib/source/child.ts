@@ -4,8 +4,8 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import { describeError } from "../error_text.ts";
+import { getBoardLogger } from "./board_log.ts";
 import { readErrors } from "./child_errors.ts";
 import { ChildPipe } from "./child_pipe.ts";
 import { verbatim } from "./firmware_text.ts";
@@ -52,7 +52,7 @@ export interface ChildOptions {
 /** After the child's end: how long a pipe may give nothing before somebody else must be holding it. */
 const SILENCE_MS = 1_000;
 
-const log = getLogger(["gateway", "source"]);
+const log = getBoardLogger("source");
 
 /** Runs the child once. Does not reject. */
 export async function runChild(options: ChildOptions): Promise<ChildExit> {

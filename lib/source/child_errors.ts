@@ -4,11 +4,11 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getBoardLogger } from "./board_log.ts";
 import { escapeTricks, stripColours, verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 
-const log = getLogger(["gateway", "probe-rs"]);
+const log = getBoardLogger("probe-rs");
 
 /** What begins an error: that of a Rust program, of its command line's reader, or a panic. */
 const ERROR = /^(?:error:|thread '.*' (?:\(\d+\) )?panicked at )/i;

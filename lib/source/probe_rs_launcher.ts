@@ -5,7 +5,7 @@
  */
 
 import { resolve } from "node:path";
-import { getLogger } from "@logtape/logtape";
+import { getBoardLogger } from "./board_log.ts";
 import type { Failure } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
 import { type Launch, type Launcher, programNotFound } from "./launcher.ts";
@@ -30,7 +30,7 @@ export interface ProbeRsLauncherOptions {
 
 const NAME = "probe-rs";
 
-const log = getLogger(["gateway", "source"]);
+const log = getBoardLogger("source");
 
 /** Starts the probe-rs that is installed, with the flags of its version. */
 export class ProbeRsLauncher implements Launcher {

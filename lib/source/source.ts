@@ -4,9 +4,9 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import type { Catalogue } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
+import { getBoardLogger } from "./board_log.ts";
 import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
@@ -58,7 +58,7 @@ export interface SourceState extends SupervisorState {
   readonly lastPanic?: FirmwarePanic & { readonly agoMs: number };
 }
 
-const firmware = getLogger(["gateway", "firmware"]);
+const firmware = getBoardLogger("firmware");
 
 /** Runs a board's program from `run` to `stop`; the firmware's other log lines go to the log. */
 export class Source implements AsyncDisposable {

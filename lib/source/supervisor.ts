@@ -11,7 +11,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getBoardLogger } from "./board_log.ts";
 import { type ChildExit, runChild } from "./child.ts";
 import {
   type Failure,
@@ -85,7 +85,7 @@ const STEADY_AFTER_MS = 5_000;
 /** Between two looks for a program that is not there, or is not one that can be used. */
 const LOOK_AGAIN_MS = 60_000;
 
-const log = getLogger(["gateway", "source"]);
+const log = getBoardLogger("source");
 
 /** Keeps one child running until it is stopped or disposed. */
 export class Supervisor implements AsyncDisposable {

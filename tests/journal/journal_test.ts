@@ -204,6 +204,49 @@ Deno.test("Journal drops what exceeds its memory while the disk stands, and book
   balanced(journal);
 });
 
+Deno.test("Journal keeps every board its part of the memory while another one floods", async () => {
+  await using folder = await makeFolder();
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  const [hall, yard] = [
+    new Writer(journal, "hall"),
+    new Writer(journal, "yard"),
+  ];
+  stand();
+  // Of 8 MiB at some 110 bytes each, half are some 38,000 packets.
+  hall.enqueue(...Array.from({ length: 100_000 }, () => ({ "n1.t": 27.6 })));
+  yard.enqueue(...Array.from({ length: 30_000 }, () => ({ "n1.t": 27.6 })));
+  go();
+  await journal.flush();
+  const rows = await disk.read(0, 1e6);
+  const ofYard = rows.filter(({ board }) => board === 2).length;
+  assert.equal(ofYard, 30_000);
+  assert.ok(rows.length - ofYard > 35_000 && rows.length - ofYard < 40_000);
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.equal(ledger.dropped.overrun, 130_000 - rows.length);
+  assert.equal(waiting, rows.length);
+  balanced(journal);
+});
+
+Deno.test("Journal lets no board wait for the packets of another", async () => {
+  await using folder = await makeFolder();
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  const [hall, yard] = [
+    new Writer(journal, "hall"),
+    new Writer(journal, "yard"),
+  ];
+  stand();
+  hall.enqueue(...Array.from({ length: 100 }, () => ({ "n1.t": 27.6 })));
+  let waits = true;
+  void yard.board.append([yard.packet({ a: 1 })], 10)
+    .then(() => waits = false);
+  // Only a timer or a commit would end the wait.
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assert.equal(waits, false);
+  go();
+});
+
 Deno.test("Journal asks a writer to wait while more than its capacity waits, but not for ever", async () => {
   await using folder = await makeFolder();
   const { disk, stand, go } = gatedDisk();

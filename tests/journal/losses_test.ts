@@ -48,7 +48,7 @@ Deno.test("Packets that the disk had no time for are told in the same way", asyn
   overruns.minute();
   overruns.minute();
   assert.deepEqual(log.lines, [
-    "journal error: The disk does not keep up: 8388608 bytes wait for it, packets are dropped",
+    "journal error: The disk does not keep up: what waits for it takes all the memory that it may, packets are dropped",
     "journal error: The disk did not keep up: 90 packets of 2026-11-23T10:00:00.000Z to 2026-11-23T10:01:29.000Z are lost, 90 so far",
     "journal error: The disk did not keep up: 1 packets of 2026-11-23T10:01:40.000Z to 2026-11-23T10:01:40.000Z are lost, 91 so far",
     "journal warning: The disk keeps up again: 91 packets were lost",

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { configure, reset } from "@logtape/logtape";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { EventClock } from "../../lib/source/event_clock.ts";
+import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { Source, type SourceOptions } from "../../lib/source/source.ts";
+import { type BoardSource, Sources } from "../../lib/source/sources.ts";
+
+/** A source of a shell script. */
+function sourceOf(
+  script: string,
+  write: SourceOptions["write"] = () => {},
+): Source {
+  const PATH = Deno.env.get("PATH") ?? "";
+  return new Source({
+    launcher: new CommandLauncher(["sh", "-c", script], PATH),
+    env: { PATH },
+    marker: "JSON: ",
+    maxLineBytes: 1000,
+    catalogue: createCatalogue(),
+    clock: new EventClock({ now: () => ({ epoch: 1, monoUs: 0 }) }),
+    backoff: () => ({ next: () => 10_000, reset() {} }),
+    stopTimeoutMs: 20_000,
+    write,
+    onReject: () => {},
+  });
+}
+
+/** A source that fails itself, at once. */
+function broken(): BoardSource {
+  return {
+    state: { phase: "starting", restarts: 0 },
+    run: () => Promise.reject(new Error("A fault of the program")),
+    stop: () => Promise.reject(new Error("A fault of the program")),
+  };
+}
+
+/** All that is logged, with the board that it is of, until it is disposed. */
+async function captureBoards(): Promise<
+  AsyncDisposable & { readonly lines: string[] }
+> {
+  const lines: string[] = [];
+  await configure({
+    reset: true,
+    sinks: {
+      memory: ({ category, message, properties: { board } }) =>
+        void lines.push(`${board}: ${category.at(-1)} ${message.join("")}`),
+    },
+    loggers: [
+      { category: "gateway", sinks: ["memory"], lowestLevel: "debug" },
+      { category: ["logtape", "meta"], lowestLevel: "warning" },
+    ],
+  });
+  return { lines, [Symbol.asyncDispose]: reset };
+}
+
+const PACKET = `echo 'JSON: {"n1":{"t":20}}'`;
+
+Deno.test("Sources reads every board though one fails, whose state then says so", async () => {
+  await using log = await captureBoards();
+  const stop = new AbortController();
+  const first = Promise.withResolvers<void>();
+  await using sources = new Sources(
+    new Map([
+      ["hall", broken()],
+      ["yard", sourceOf(`${PACKET}; exec sleep 1000`, () => first.resolve())],
+    ]),
+  );
+  const running = sources.run(stop.signal);
+  await first.promise;
+  const { hall, yard } = sources.states;
+  assert.equal(yard?.phase, "running");
+  assert.equal(hall?.phase, "stopped");
+  assert.equal(hall?.failure?.error, "A fault of the program");
+  assert.deepEqual(
+    log.lines.filter((line) => line.startsWith("hall")),
+    [
+      "hall: source Cannot go on with this board: Error: A fault of the program. To do: restart the gateway, and report this fault",
+    ],
+  );
+  stop.abort();
+  await running;
+  assert.equal(sources.states.yard?.phase, "stopped");
+});
+
+Deno.test("Sources fails when every board has failed", async () => {
+  await using _log = await captureBoards();
+  const sources = new Sources(new Map([["a", broken()], ["b", broken()]]));
+  await assert.rejects(sources.run(), /A fault of the program/);
+  await sources.stop();
+});
+
+Deno.test("Sources stops all children at the same time", async () => {
+  await using _log = await captureBoards();
+  // Each child ends only after it has seen that the other is asked to end as well.
+  const folder = await Deno.makeTempDir({ prefix: "iiot-sources-" });
+  const script = (mine: string, other: string) =>
+    `trap 'touch ${folder}/${mine}; until [ -e ${folder}/${other} ]; do sleep 0.01; done; exit 0' TERM
+     ${PACKET}; while :; do sleep 0.01; done`;
+  let heard = 0;
+  const both = Promise.withResolvers<void>();
+  const write = () => void (++heard === 2 && both.resolve());
+  const sources = new Sources(
+    new Map([
+      ["a", sourceOf(script("a", "b"), write)],
+      ["b", sourceOf(script("b", "a"), write)],
+    ]),
+  );
+  const running = sources.run();
+  await both.promise;
+  await sources.stop();
+  await running;
+  for (const { lastExit } of Object.values(sources.states)) {
+    assert.equal(lastExit?.code, 0);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("What is logged of a board says which one, all along the way of its lines", async () => {
+  await using log = await captureBoards();
+  const stop = new AbortController();
+  let heard = 0;
+  const write = () => void (++heard === 2 && stop.abort());
+  const script = `echo "[INFO] speaks"; echo oops >&2; ${PACKET}; sleep 1000`;
+  await using sources = new Sources(
+    new Map([
+      ["", sourceOf(script, write)],
+      ["yard", sourceOf(script, write)],
+    ]),
+  );
+  await sources.run(stop.signal);
+  for (const board of ["undefined", "yard"]) {
+    const own = log.lines.filter((line) => line.startsWith(`${board}: `))
+      .join("\n");
+    assert.match(own, /firmware speaks/);
+    assert.match(own, /oops/);
+    assert.match(own, /source Started "sh"/);
+  }
+});
