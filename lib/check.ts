@@ -9,7 +9,7 @@ import { readBoot } from "./clock/boot.ts";
 import { checkClock } from "./clock/check.ts";
 import { Clock } from "./clock/clock.ts";
 import { askSystem } from "./clock/synchronization.ts";
-import type { Config } from "./config/schema.ts";
+import type { BoardConfig, Config } from "./config/schema.ts";
 import { isLoopback } from "./config/url.ts";
 import type { GatewayReport } from "./control/protocol.ts";
 import { formatDuration } from "./duration.ts";
@@ -72,8 +72,25 @@ export async function* checkInstallation(
     yield* sink.check({ signal, writeTestPoint });
   }
   yield* checkClock(config.clock, { clock, ask: askSystem, signal });
+  yield* checkBoards(boards, { env, signal });
+}
+
+/** What each board needs; what is found of several, as of their probe-rs, is said once. */
+async function* checkBoards(
+  boards: readonly BoardConfig[],
+  options: Pick<CheckOptions, "env" | "signal">,
+): AsyncIterable<Finding> {
+  const said = new Set<string>();
   for (const board of boards) {
-    yield* checkProbeRs({ ...board, env, signal });
+    for await (const finding of checkProbeRs({ ...board, ...options })) {
+      const ofAll = finding.subject === "probe-rs";
+      const subject = ofAll || board.name === ""
+        ? finding.subject
+        : `${finding.subject} of ${board.name}`;
+      const text = JSON.stringify({ ...finding, subject });
+      if (!said.has(text)) yield { ...finding, subject };
+      said.add(text);
+    }
   }
 }
 

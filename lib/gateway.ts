@@ -95,7 +95,11 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   const sinks = createSinks(config, {
     catalogue,
     isNewest: (row, path) => journal.isNewest(row, path),
-    latest: () => journal.latest(),
+    // The topics of a board that is taken away are not made anew at a broker that has lost them.
+    latest: () =>
+      Iterator.from(journal.latest()).filter(({ board }) =>
+        config.boards.some(({ name }) => name === board)
+      ),
     now: () => clock.timeUs,
     ageUs: (row) => journal.ageUs(row),
     serverTime: ({ url, ...heard }) =>

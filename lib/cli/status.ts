@@ -27,10 +27,11 @@ export interface StatusOptions {
  * @throws {ConfigError} if the configuration is wrong
  */
 export async function status(options: StatusOptions): Promise<number> {
-  const { journal } = await loadConfigFile(options.config);
+  const { journal, boards } = await loadConfigFile(options.config);
   const { folder } = journal;
   const status = await readStatus(folder, {
     now: Date.now() * 1000,
+    boards: boards.map(({ name }) => name),
     ask: () => ask(folder, { do: "status" }, { withinMs: ANSWER_WITHIN_MS }),
   });
   print(

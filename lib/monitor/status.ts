@@ -43,6 +43,8 @@ export interface Status {
     readonly name: string;
     /** What its own clock did, by `ts`. */
     readonly clock: BoardClockCounts;
+    /** Whether the configuration has it; the rows of one that it had go out all the same. */
+    readonly configured: boolean;
     /** The program that prints its lines; null where no gateway tells. */
     readonly child: ChildStatus | null;
   })[];
@@ -101,6 +103,8 @@ export interface SinkStatus {
 export interface StatusOptions {
   /** Microseconds since 1970. */
   readonly now: number;
+  /** The names of the configuration's boards. @default {those that the journal knows} */
+  readonly boards?: readonly string[];
   /** Asks the gateway that runs. */
   ask(): Promise<GatewayReport>;
 }
@@ -113,7 +117,7 @@ export interface StatusOptions {
  */
 export async function readStatus(
   folder: string,
-  { now, ask }: StatusOptions,
+  { now, boards: configured, ask }: StatusOptions,
 ): Promise<Status> {
   const path = journalPath(folder);
   let silence: string | null = null;
@@ -133,6 +137,10 @@ export async function readStatus(
   );
   const boards = report.boards.map(({ id: _, latest: __, ...lines }) => ({
     ...lines,
+    // The gateway that runs may have begun with another configuration.
+    configured: told?.children === undefined
+      ? configured?.includes(lines.name) ?? true
+      : Object.hasOwn(told.children, lines.name),
     child: toChildStatus(told?.children?.[lines.name]),
   }));
   const newest = report.newest && {
@@ -343,16 +351,17 @@ function formatClock(
 }
 
 function formatLines(
-  { lines, packets, rejects, other, truncated, clock }:
+  { lines, packets, rejects, other, truncated, clock, configured }:
     Status["boards"][number],
 ): string {
   const cut = truncated > 0 ? `; ${truncated} were too long and cut` : "";
   const did = Object.entries(clock).filter(([, count]) => count > 0)
     .map(([what, count]) => `${count} ${what}`);
   const board = did.length > 0 ? `; the board's clock: ${did.join(", ")}` : "";
+  const gone = configured ? "" : "; it is not in the configuration any more";
   return `${lines} = ${counted(packets, "packet")} + ${
     counted(rejects, "reject")
-  } + ${other} other${cut}${board}`;
+  } + ${other} other${cut}${board}${gone}`;
 }
 
 function formatSink(sink: SinkStatus): string[] {

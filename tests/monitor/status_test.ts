@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
-import { formatStatus, readStatus } from "../../lib/monitor/status.ts";
+import {
+  formatStatus,
+  readStatus,
+  type Status,
+} from "../../lib/monitor/status.ts";
 import type { SourceState } from "../../lib/source/source.ts";
 import {
   delivered,
@@ -69,6 +73,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
       rejects: 0,
       other: 0,
       truncated: 0,
+      configured: true,
       child: null,
       clock: { reboots: 0, wraps: 0, repeats: 0, jumps: 0 },
     },
@@ -133,6 +138,43 @@ Deno.test("Status says what a board's clock did over all runs, and what is known
   assert.match(
     text,
     /^Clock +known by chrony, packets of before corrected by 60 min$/m,
+  );
+});
+
+Deno.test("Status says of a board that is not in the configuration any more that it is not", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  for (const board of ["hall", "yard"]) {
+    await new Writer(journal, board).append({ a: 1 });
+  }
+  const { boards } = await readStatus(folder.path, {
+    ...silent(LATER_US),
+    boards: ["yard"],
+  });
+  const configured = (boards: Status["boards"]) =>
+    boards.map(({ name, configured }) => [name, configured]);
+  assert.deepEqual(configured(boards), [["hall", false], ["yard", true]]);
+
+  // The gateway that runs knows better than a file that was changed meanwhile.
+  const status = await readStatus(folder.path, {
+    now: LATER_US,
+    boards: ["yard"],
+    ask: async () => ({
+      process: 7,
+      journal: await journal.report(),
+      links: {},
+      children: { hall: { phase: "running", restarts: 0 } },
+    }),
+  });
+  assert.deepEqual(configured(status.boards), [["hall", true], [
+    "yard",
+    false,
+  ]]);
+  const text = formatStatus(status);
+  assert.match(text, /^Lines of hall +1 = 1 packet .* 0 other$/m);
+  assert.match(
+    text,
+    /^Lines of yard +1 = 1 packet .* 0 other; it is not in the configuration any more$/m,
   );
 });
 
