@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { ConfigError } from "../../lib/config/config.ts";
 import { mayBeOneProbe } from "../../lib/config/board_schema.ts";
+import { LineProtocol } from "../../lib/sink/line_protocol.ts";
+import { MqttTopics } from "../../lib/sink/mqtt_topics.ts";
+import { INFLUXDB, load } from "./load.ts";
 
 const SERIAL = "066DFF3833584B3043115433";
 
@@ -36,3 +42,62 @@ Deno.test("mayBeOneProbe tells two probes apart", () => {
     assert(!mayBeOneProbe(other, one), `${other} and ${one}`);
   }
 });
+
+Deno.test("No two boards of a configuration that loads share a topic, live or of the past, or a series", async () => {
+  const word = fc.constantFrom(
+    ...["history", "node1", "gateway", "board", "check", "status", "state"],
+    ...["temperature", "hall", "Hall", "iiot", "_"],
+  );
+  const metric = fc.record({ node: word, name: word });
+  let loaded = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(word, { minLength: 1, maxLength: 4 }),
+      fc.array(metric, { maxLength: 3 }),
+      fc.boolean(),
+      async (names, metrics, single) => {
+        const config = await load([
+          single ? 'gateway.command = ["cat"]' : "",
+          INFLUXDB,
+          ...names.map((name, index) =>
+            `[[board]]\nname = "${name}"\ncommand = ["cat", "${index}"]`
+          ),
+          ...metrics.map(({ node, name }, index) =>
+            `[[metric]]\npath = "x${index}.y"\nnode = "${node}"\nname = "${name}"`
+          ),
+        ].join("\n")).catch((error) => {
+          if (!(error instanceof ConfigError)) throw error;
+          return null;
+        });
+        if (config === null) return;
+        loaded++;
+        const catalogue = createCatalogue(config.metrics);
+        const topics = new MqttTopics("iiot", true, catalogue);
+        const past = new MqttTopics("iiot/history", false, catalogue);
+        const lines = new LineProtocol(catalogue, { site: "1" });
+        // Packets of the time when [gateway] was the only board may still be in the journal.
+        const boards = new Set(["", ...config.boards.map(({ name }) => name)]);
+        const all = [...boards].flatMap((board) =>
+          [...catalogue.keys()].flatMap((path) => [
+            topics.of(board, path)?.name,
+            past.of(board, path)?.name,
+            lines.line({ ...ROW, board }, { path, value: 1 }),
+          ])
+        );
+        assert.equal(new Set(all).size, all.length);
+        assert(!all.includes(undefined));
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert(loaded > 30, `Only ${loaded} were loaded`);
+});
+
+const ROW = {
+  seq: 1,
+  timeUs: 1,
+  timeQuality: "known",
+  boardTs: null,
+  readings: [],
+  total: 1,
+} as const;
