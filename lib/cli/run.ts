@@ -117,11 +117,14 @@ function showValues(config: Config, simulated: boolean) {
 
 /** What to do with a simulated board. */
 function welcome(
-  { mqtt, influxdb }: Config,
+  { mqtt, influxdb, boards }: Config,
   { config: configPath, force }: RunOptions,
 ): string {
+  const who = boards.length === 1
+    ? "A SIMULATED board speaks"
+    : `${boards.length} SIMULATED boards speak`;
   const lines = [
-    "A SIMULATED board speaks: own journal, own client id, points tagged simulated=true;",
+    `${who}: own journal, own client id, points tagged simulated=true;`,
     `the topics are the real ones${
       force ? "" : ", on this machine's broker only"
     }.`,
