@@ -215,7 +215,11 @@ export function createOperations(
     journal,
     links: () =>
       Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
-    children: () => sources?.states ?? {},
+    children: () =>
+      Object.fromEntries(
+        Object.entries(sources?.boards ?? {})
+          .map(([board, { state }]) => [board, state]),
+      ),
     readAgain: ({ board, body, reason }) =>
       readAgain(body, reason, { marker: markerOf(config, board), catalogue }),
     reading: readingOf(config),

@@ -4,34 +4,22 @@
  * @module
  */
 
-import { describeError } from "../error_text.ts";
 import { getBoardLogger, ofBoard } from "./board_log.ts";
 import type { Source } from "./source.ts";
-import type { SupervisorState } from "./supervisor.ts";
 
 const log = getBoardLogger("source");
 
-/** What is asked of a source. */
-export type BoardSource = Pick<Source, "run" | "stop" | "state">;
-
 /** Runs sources, each under its board's name, from `run` to `stop`. */
 export class Sources implements AsyncDisposable {
-  readonly #sources: ReadonlyMap<string, BoardSource>;
-  /** What those have failed of that have. */
-  readonly #errors = new Map<string, string>();
+  readonly #sources: ReadonlyMap<string, Source>;
 
-  constructor(sources: ReadonlyMap<string, BoardSource>) {
+  constructor(sources: ReadonlyMap<string, Source>) {
     this.#sources = sources;
   }
 
-  /** How each board's child is, by the board's name. */
-  get states(): Record<string, SupervisorState> {
-    return Object.fromEntries(
-      [...this.#sources].map(([board, { state }]) => {
-        const error = this.#errors.get(board);
-        return [board, error === undefined ? state : failed(state, error)];
-      }),
-    );
+  /** Each one, by its board's name. */
+  get boards(): Readonly<Record<string, Source>> {
+    return Object.fromEntries(this.#sources);
   }
 
   /**
@@ -41,18 +29,18 @@ export class Sources implements AsyncDisposable {
    * @throws what the last one failed of, when all have failed
    */
   async run(signal?: AbortSignal): Promise<void> {
+    let running = this.#sources.size;
     await Promise.all(
       [...this.#sources].map(([board, source]) =>
         ofBoard(board, async () => {
           try {
             await source.run(signal);
           } catch (error) {
-            this.#errors.set(board, describeError(error));
-            if (this.#errors.size === this.#sources.size) throw error;
-            log.error("Cannot go on with this board: {error}. To do: {todo}", {
-              error,
-              todo: TODO,
-            });
+            if (--running === 0) throw error;
+            log.error(
+              "Cannot go on with this board: {error}. To do: restart the gateway, and report this fault",
+              { error },
+            );
           }
         })
       ),
@@ -69,17 +57,4 @@ export class Sources implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-const TODO = "restart the gateway, and report this fault";
-
-function failed(
-  { restarts }: SupervisorState,
-  error: string,
-): SupervisorState {
-  return {
-    phase: "stopped",
-    restarts,
-    failure: { kind: "unknown", pace: "slow", error, todo: TODO },
-  };
 }

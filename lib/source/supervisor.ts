@@ -11,6 +11,7 @@
  * @module
  */
 
+import { describeError } from "../error_text.ts";
 import { getBoardLogger } from "./board_log.ts";
 import { type ChildExit, runChild } from "./child.ts";
 import {
@@ -127,7 +128,7 @@ export class Supervisor implements AsyncDisposable {
     const stopping = this.#stopping.signal;
     this.#running ??= this.#keepRunning(
       signal ? AbortSignal.any([signal, stopping]) : stopping,
-    );
+    ).catch((error) => this.#fail(error));
     return this.#running;
   }
 
@@ -245,6 +246,18 @@ export class Supervisor implements AsyncDisposable {
       "error",
       `${error}. To do: ${todo}; it is looked for again every minute`,
     );
+  }
+
+  /** Takes a fault of this program: nothing is started any more. */
+  #fail(fault: unknown): never {
+    const error = describeError(fault);
+    const todo = "restart the gateway, and report this fault";
+    this.#become("stopped");
+    this.#state = {
+      ...this.#state,
+      failure: { kind: "unknown", pace: "slow", error, todo },
+    };
+    throw fault;
   }
 
   /** Says a failure that the log does not know yet; the same again is a matter for debugging. */

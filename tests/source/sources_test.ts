@@ -4,12 +4,12 @@ import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { CommandLauncher } from "../../lib/source/launcher.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
-import { type BoardSource, Sources } from "../../lib/source/sources.ts";
+import { Sources } from "../../lib/source/sources.ts";
 
 /** A source of a shell script. */
 function sourceOf(
   script: string,
-  write: SourceOptions["write"] = () => {},
+  options: Partial<SourceOptions> = {},
 ): Source {
   const PATH = Deno.env.get("PATH") ?? "";
   return new Source({
@@ -21,18 +21,20 @@ function sourceOf(
     clock: new EventClock({ now: () => ({ epoch: 1, monoUs: 0 }) }),
     backoff: () => ({ next: () => 10_000, reset() {} }),
     stopTimeoutMs: 20_000,
-    write,
+    write: () => {},
     onReject: () => {},
+    ...options,
   });
 }
 
 /** A source that fails itself, at once. */
-function broken(): BoardSource {
-  return {
-    state: { phase: "starting", restarts: 0 },
-    run: () => Promise.reject(new Error("A fault of the program")),
-    stop: () => Promise.reject(new Error("A fault of the program")),
-  };
+function broken(): Source {
+  return sourceOf("", {
+    launcher: {
+      name: "sh",
+      prepare: () => Promise.reject(new Error("A fault of the program")),
+    },
+  });
 }
 
 /** All that is logged, with the board that it is of, until it is disposed. */
@@ -63,15 +65,20 @@ Deno.test("Sources reads every board though one fails, whose state then says so"
   await using sources = new Sources(
     new Map([
       ["hall", broken()],
-      ["yard", sourceOf(`${PACKET}; exec sleep 1000`, () => first.resolve())],
+      [
+        "yard",
+        sourceOf(`${PACKET}; exec sleep 1000`, {
+          write: () => first.resolve(),
+        }),
+      ],
     ]),
   );
   const running = sources.run(stop.signal);
   await first.promise;
-  const { hall, yard } = sources.states;
-  assert.equal(yard?.phase, "running");
-  assert.equal(hall?.phase, "stopped");
-  assert.equal(hall?.failure?.error, "A fault of the program");
+  const { hall, yard } = sources.boards;
+  assert.equal(yard?.state.phase, "running");
+  assert.equal(hall?.state.phase, "stopped");
+  assert.equal(hall?.state.failure?.error, "A fault of the program");
   assert.deepEqual(
     log.lines.filter((line) => line.startsWith("hall")),
     [
@@ -80,7 +87,7 @@ Deno.test("Sources reads every board though one fails, whose state then says so"
   );
   stop.abort();
   await running;
-  assert.equal(sources.states.yard?.phase, "stopped");
+  assert.equal(yard?.state.phase, "stopped");
 });
 
 Deno.test("Sources fails when every board has failed", async () => {
@@ -102,16 +109,16 @@ Deno.test("Sources stops all children at the same time", async () => {
   const write = () => void (++heard === 2 && both.resolve());
   const sources = new Sources(
     new Map([
-      ["a", sourceOf(script("a", "b"), write)],
-      ["b", sourceOf(script("b", "a"), write)],
+      ["a", sourceOf(script("a", "b"), { write })],
+      ["b", sourceOf(script("b", "a"), { write })],
     ]),
   );
   const running = sources.run();
   await both.promise;
   await sources.stop();
   await running;
-  for (const { lastExit } of Object.values(sources.states)) {
-    assert.equal(lastExit?.code, 0);
+  for (const { state } of Object.values(sources.boards)) {
+    assert.equal(state.lastExit?.code, 0);
   }
   await Deno.remove(folder, { recursive: true });
 });
@@ -124,8 +131,8 @@ Deno.test("What is logged of a board says which one, all along the way of its li
   const script = `echo "[INFO] speaks"; echo oops >&2; ${PACKET}; sleep 1000`;
   await using sources = new Sources(
     new Map([
-      ["", sourceOf(script, write)],
-      ["yard", sourceOf(script, write)],
+      ["", sourceOf(script, { write })],
+      ["yard", sourceOf(script, { write })],
     ]),
   );
   await sources.run(stop.signal);
