@@ -18,10 +18,9 @@ import { askSystem } from "./clock/synchronization.ts";
 import { rereadSecret, TOKEN_CHARACTERS } from "./config/config.ts";
 import type { BoardConfig, Config } from "./config/schema.ts";
 import { isLoopback } from "./config/url.ts";
+import { keepListening } from "./control/listening.ts";
 import { Operations } from "./control/operations.ts";
-import { ControlServer } from "./control/server.ts";
 import { counted } from "./counted.ts";
-import { describeError } from "./error_text.ts";
 import { Forwarder } from "./forwarder/forwarder.ts";
 import { journalPath } from "./journal/folder.ts";
 import { HeldFolder } from "./journal/held_folder.ts";
@@ -40,7 +39,6 @@ import { dropReason, readAgain } from "./source/second_reading.ts";
 import type { Launcher } from "./source/launcher.ts";
 import { Source } from "./source/source.ts";
 import { Sources } from "./source/sources.ts";
-import { wait } from "./wait.ts";
 
 /** Options for {@linkcode runGateway}. */
 export interface GatewayOptions {
@@ -147,8 +145,8 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     ),
   );
   stack.use(
-    await listenForCommands(
-      config,
+    await keepListening(
+      config.journal.folder,
       createOperations(config, journal, { forwarders, sources }),
     ),
   );
@@ -241,47 +239,6 @@ export function readingOf({ boards, metrics }: Config): string {
 function markerOf({ boards }: Config, board: string): string {
   const own = boards.find(({ name }) => name === board) ?? boards[0];
   return own?.marker ?? "";
-}
-
-/** How often it is tried again to listen in a folder that cannot be used. */
-const LISTEN_AGAIN_MS = 60_000;
-
-/** A gateway that cannot listen works all the same, and tries again until it can. */
-async function listenForCommands(
-  { journal: { folder } }: Config,
-  { perform }: Operations,
-): Promise<AsyncDisposable> {
-  const stop = new AbortController();
-  const tried = Promise.withResolvers<void>();
-  let server: ControlServer | undefined;
-  let warned = false;
-  const listen = async () => {
-    while (server === undefined && !stop.signal.aborted) {
-      try {
-        server = await ControlServer.open(folder, { perform });
-      } catch (error) {
-        if (!warned) {
-          getLogger(["gateway", "control"]).warn(
-            'Cannot listen for commands in "{folder}": {error}. "iiot-gateway rewind" and "rejects" need the gateway to be stopped; it is tried again every minute',
-            { folder, error: describeError(error) },
-          );
-        }
-        warned = true;
-        tried.resolve();
-        await wait(LISTEN_AGAIN_MS, stop.signal);
-      }
-    }
-    tried.resolve();
-  };
-  const listening = listen();
-  await tried.promise;
-  return {
-    [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await listening;
-      await server?.[Symbol.asyncDispose]();
-    },
-  };
 }
 
 /** What the sinks need from the rest of the gateway. */
