@@ -136,7 +136,10 @@ function shares(
 ): z.core.$ZodIssue[] {
   const issues: z.core.$ZodIssue[] = [];
   const complain = (key: string, says: (where: string) => string) => {
-    issues.push(issue([...path, key], says(`"${label}.${key}"`)));
+    const hint = label === "gateway"
+      ? " (remove that one if [gateway] is to be no board itself)"
+      : "";
+    issues.push(issue([...path, key], says(`"${label}.${key}"`) + hint));
   };
   const { name, probe_id: probe, command } = table;
   const { name: otherName, probe_id: otherProbe } = other;
