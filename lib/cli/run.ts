@@ -10,6 +10,7 @@ import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
 import { runGateway } from "../gateway.ts";
 import { configureLog } from "../log.ts";
+import { FlashMemory } from "../source/flash_memory.ts";
 import { CommandLauncher } from "../source/launcher.ts";
 import { ProbeRsLauncher } from "../source/probe_rs_launcher.ts";
 import { childEnvironment } from "../source/program.ts";
@@ -59,7 +60,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
   await runGateway({
     config,
-    ...children(options.simulate),
+    ...await children(config, options.simulate, stack),
     signal: stop.signal,
     hideSecret: log.hide,
     ...(options.simulate ? { hints: DATABASE_HINT } : {}),
@@ -75,20 +76,27 @@ const DATABASE_HINT = {
 };
 
 /** How the programs that print the boards' lines are started, and what they may know. */
-function children(simulate: boolean) {
+async function children(
+  { journal }: Config,
+  simulate: boolean,
+  stack: AsyncDisposableStack,
+) {
   const get = (name: string) => Deno.env.get(name);
   const env = childEnvironment(get);
   const path = env.PATH ?? "";
   if (!simulate) {
-    const launcherFor = (
-      { command, probe_id = "", chip = "", firmware_path = "" }: BoardConfig,
-    ) =>
-      command === undefined
-        ? new ProbeRsLauncher({
-          target: { probe_id, chip, firmware_path },
-          env,
-        })
-        : new CommandLauncher(command, path);
+    const memory = stack.use(await FlashMemory.open(journal.folder));
+    const launcherFor = (board: BoardConfig) => {
+      const { name, command, probe_id, chip = "", firmware_path = "" } = board;
+      if (command !== undefined) return new CommandLauncher(command, path);
+      return new ProbeRsLauncher({
+        target: { probe_id, chip, firmware_path },
+        env,
+        mode: board.flash,
+        reflashOnChange: board.reflash_on_change,
+        flash: memory.board(name),
+      });
+    };
     return { launcherFor, env };
   }
   for (const name of SELF_ENVIRONMENT) {

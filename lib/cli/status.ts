@@ -6,6 +6,7 @@
 
 import { ask } from "../control/client.ts";
 import { formatStatus, readStatus } from "../monitor/status.ts";
+import { readFlash } from "../source/flash_memory.ts";
 import { loadConfigFile } from "./config.ts";
 import { print } from "./terminal.ts";
 
@@ -33,6 +34,7 @@ export async function status(options: StatusOptions): Promise<number> {
     now: Date.now() * 1000,
     boards: boards.map(({ name }) => name),
     ask: () => ask(folder, { do: "status" }, { withinMs: ANSWER_WITHIN_MS }),
+    flash: () => readFlash(folder),
   });
   print(
     options.json ? JSON.stringify(status, null, 2) : formatStatus(status),

@@ -20,11 +20,14 @@ import type { Path } from "./toml.ts";
 /** What a board can be told, with what it is unless it is told. */
 const BOARD = {
   probe_id: z.string().regex(
-    /^[0-9a-f]{1,4}:[0-9a-f]{1,4}(-[0-9a-f]+)?(:\S*)?$/i,
-    "must be VID:PID:SERIAL as `probe-rs list` shows it",
+    // As probe-rs takes it: the interface is one decimal byte, and the serial number may hold colons.
+    /^[0-9a-f]{1,4}:[0-9a-f]{1,4}(-(25[0-5]|2[0-4]\d|[01]?\d?\d)?)?(:\P{Cc}*)?$/iu,
+    "must be VID:PID, VID:PID:SERIAL or VID:PID-INTERFACE:SERIAL as `probe-rs list` shows it",
   ).optional(),
   chip: plainText.optional(),
   firmware_path: plainText.optional(),
+  flash: z.enum(["when-changed", "always", "never"]).default("when-changed"),
+  reflash_on_change: z.boolean().default(false),
   command: z.array(plainText).min(1).optional(),
   channel_capacity: z.int().min(1).max(1_000_000).default(10_000),
   marker: plainText.max(200).default("JSON sent via VCP: "),
@@ -75,8 +78,9 @@ export function boardsOf(
   return isBoard(gateway, own) ? [{ name: "", ...shared }, ...named] : named;
 }
 
+/** Without it probe-rs takes the only probe that is there, which can be one board's alone. */
+const PROBE_HINT = "find it with `probe-rs list`, or run with --simulate";
 const REQUIRED = {
-  probe_id: "find it with `probe-rs list`, or run with --simulate",
   chip:
     "name the board's chip as `probe-rs chip list` does, or run with --simulate",
   firmware_path: "name the firmware's ELF file, or run with --simulate",
@@ -113,20 +117,28 @@ export function faultsOfBoards(
       table,
     })),
   ].filter(({ table }) => isTable(table));
+  const isAlone =
+    entries.filter(({ table }) => table.command === undefined).length === 1;
   return entries.flatMap((entry, index) => [
-    ...(simulate ? [] : missing(entry, shared)),
+    ...(simulate ? [] : missing(entry, shared, isAlone)),
     ...entries.slice(0, index).flatMap((other) => shares(entry, other)),
   ]);
 }
 
-function missing({ path, table }: Entry, shared: Table): z.core.$ZodIssue[] {
+function missing(
+  { path, table }: Entry,
+  shared: Table,
+  isAlone: boolean,
+): z.core.$ZodIssue[] {
   if (table.command !== undefined) return [];
-  return Object.entries(REQUIRED)
-    .filter(([key]) =>
-      table[key] === undefined &&
-      (key === "probe_id" || shared[key] === undefined)
-    )
-    .map(([key, hint]) => issue([...path, key], `is missing: ${hint}`));
+  const complain = (key: string, hint: string) =>
+    issue([...path, key], `is missing: ${hint}`);
+  const issues = Object.entries(REQUIRED)
+    .filter(([key]) => table[key] === undefined && shared[key] === undefined)
+    .map(([key, hint]) => complain(key, hint));
+  return isAlone || table.probe_id !== undefined
+    ? issues
+    : [complain("probe_id", PROBE_HINT), ...issues];
 }
 
 /** What a board has that one before it has already. */
@@ -190,7 +202,8 @@ function takeApart(probeId: string) {
     /^([^:]*):([^:-]*)(?:-([^:]*))?(?::(.*))?$/.exec(probeId) ?? [];
   return {
     usb: `${parseInt(vid, 16)}:${parseInt(pid, 16)}`,
-    interface: face?.replace(/^0+(?=.)/, "").toLowerCase(),
+    // "VID:PID-" names none.
+    interface: face ? face.replace(/^0+(?=.)/, "") : undefined,
     serial: serial?.toLowerCase(),
   };
 }

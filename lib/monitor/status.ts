@@ -15,12 +15,18 @@ import { listAside } from "../journal/aside.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockOwner } from "../journal/lock.ts";
 import { readReport, type SinkReport } from "../journal/report.ts";
+import type { FlashReport } from "../source/flash_memory.ts";
 import {
   type ChildStatus,
   faultOfChild,
   formatChild,
   toChildStatus,
 } from "./child_status.ts";
+import {
+  type FlashStatus,
+  formatFlash,
+  toFlashStatus,
+} from "./flash_status.ts";
 
 /** How things stand. Times are RFC 3339; ages and the like are in seconds. */
 export interface Status {
@@ -47,6 +53,8 @@ export interface Status {
     readonly configured: boolean;
     /** The program that prints its lines; null where no gateway tells. */
     readonly child: ChildStatus | null;
+    /** What the gateway knows of its flash; null where it programs none. */
+    readonly flash: FlashStatus | null;
   })[];
   readonly sinks: readonly SinkStatus[];
   readonly journal: {
@@ -107,6 +115,8 @@ export interface StatusOptions {
   readonly boards?: readonly string[];
   /** Asks the gateway that runs. */
   ask(): Promise<GatewayReport>;
+  /** What is remembered of each board's flash, for when no gateway tells. @default {nothing} */
+  flash?(): Promise<Readonly<Record<string, FlashReport>>>;
 }
 
 /**
@@ -117,7 +127,7 @@ export interface StatusOptions {
  */
 export async function readStatus(
   folder: string,
-  { now, boards: configured, ask }: StatusOptions,
+  { now, boards: configured, ask, flash }: StatusOptions,
 ): Promise<Status> {
   const path = journalPath(folder);
   let silence: string | null = null;
@@ -135,14 +145,19 @@ export async function readStatus(
   const sinks = report.sinks.map((sink) =>
     toSinkStatus(sink, told?.links[sink.name] ?? null, ageS)
   );
-  const boards = report.boards.map(({ id: _, latest: __, ...lines }) => ({
-    ...lines,
-    // The gateway that runs may have begun with another configuration.
-    configured: told?.children === undefined
-      ? configured?.includes(lines.name) ?? true
-      : Object.hasOwn(told.children, lines.name),
-    child: toChildStatus(told?.children?.[lines.name]),
-  }));
+  const remembered = told === null ? await flash?.() : undefined;
+  const boards = report.boards.map(({ id: _, latest: __, ...lines }) => {
+    const child = told?.children?.[lines.name];
+    return {
+      ...lines,
+      // The gateway that runs may have begun with another configuration.
+      configured: told?.children === undefined
+        ? configured?.includes(lines.name) ?? true
+        : Object.hasOwn(told.children, lines.name),
+      child: toChildStatus(child),
+      flash: toFlashStatus(child?.flash ?? remembered?.[lines.name]),
+    };
+  });
   const newest = report.newest && {
     seq: report.newest.seq,
     time: new Date(report.newest.timeUs / 1000).toISOString(),
@@ -314,6 +329,9 @@ export function formatStatus(status: Status): string {
       const rows: [string, string][] = [[`Lines${of}`, formatLines(board)]];
       if (board.child !== null) {
         rows.push([`Program${of}`, formatChild(board.child)]);
+      }
+      if (board.flash !== null) {
+        rows.push([`Flash${of}`, formatFlash(board.flash)]);
       }
       return rows;
     }),

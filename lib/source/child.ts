@@ -43,6 +43,10 @@ export interface ChildOptions {
   onStart(pid: number): void;
   /** Something came on stdout. */
   onChunk(): void;
+  /** Sees each chunk of stdout before that is read. */
+  readonly onStdoutChunk?: ((chunk: Uint8Array) => void) | undefined;
+  /** Sees each line of stderr. */
+  readonly onStderrLine?: ((line: string) => void) | undefined;
   /** Milliseconds that only grow. */
   now(): number;
   /** Resolves after `ms`, or early, without an error, when `signal` is aborted. */
@@ -79,7 +83,10 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     options,
   );
   const pipes = [
-    new ChildPipe(child.stdout, onChunk),
+    new ChildPipe(child.stdout, (chunk) => {
+      options.onStdoutChunk?.(chunk);
+      onChunk();
+    }),
     new ChildPipe(child.stderr),
   ] as const;
   const [stdout, stderr] = pipes;
@@ -93,7 +100,7 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
       unread.abort();
     })
     .finally(() => stdout.discard());
-  const errors = readErrors(stderr.readable);
+  const errors = readErrors(stderr.readable, options.onStderrLine);
   const { code } = await child.status;
   const ranMs = now() - started;
   gone.abort();

@@ -29,11 +29,14 @@ interface ErrorText {
 /**
  * Logs every line until stderr ends.
  *
+ * @param onLine sees each line before that
+ *
  * @returns the last `Error: …` with the lines behind it and those below its `Caused by:`, in one line;
  *   without colours and backtrace
  */
 export async function readErrors(
   stderr: ReadableStream<Uint8Array>,
+  onLine?: (line: string) => void,
 ): Promise<string | undefined> {
   let error: ErrorText | undefined;
   /** Where the next line belongs; undefined: to no error. */
@@ -41,6 +44,7 @@ export async function readErrors(
   for await (const lines of stderr.pipeThrough(new LineStream())) {
     for (const { text: raw } of lines) {
       const text = escapeTricks(stripColours(raw)).trimEnd();
+      onLine?.(text);
       if (ERROR.test(text)) {
         error = { lines: [], causes: [] };
         part = error.lines;

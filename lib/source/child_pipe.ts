@@ -15,14 +15,17 @@ export class ChildPipe {
   #chunks = 0;
   #asking = false;
 
-  /** @param onChunk called before each chunk */
-  constructor(pipe: ReadableStream<Uint8Array>, onChunk?: () => void) {
+  /** @param onChunk sees each chunk before it comes out */
+  constructor(
+    pipe: ReadableStream<Uint8Array>,
+    onChunk?: (chunk: Uint8Array) => void,
+  ) {
     this.#reader = pipe.getReader();
     this.readable = new ReadableStream({
       pull: async (controller) => {
         const chunk = await this.#read();
         if (chunk) {
-          onChunk?.();
+          onChunk?.(chunk);
           return controller.enqueue(chunk);
         }
         controller.close();

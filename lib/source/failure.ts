@@ -218,6 +218,31 @@ export function recognizeFailure(ending: Ending): Failure {
   return { kind, todo, pace, ...(error === undefined ? {} : { error }) };
 }
 
+/** What ends a `run` before it programs: without a probe and a chip that answers there is nothing to program. */
+const BEFORE_PROGRAMMING: readonly FailureKind[] = [
+  "not installed",
+  "version too old",
+  "wrong usage",
+  "firmware missing",
+  "probe missing",
+  "ambiguous probe",
+  "no permission",
+  "probe busy",
+  "chip unknown",
+  "target lost",
+];
+
+/**
+ * Whether a `run` that failed so, and had not said that it finished, has certainly programmed nothing.
+ *
+ * From 0.24 to 0.32 all that goes wrong while the flash is written, a probe that is pulled out among
+ * it, stands below a sentence about "the flashing procedure".
+ */
+export function endedBeforeProgramming({ kind, error = "" }: Failure): boolean {
+  return BEFORE_PROGRAMMING.includes(kind) &&
+    !/flashing procedure/i.test(error);
+}
+
 /** Every condition that the row has must hold. */
 function fits({ code, error, said }: Row, ending: Ending): boolean {
   return (code === undefined || code === ending.code) &&

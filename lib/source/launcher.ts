@@ -6,6 +6,7 @@
  */
 
 import type { Failure } from "./failure.ts";
+import type { FlashReport } from "./flash_memory.ts";
 import { findProgram } from "./program.ts";
 
 /** A program that can be started. */
@@ -14,6 +15,10 @@ export interface Launch {
   readonly command: readonly string[];
   /** @default {our own working directory} */
   readonly cwd?: string;
+  /** Sees each chunk of its stdout before that is read. */
+  readonly onStdoutChunk?: (chunk: Uint8Array) => void;
+  /** Sees each line of its stderr. */
+  readonly onStderrLine?: (line: string) => void;
 }
 
 /** Why it is started now. */
@@ -28,8 +33,15 @@ export interface Launcher {
   readonly name: string;
   /** What to start now, or why that cannot be. Does not reject; `signal` cuts it short. */
   prepare(signal: AbortSignal, reason: StartReason): Promise<Launch | Failure>;
-  /** Is told how a launch ended: what was found out before it may not be true any more. */
-  ended?(failure: Failure): void;
+  /**
+   * Is told how a launch ended that nobody ended: what was found out before it may not be true any
+   * more. Gives the failure with all that it knows of it. Does not reject; `signal` cuts it short.
+   */
+  ended?(failure: Failure, signal: AbortSignal): Promise<Failure>;
+  /** Calls `restart` when what runs is to be started anew; until `signal` is aborted. Does not reject. */
+  watch?(restart: (why: string) => void, signal: AbortSignal): Promise<void>;
+  /** What is known of the flash of the board, where it is this launcher that programs it. */
+  readonly flash?: FlashReport;
 }
 
 /** The hint where probe-rs is missing, too old or broken. */

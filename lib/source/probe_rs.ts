@@ -5,11 +5,14 @@
  */
 
 import { resolve } from "node:path";
+import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
+import { type Failure, recognizeFailure } from "./failure.ts";
 import { INSTALL_PROBE_RS, programNotFound } from "./launcher.ts";
-import { isUnknown } from "./probe_rs_flags.ts";
+import { adviseProbe, listProbes, selectProbes } from "./probe_list.ts";
+import { isUnknown, refusedInterface } from "./probe_rs_flags.ts";
 import { sayUnknown } from "./probe_rs_launcher.ts";
-import { askVersion } from "./probe_rs_version.ts";
+import { askVersion, type ProbeRsVersion } from "./probe_rs_version.ts";
 import { findProgram } from "./program.ts";
 import { ask } from "./question.ts";
 
@@ -27,9 +30,11 @@ export interface ProbeRsCheckOptions {
 
 /** Before it the firmware could freeze, and SIGTERM was no orderly end (probe-rs issue 3363). */
 const WANTED_MINOR = 30;
+const PLUG_IN =
+  "plug it in; if it is, let this user see it: on Linux install deploy/69-probe-rs.rules";
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 
-/** Looks at everything the source needs but the probe itself; yields line by line as it learns. */
+/** Looks at everything the source needs; yields line by line as it learns. */
 export async function* checkProbeRs(
   options: ProbeRsCheckOptions,
 ): AsyncIterable<Finding> {
@@ -38,30 +43,26 @@ export async function* checkProbeRs(
   const subject = command ? "gateway.command" : "probe-rs";
   const program = await findProgram(name, env.PATH ?? "");
   if (!program) {
-    const { error = "", todo } = programNotFound(name, env.PATH ?? "");
-    yield { level: "failed", subject, detail: error, hint: todo };
+    yield toFinding(subject, programNotFound(name, env.PATH ?? ""));
   }
   if (command) {
     if (program) yield { level: "ok", subject, detail: program };
     return;
   }
   if (program) {
-    yield await checkVersion(program, options);
-    if (chip !== undefined) yield await checkChip(program, chip, options);
+    const version = await askVersion(resolve(program), options);
+    if ("kind" in version) yield toFinding(subject, version);
+    else {
+      yield describeVersion(program, version);
+      yield await checkProbe(program, version, options);
+      if (chip !== undefined) yield await checkChip(program, chip, options);
+    }
   }
   if (firmware_path !== undefined) yield await checkFirmware(firmware_path);
 }
 
-async function checkVersion(
-  program: string,
-  options: ProbeRsCheckOptions,
-): Promise<Finding> {
+function describeVersion(program: string, version: ProbeRsVersion): Finding {
   const subject = "probe-rs";
-  const version = await askVersion(resolve(program), options);
-  if ("kind" in version) {
-    const { error = "", todo } = version;
-    return { level: "failed", subject, detail: error, hint: todo };
-  }
   const detail = `version ${version.text} (${program})`;
   if (isUnknown(version)) {
     return {
@@ -74,6 +75,68 @@ async function checkVersion(
   const hint =
     `Stopping it may freeze the firmware before 0.${WANTED_MINOR}: ${INSTALL_PROBE_RS}`;
   return { level: "warning", subject, detail, hint };
+}
+
+function toFinding(subject: string, { error = "", todo }: Failure): Finding {
+  return { level: "failed", subject, detail: error, hint: todo };
+}
+
+async function checkProbe(
+  program: string,
+  version: ProbeRsVersion,
+  options: ProbeRsCheckOptions,
+): Promise<Finding> {
+  const subject = "probe";
+  const { probe_id } = options;
+  const refused = refusedInterface(probe_id, version);
+  if (refused !== undefined) return toFinding(subject, refused);
+  const listed = await listProbes(resolve(program), options);
+  if (typeof listed === "string") {
+    return {
+      level: "warning",
+      subject,
+      detail: `"probe-rs list" does not tell which are connected: ${listed}`,
+    };
+  }
+  const meant = selectProbes(listed, probe_id);
+  const [probe] = meant;
+  if (probe !== undefined && meant.length === 1) {
+    const detail = `${probe.name} (${probe.id}) is connected`;
+    if (!probe.inaccessible) return { level: "ok", subject, detail };
+    const { todo: hint } = recognizeFailure({
+      code: 1,
+      error: "access denied",
+    });
+    return {
+      level: "failed",
+      subject,
+      detail: `${detail}, and this user may not open it`,
+      hint,
+    };
+  }
+  return {
+    level: "failed",
+    subject,
+    detail: describeChoice(listed.length, meant.length, probe_id),
+    hint: adviseProbe(listed, probe_id) ?? PLUG_IN,
+  };
+}
+
+/** Why it is not clear which probe is meant. */
+function describeChoice(
+  connected: number,
+  meant: number,
+  probe_id: string | undefined,
+): string {
+  if (connected === 0) return "no debug probe is connected";
+  if (probe_id === undefined) {
+    return `"gateway.probe_id" must name one of the ${connected} probes that are connected`;
+  }
+  return meant === 0
+    ? `the probe "${probe_id}" is not connected, but ${
+      counted(connected, "other is", "others are")
+    }`
+    : `"gateway.probe_id" must mean one probe: "${probe_id}" means ${meant} that are connected`;
 }
 
 async function checkChip(

@@ -8,25 +8,43 @@ import { resolve } from "node:path";
 import { getBoardLogger } from "./board_log.ts";
 import type { Failure } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
-import { type Launch, type Launcher, programNotFound } from "./launcher.ts";
+import type { FlashReport } from "./flash_memory.ts";
 import {
+  type Launch,
+  type Launcher,
+  programNotFound,
+  type StartReason,
+} from "./launcher.ts";
+import { adviseProbe, listProbes } from "./probe_list.ts";
+import {
+  comparesFirst,
   isUnknown,
   NEWEST_MINOR,
   probeRsArguments,
-  type ProbeRsCommand,
-  type ProbeRsTarget,
+  refusedInterface,
 } from "./probe_rs_flags.ts";
+import { Programming, type ProgrammingOptions } from "./programming.ts";
 import { askVersion, type ProbeRsVersion } from "./probe_rs_version.ts";
 import { findProgram, NEUTRAL_FOLDER } from "./program.ts";
 
 /** Options for {@linkcode ProbeRsLauncher}. */
-export interface ProbeRsLauncherOptions {
-  readonly target: ProbeRsTarget;
+export interface ProbeRsLauncherOptions extends ProgrammingOptions {
   /** What the child sees; its PATH is searched for probe-rs. */
   readonly env: Readonly<Record<string, string>>;
-  /** What is done with the board now. @default {"run"} */
-  command?(): ProbeRsCommand;
+  /** Milliseconds that only grow. @default {performance.now} */
+  now?(): number;
 }
+
+/** What was found out about probes that fail to be found. */
+interface Advice {
+  /** The failure that it explains. */
+  readonly about: string;
+  readonly atMs: number;
+  readonly todo: string | undefined;
+}
+
+/** The probes are listed so often while the same failure goes on. */
+const LIST_AGAIN_MS = 60_000;
 
 const NAME = "probe-rs";
 
@@ -36,40 +54,94 @@ const log = getBoardLogger("source");
 export class ProbeRsLauncher implements Launcher {
   readonly name = NAME;
   readonly #options: ProbeRsLauncherOptions;
+  /** The absolute path of the one that was started last. */
+  #program: string | undefined;
   /** What was learned, and of which file: one that was replaced is asked again. */
   #known:
     | { readonly file: string; readonly version: ProbeRsVersion }
     | undefined;
   /** The unknown version that the log has heard of. */
   #unknown = "";
+  #advice: Advice | undefined;
+  readonly #programming: Programming;
 
   constructor(options: ProbeRsLauncherOptions) {
     this.#options = options;
+    this.#programming = new Programming(options);
   }
 
-  async prepare(signal: AbortSignal): Promise<Launch | Failure> {
-    const { target, env, command } = this.#options;
+  get flash(): FlashReport {
+    return this.#programming.report;
+  }
+
+  async prepare(
+    signal: AbortSignal,
+    { silentRestarts }: StartReason,
+  ): Promise<Launch | Failure> {
+    const { target, env } = this.#options;
     const path = env.PATH ?? "";
     const found = await findProgram(NAME, path);
     if (found === undefined) return programNotFound(NAME, path);
     const program = resolve(found);
+    this.#program = program;
     const version = await this.#versionOf(program, signal);
     if ("kind" in version) return version;
     if (isUnknown(version) && this.#unknown !== version.text) {
       this.#unknown = version.text;
       log.warning(verbatim(sayUnknown(version)));
     }
+    const refused = refusedInterface(target.probe_id, version);
+    if (refused !== undefined) return refused;
+    const programming = this.#programming;
+    const command = await programming.begin({
+      comparesFirst: comparesFirst(version),
+      silentRestarts,
+    }, signal);
+    if (typeof command !== "string") return command;
     return {
-      command: [
-        program,
-        ...probeRsArguments(command?.() ?? "run", target, version),
-      ],
+      command: [program, ...probeRsArguments(command, target, version)],
       cwd: NEUTRAL_FOLDER,
+      onStdoutChunk: (chunk) => programming.takeStdout(chunk),
+      onStderrLine: (line) => programming.takeStderr(line),
     };
   }
 
-  ended({ kind }: Failure): void {
+  async ended(failure: Failure, signal: AbortSignal): Promise<Failure> {
+    this.#programming.ended(failure);
+    const { kind } = failure;
     if (kind === "wrong usage") this.#known = undefined;
+    if (kind !== "probe missing" && kind !== "ambiguous probe") {
+      this.#advice = undefined;
+      return failure;
+    }
+    const about = `${kind} ${failure.error}`;
+    const atMs = this.#options.now?.() ?? performance.now();
+    const before = this.#advice;
+    // A missing probe is tried again every few seconds, and most times nothing has changed.
+    if (before?.about !== about || atMs - before.atMs >= LIST_AGAIN_MS) {
+      const todo = await this.#advise(signal);
+      this.#advice = { about, atMs, todo };
+    }
+    const todo = this.#advice?.todo;
+    return todo === undefined ? failure : { ...failure, todo };
+  }
+
+  async watch(
+    restart: (why: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#programming.watch(restart, signal);
+  }
+
+  /** Which of the probes that are connected could be meant. */
+  async #advise(signal: AbortSignal): Promise<string | undefined> {
+    const { env, target } = this.#options;
+    const program = this.#program;
+    if (program === undefined) return undefined;
+    const probes = await listProbes(program, { env, signal });
+    return typeof probes === "string"
+      ? undefined
+      : adviseProbe(probes, target.probe_id);
   }
 
   async #versionOf(

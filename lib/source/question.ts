@@ -20,9 +20,12 @@ export interface Answer {
   readonly success: boolean;
   /** The first line of what it printed, or why there is none. */
   readonly text: string;
+  /** All that it printed, a line each; empty where it gave no answer. */
+  readonly lines: readonly string[];
 }
 
 const ANSWER_WITHIN_MS = 10_000;
+const MAX_LINE_LENGTH = 200;
 
 /** Runs the program at the absolute path `program` for an answer. Does not reject. */
 export async function ask(
@@ -44,10 +47,7 @@ export async function ask(
       detached: true,
     }).spawn();
   } catch (error) {
-    return {
-      success: false,
-      text: error instanceof Error ? error.message : `${error}`,
-    };
+    return noAnswer(error instanceof Error ? error.message : `${error}`);
   }
   // Nothing is at stake in a question, so there is no need to end it gently.
   const kill = () => signalGroup(child.pid, "SIGKILL");
@@ -60,17 +60,15 @@ export async function ask(
   const { success, stdout, stderr } = await child.output();
   clearTimeout(timer);
   signal.removeEventListener("abort", kill);
-  if (late) {
-    return {
-      success: false,
-      text: `no answer within ${ANSWER_WITHIN_MS / 1000} s`,
-    };
-  }
+  if (late) return noAnswer(`no answer within ${ANSWER_WITHIN_MS / 1000} s`);
   const said = stripColours(
     new TextDecoder().decode(success ? stdout : stderr),
   );
-  return {
-    success,
-    text: escapeTricks(said.trim().split("\n")[0] ?? "").slice(0, 200),
-  };
+  const lines = said.trim().split(/\r?\n/)
+    .map((line) => escapeTricks(line).slice(0, MAX_LINE_LENGTH));
+  return { success, text: lines[0] ?? "", lines };
+}
+
+function noAnswer(text: string): Answer {
+  return { success: false, text, lines: [] };
 }

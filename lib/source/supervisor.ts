@@ -22,6 +22,7 @@ import {
   recognizeFailure,
 } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
+import type { FlashReport } from "./flash_memory.ts";
 import type { Launch, Launcher } from "./launcher.ts";
 import { wait } from "../wait.ts";
 
@@ -41,6 +42,8 @@ export interface SupervisorState {
   readonly lastExit?: ChildExit;
   /** Why it does not run, or did not last; gone once it has printed for a while again. */
   readonly failure?: Failure;
+  /** What is known of the board's flash, where the launcher programs it. */
+  readonly flash?: FlashReport;
 }
 
 /** Pauses between starts. */
@@ -117,7 +120,8 @@ export class Supervisor implements AsyncDisposable {
 
   /** How the child is now. */
   get state(): SupervisorState {
-    return this.#state;
+    const { flash } = this.#options.launcher;
+    return flash === undefined ? this.#state : { ...this.#state, flash };
   }
 
   /**
@@ -149,6 +153,7 @@ export class Supervisor implements AsyncDisposable {
 
   async #keepRunning(signal: AbortSignal): Promise<void> {
     const { launcher, wait } = this.#options;
+    const watching = launcher.watch?.((why) => this.restart(why), signal);
     for (let starts = 0; !signal.aborted;) {
       this.#restarting = new AbortController();
       const restarting = this.#restarting.signal;
@@ -168,13 +173,15 @@ export class Supervisor implements AsyncDisposable {
           );
           continue;
         }
-        pauseMs = this.#takeEnd(exit);
+        this.#become("waiting");
+        pauseMs = await this.#takeEnd(exit, either);
       } else {
         this.#takeRefusal(launch);
       }
       this.#become("waiting");
       await wait(pauseMs, either);
     }
+    await watching;
     this.#become("stopped");
   }
 
@@ -215,10 +222,11 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Takes the end of a child that nobody asked for; gives the pause before the next. */
-  #takeEnd(exit: ChildExit): number {
+  async #takeEnd(exit: ChildExit, signal: AbortSignal): Promise<number> {
     const { code, error, ranMs } = exit;
-    const failure = recognizeFailure(exit);
-    this.#options.launcher.ended?.(failure);
+    const recognized = recognizeFailure(exit);
+    const failure = await this.#options.launcher.ended?.(recognized, signal) ??
+      recognized;
     this.#state = { ...this.#state, failure };
     if (ranMs >= WELL_AFTER_MS) {
       for (const backoff of Object.values(this.#backoffs)) backoff.reset();
@@ -230,7 +238,7 @@ export class Supervisor implements AsyncDisposable {
     const todo = known ? `. To do: ${failure.todo}` : "";
     const again = `it is started again in ${Math.round(pauseMs / 1000)} s`;
     this.#sayFailure(
-      `${failure.kind} ${code} ${error}`,
+      `${failure.kind} ${code} ${error} ${failure.todo}`,
       "warning",
       `${what}"${this.#name}" ended with exit code ${code} after ${after}${todo}; ${again}`,
     );

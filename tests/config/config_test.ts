@@ -38,6 +38,8 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       chip: "STM32F446RETx",
       firmware_path:
         "/etc/wk5-gateway-firmware/target/thumbv7em-none-eabihf/release/wk5-gateway-firmware",
+      flash: "when-changed",
+      reflash_on_change: false,
       channel_capacity: 100,
       marker: "JSON sent via VCP: ",
       max_line_bytes: 8192,
@@ -154,7 +156,7 @@ Deno.test("loadConfig resolves a relative config.toml against the current folder
 
 Deno.test("loadConfig asks for no board with simulate or a command", async () => {
   const [head, table] = MINIMAL.trim().split('gateway.command = ["true"]');
-  assert.equal((await faultsOf(`${head}${table}`)).length, 3);
+  assert.equal((await faultsOf(`${head}${table}`)).length, 2);
   const simulated = await load(`${head}${table}`, { simulate: true });
   assert.equal(simulated.boards[0]?.probe_id, undefined);
   const commanded = await load(MINIMAL);
@@ -185,6 +187,8 @@ channel_capacity = 7
   assert.deepEqual(boards, [
     {
       name: "hall",
+      flash: "when-changed",
+      reflash_on_change: false,
       probe_id: "0483:374b:A",
       chip: "STM32F446RETx",
       firmware_path: "/etc/gateway/fw.elf",
@@ -194,6 +198,8 @@ channel_capacity = 7
     },
     {
       name: "yard",
+      flash: "when-changed",
+      reflash_on_change: false,
       probe_id: "0483:374b:B",
       chip: "nRF52840_xxAA",
       firmware_path: "/etc/gateway/yard/fw.elf",

@@ -75,6 +75,7 @@ Deno.test("Status says what waits, for whom and since when, while a gateway runs
       truncated: 0,
       configured: true,
       child: null,
+      flash: null,
       clock: { reboots: 0, wraps: 0, repeats: 0, jumps: 0 },
     },
   ]);

@@ -7,6 +7,26 @@ import {
 } from "../../lib/source/probe_rs.ts";
 import { withProbeRs } from "./fake_probe_rs.ts";
 
+const ONE = `The following debug probes were found:
+[0]: STLink V2-1 -- 0483:374b:066D (ST-LINK)
+`;
+const OTHER = "[1]: J-Link -- 1366:0101-2:000123 (J-Link)\n";
+
+/** Checks with the probe-rs of before, which lists these probes. */
+async function checkProbe(
+  list: string,
+  probe_id: string | undefined,
+  script = REAL_0_32,
+): Promise<Finding | undefined> {
+  let finding: Finding | undefined;
+  await withProbeRs(script, async (folder) => {
+    await Deno.writeTextFile(join(folder, "list"), list);
+    const findings = await check({ probe_id }, folder);
+    finding = findings.find(({ subject }) => subject === "probe");
+  });
+  return finding;
+}
+
 async function check(
   options: Partial<ProbeRsCheckOptions>,
   path: string,
@@ -18,8 +38,10 @@ async function check(
 }
 
 /** Without `mi meta`, so that the version comes from the other question. */
-const REAL_0_32 = `case "$*" in
+const REAL_0_32 = `PATH=/usr/bin:/bin
+case "$*" in
 --version) echo 'probe-rs 0.32.0 (git commit: crates.io)' ;;
+list) cat "$(dirname "$0")/list" ;;
 "chip info STM32F446RETx") echo STM32F446RETx; echo 'Cores (1):' ;;
 "chip info "*) printf '\\033[31mError\\033[0m: The requested chip was not found in the list of known targets.\\n' >&2; exit 1 ;;
 *) exit 2 ;;
@@ -32,6 +54,7 @@ Deno.test("checkProbeRs finds an installation that is whole", async () => {
       firmware,
       Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1),
     );
+    await Deno.writeTextFile(join(folder, "list"), ONE);
     assert.deepEqual(
       await check({ chip: "STM32F446RETx", firmware_path: firmware }, folder),
       [
@@ -39,6 +62,11 @@ Deno.test("checkProbeRs finds an installation that is whole", async () => {
           level: "ok",
           subject: "probe-rs",
           detail: `version 0.32.0 (${join(folder, "probe-rs")})`,
+        },
+        {
+          level: "ok",
+          subject: "probe",
+          detail: "STLink V2-1 (0483:374b:066D) is connected",
         },
         {
           level: "ok",
@@ -82,19 +110,111 @@ Deno.test("checkProbeRs names a chip that probe-rs does not know, and a file tha
     }, folder);
     assert.deepEqual(findings.map(({ level }) => level), [
       "ok",
+      "warning",
       "failed",
       "failed",
     ]);
     assert.equal(
-      findings[1]?.detail,
+      findings[2]?.detail,
       '"gateway.chip" must be a chip that probe-rs knows: it is "NOPE" ' +
         "(Error: The requested chip was not found in the list of known targets.)",
     );
     assert.match(
-      findings[2]?.detail ?? "",
+      findings[3]?.detail ?? "",
       /^Cannot read ".*no\.elf": No such file/,
     );
   });
+});
+
+const PROBE_CASES: readonly {
+  readonly name: string;
+  readonly list: string;
+  readonly probe_id?: string;
+  readonly level: Finding["level"];
+  readonly detail: string;
+  readonly hint?: string;
+}[] = [
+  {
+    name: "the only probe, where none is named",
+    list: ONE,
+    level: "ok",
+    detail: "STLink V2-1 (0483:374b:066D) is connected",
+  },
+  {
+    name: "the probe that is named, in whatever case",
+    list: ONE + OTHER,
+    probe_id: "0483:374B:066D",
+    level: "ok",
+    detail: "STLink V2-1 (0483:374b:066D) is connected",
+  },
+  {
+    name: "no probe",
+    list: "No debug probes were found.\n",
+    probe_id: "0483:374b",
+    level: "failed",
+    detail: "no debug probe is connected",
+    hint:
+      "plug it in; if it is, let this user see it: on Linux install deploy/69-probe-rs.rules",
+  },
+  {
+    name: "several where none is named",
+    list: ONE + OTHER,
+    level: "failed",
+    detail:
+      '"gateway.probe_id" must name one of the 2 probes that are connected',
+    hint:
+      'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "1366:0101-2:000123" (J-Link)',
+  },
+  {
+    name: "another than the one that is named",
+    list: ONE,
+    probe_id: "0483:374b:0671",
+    level: "failed",
+    detail: 'the probe "0483:374b:0671" is not connected, but 1 other is',
+    hint:
+      'plug the probe "0483:374b:0671" in, or put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1)',
+  },
+  {
+    name: "several that a name means",
+    list: `${ONE}[1]: STLink V2-1 -- 0483:374b:0671 (ST-LINK)\n`,
+    probe_id: "0483:374b",
+    level: "failed",
+    detail:
+      '"gateway.probe_id" must mean one probe: "0483:374b" means 2 that are connected',
+    hint:
+      'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "0483:374b:0671" (STLink V2-1)',
+  },
+  {
+    name: "one that may not be opened",
+    list: "[0]: STLink V3 -- 0483:374f:0042 (ST-LINK) (inaccessible)\n",
+    level: "failed",
+    detail:
+      "STLink V3 (0483:374f:0042) is connected, and this user may not open it",
+    hint:
+      "let the user of the gateway open the probe: on Linux install deploy/69-probe-rs.rules and plug the probe in again",
+  },
+];
+
+for (const { name, list, probe_id, ...expected } of PROBE_CASES) {
+  Deno.test(`checkProbeRs finds ${name}`, async () => {
+    assert.deepEqual(await checkProbe(list, probe_id), {
+      subject: "probe",
+      ...expected,
+    });
+  });
+}
+
+Deno.test("checkProbeRs refuses a USB interface that this version does not take", async () => {
+  const finding = await checkProbe(
+    ONE,
+    "0403:6010-1",
+    "echo probe-rs 0.30.0",
+  );
+  assert.equal(finding?.level, "failed");
+  assert.match(
+    finding?.detail ?? "",
+    /takes from 0\.31 on: it is "0403:6010-1"/,
+  );
 });
 
 Deno.test("checkProbeRs warns of a version that may freeze the firmware", async () => {
