@@ -37,7 +37,7 @@ export interface ProgrammingOptions {
   /** What is remembered of the board. */
   readonly flash: BoardFlash;
   /** @default {the file of the target} */
-  readonly file?: FirmwareFile;
+  readonly file?: Pick<FirmwareFile, "path" | "read" | "isStill">;
   /** Resolves after `ms`, or early when `signal` is aborted. @default {a timer} */
   wait?(ms: number, signal: AbortSignal): Promise<void>;
 }
@@ -75,7 +75,7 @@ const log = getLogger(["gateway", "source"]);
 /** Decides between `run` and `attach`, start by start, for one board. */
 export class Programming {
   readonly #options: ProgrammingOptions;
-  readonly #file: FirmwareFile;
+  readonly #file: NonNullable<ProgrammingOptions["file"]>;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<void>;
   #run: Run | undefined;
   /** The child asks which probe is meant, and programs nothing. */
