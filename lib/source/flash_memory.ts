@@ -38,7 +38,8 @@ const CONTENT = z.looseObject({
 });
 
 type Content = z.output<typeof CONTENT>;
-type FlashRecord = z.output<typeof RECORD>;
+/** What is remembered of one board, as it lies in the file. */
+export type FlashRecord = z.output<typeof RECORD>;
 
 /** A firmware on a board. */
 export interface ProgrammedFirmware {
@@ -151,7 +152,8 @@ export class FlashMemory implements AsyncDisposable {
   }
 }
 
-interface Keeper {
+/** Where a record lies. */
+export interface FlashKeeper {
   read(): FlashRecord;
   write(record: FlashRecord): void;
   save(): Promise<void>;
@@ -166,12 +168,12 @@ const NOTHING: FlashRecord = {
 
 /** What is known of the flash of one board. */
 export class BoardFlash {
-  readonly #keeper: Keeper;
+  readonly #keeper: FlashKeeper;
   /** Whether the `run` that is under way was counted as one that most likely writes nothing. */
   #likelyNone = false;
 
   /** Made by {@linkcode FlashMemory.board}. */
-  constructor(keeper: Keeper) {
+  constructor(keeper: FlashKeeper) {
     this.#keeper = keeper;
   }
 

@@ -7,7 +7,11 @@
 
 import { createHash } from "node:crypto";
 import type { Failure } from "../../lib/source/failure.ts";
-import { FlashMemory } from "../../lib/source/flash_memory.ts";
+import {
+  BoardFlash,
+  FlashMemory,
+  type FlashRecord,
+} from "../../lib/source/flash_memory.ts";
 import {
   Programming,
   type ProgrammingOptions,
@@ -22,6 +26,21 @@ export const TARGET = {
 export const never = new AbortController().signal;
 /** What probe-rs prints on stderr once it has programmed, or found all equal. */
 export const FINISHED = "     Finished in 1.23s";
+
+/** What is remembered of a board, and lost with the test. */
+export function forgetful(): BoardFlash {
+  let record: FlashRecord = {
+    programmed: null,
+    begun: false,
+    cycles: 0,
+    likely_none: 0,
+  };
+  return new BoardFlash({
+    read: () => record,
+    write: (next) => void (record = next),
+    save: () => Promise.resolve(),
+  });
+}
 
 /** A firmware file whose content is a word. */
 export class NamedFirmware {
