@@ -5,41 +5,21 @@
  * - That a `run` has begun is on the disk before it starts, and counted there. Whatever ends the
  *   gateway meanwhile, the next one knows that nobody knows what the flash holds.
  * - What is on the disk never counts less than was done.
- * - The file is replaced whole: a new one is written, synced and renamed.
  * - A disk that hangs or fails keeps no board from being started: then it is remembered in memory.
  *
  * @module
  */
 
-import { join } from "node:path";
 import { getLogger } from "@logtape/logtape";
-import { z } from "zod";
 import { wait } from "../wait.ts";
 import { verbatim } from "./firmware_text.ts";
-
-const FIRMWARE = z.looseObject({
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  chip: z.string(),
-  /** As `normalizeSelector` makes it; null: the only probe that was there. */
-  probe_id: z.string().nullable(),
-});
-const RECORD = z.looseObject({
-  /** Null: not known. */
-  programmed: FIRMWARE.nullable(),
-  /** A `run` began, and what became of it is not known: it may have programmed. */
-  begun: z.boolean(),
-  cycles: z.int().min(0),
-  likely_none: z.int().min(0),
-});
-/** Loose, so that what a newer version adds survives one that does not know it. */
-const CONTENT = z.looseObject({
-  version: z.literal(1),
-  boards: z.record(z.string(), RECORD),
-});
-
-type Content = z.output<typeof CONTENT>;
-/** What is remembered of one board, as it lies in the file. */
-export type FlashRecord = z.output<typeof RECORD>;
+import {
+  type FlashContent,
+  flashPath,
+  type FlashRecord,
+  readFlashFile,
+  writeFlashFile,
+} from "./flash_file.ts";
 
 /** A firmware on a board. */
 export interface ProgrammedFirmware {
@@ -68,18 +48,20 @@ const log = getLogger(["gateway", "source"]);
 /** The file; disposing brings it up to date. */
 export class FlashMemory implements AsyncDisposable {
   readonly #path: string;
-  readonly #folder: string;
   readonly #boards = new Map<string, BoardFlash>();
-  #content: Content = { version: 1, boards: {} };
-  /** Something was written down since it was opened, which is newer than what the disk may say late. */
+  readonly #records = new Map<string, FlashRecord>();
+  /** What the file holds beside the records. */
+  #rest: Omit<FlashContent, "boards"> = { version: 1 };
   #isChanged = false;
+  /** The file has been read, or holds nothing that can be used. */
+  #hasRead = false;
   /** What the disk holds. */
   #onDisk = "";
   #writing: Promise<void> = Promise.resolve();
-  #warned = false;
+  /** What the log has heard of. */
+  readonly #said = new Set<"read" | "write">();
 
   private constructor(folder: string) {
-    this.#folder = folder;
     this.#path = flashPath(folder);
   }
 
@@ -95,9 +77,9 @@ export class FlashMemory implements AsyncDisposable {
     let board = this.#boards.get(name);
     if (board === undefined) {
       board = new BoardFlash({
-        read: () => this.#content.boards[name] ?? NOTHING,
+        read: () => this.#records.get(name) ?? NOTHING,
         write: (record) => {
-          this.#content.boards[name] = record;
+          this.#records.set(name, record);
           this.#isChanged = true;
         },
         save: () => this.#save(),
@@ -112,17 +94,33 @@ export class FlashMemory implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    const { content, text, fault } = await readFlashFile(this.#path);
-    if (fault !== undefined) {
-      log.warning(
-        verbatim(
-          `What the flash of the boards holds is not known: "${this.#path}" ${fault}. It is programmed at the next start where it differs, and flash cycles are counted from 0`,
-        ),
+    const found = await readFlashFile(this.#path);
+    // A disk that hung may answer twice.
+    if (this.#hasRead) return;
+    if ("why" in found) {
+      this.#sayOnce(
+        "read",
+        `What the flash of the boards holds is not known: "${this.#path}" ${found.why}. It is programmed at the next start where it differs, and flash cycles are counted from 0`,
       );
     }
-    if (content === undefined || this.#isChanged) return;
-    this.#onDisk = text;
-    this.#content = content;
+    if (found.kind === "useless") this.#hasRead = true;
+    if (found.kind !== "content") return;
+    this.#hasRead = true;
+    this.#onDisk = found.text;
+    const { boards, ...rest } = found.content;
+    this.#rest = rest;
+    for (const [name, before] of Object.entries(boards)) {
+      const since = this.#records.get(name);
+      this.#records.set(
+        name,
+        since === undefined ? before : {
+          ...before,
+          ...since,
+          cycles: before.cycles + since.cycles,
+          likely_none: before.likely_none + since.likely_none,
+        },
+      );
+    }
   }
 
   /** Comes when the disk has all that is known now, fails, or takes too long. */
@@ -133,22 +131,28 @@ export class FlashMemory implements AsyncDisposable {
 
   async #writeFile(): Promise<void> {
     if (!this.#isChanged) return;
-    const text = `${JSON.stringify(this.#content)}\n`;
-    if (text === this.#onDisk) return;
     try {
-      await replaceFile(this.#folder, this.#path, text);
+      // A disk that was not there when this was opened may hold the counts of before.
+      if (!this.#hasRead) await this.#load();
+      const boards = Object.fromEntries(this.#records);
+      const text = `${JSON.stringify({ ...this.#rest, boards })}\n`;
+      if (text === this.#onDisk) return;
+      await writeFlashFile(this.#path, text);
       this.#onDisk = text;
+      this.#hasRead = true;
     } catch (error) {
-      if (!this.#warned) {
-        const why = error instanceof Error ? error.message : error;
-        log.warning(
-          verbatim(
-            `Cannot write "${this.#path}": ${why}. What was programmed is only remembered in memory, and the next gateway programs again where the flash differs`,
-          ),
-        );
-      }
-      this.#warned = true;
+      const why = error instanceof Error ? error.message : error;
+      this.#sayOnce(
+        "write",
+        `Cannot write "${this.#path}": ${why}. What was programmed is only remembered in memory, and the next gateway programs again where the flash differs`,
+      );
     }
+  }
+
+  #sayOnce(what: "read" | "write", message: string): void {
+    if (this.#said.has(what)) return;
+    this.#said.add(what);
+    log.warning(verbatim(message));
   }
 }
 
@@ -231,8 +235,10 @@ export class BoardFlash {
 export async function readFlash(
   folder: string,
 ): Promise<Readonly<Record<string, FlashReport>>> {
-  const { content } = await readFlashFile(flashPath(folder));
-  const boards = Object.entries(content?.boards ?? {});
+  const found = await readFlashFile(flashPath(folder));
+  const boards = found.kind === "content"
+    ? Object.entries(found.content.boards)
+    : [];
   return Object.fromEntries(
     boards.map(([name, record]) => [name, toReport(record)]),
   );
@@ -246,71 +252,6 @@ function toReport(
     cyclesAtMost: cycles,
     likelyNone: likely_none,
   };
-}
-
-function flashPath(folder: string): string {
-  return join(folder, "flash.json");
-}
-
-interface Found {
-  /** Undefined where there is nothing that can be used. */
-  readonly content?: Content;
-  readonly text: string;
-  /** Why the file that is there cannot be used. */
-  readonly fault?: string;
-}
-
-async function readFlashFile(path: string): Promise<Found> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { text: "" };
-    const why = error instanceof Error ? error.message : error;
-    return { text: "", fault: `cannot be read: ${why}` };
-  }
-  try {
-    const data: unknown = JSON.parse(text);
-    const { data: content } = CONTENT.safeParse(data);
-    if (content !== undefined) return { content, text };
-    const isNewer = typeof data === "object" && data !== null &&
-      "version" in data && Number(data.version) > 1;
-    return {
-      text,
-      fault: isNewer
-        ? "was written by a newer version of this program"
-        : "is damaged",
-    };
-  } catch {
-    return { text, fault: "is damaged" };
-  }
-}
-
-/** Puts `text` where `path` is, whole or not at all. @throws {Error} if the disk refuses */
-async function replaceFile(
-  folder: string,
-  path: string,
-  text: string,
-): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  const fresh = `${path}.tmp`;
-  {
-    using file = await Deno.open(fresh, {
-      write: true,
-      create: true,
-      truncate: true,
-      mode: 0o600,
-    });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) {
-      at += await file.write(bytes.subarray(at));
-    }
-    await file.sync();
-  }
-  await Deno.rename(fresh, path);
-  if (Deno.build.os === "windows") return;
-  using directory = await Deno.open(folder);
-  await directory.sync();
 }
 
 /** Comes when `work` does, or after `ms`. */

@@ -48,10 +48,14 @@ Deno.test("FlashMemory begins with nothing, and keeps each board's record over a
     const memory = await FlashMemory.open(join(folder, "journal"));
     assert.deepEqual(memory.board("").report, NOTHING);
     await program(join(folder, "journal"), "press");
-    await program(join(folder, "journal"), "oven");
+    await program(join(folder, "journal"), "constructor");
     assert.deepEqual(await readFlash(join(folder, "journal")), {
       press: { firmware: FIRMWARE.sha256, cyclesAtMost: 1, likelyNone: 0 },
-      oven: { firmware: FIRMWARE.sha256, cyclesAtMost: 1, likelyNone: 0 },
+      constructor: {
+        firmware: FIRMWARE.sha256,
+        cyclesAtMost: 1,
+        likelyNone: 0,
+      },
     });
   });
 });
@@ -165,6 +169,27 @@ Deno.test("A disk that is written again gets all that was remembered meanwhile",
     }
     assert.deepEqual(await readFlash(place), {
       "": { firmware: FIRMWARE.sha256, cyclesAtMost: 1, likelyNone: 1 },
+    });
+  });
+});
+
+Deno.test("A disk that comes only after the start brings its counts, and what was done since goes on top", async () => {
+  await withFolder(async (folder) => {
+    const place = join(folder, "journal");
+    await program(place);
+    await program(place, "oven");
+    await Deno.rename(place, `${place}.away`);
+    await using memory = await FlashMemory.open(place);
+    const flash = memory.board("");
+    assert.deepEqual(flash.report, NOTHING);
+    await Deno.rename(`${place}.away`, place);
+    await flash.begin({ likelyNone: false });
+    const counts = { cyclesAtMost: 2, likelyNone: 0 };
+    assert.deepEqual(flash.report, { firmware: null, ...counts });
+    await flash.succeed(FIRMWARE);
+    assert.deepEqual(await readFlash(place), {
+      "": { firmware: FIRMWARE.sha256, ...counts },
+      oven: { firmware: FIRMWARE.sha256, cyclesAtMost: 1, likelyNone: 0 },
     });
   });
 });

@@ -7,11 +7,8 @@
 
 import { createHash } from "node:crypto";
 import type { Failure } from "../../lib/source/failure.ts";
-import {
-  BoardFlash,
-  FlashMemory,
-  type FlashRecord,
-} from "../../lib/source/flash_memory.ts";
+import { BoardFlash, FlashMemory } from "../../lib/source/flash_memory.ts";
+import type { FlashRecord } from "../../lib/source/flash_file.ts";
 import {
   Programming,
   type ProgrammingOptions,
