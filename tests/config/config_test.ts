@@ -231,6 +231,71 @@ Deno.test("loadConfig makes a nameless board of [gateway] where it names a probe
   assert.deepEqual(boards.map(({ name }) => name), [""]);
 });
 
+const PROBE_IDS: readonly [probe_id: string, taken: boolean][] = [
+  ["0483:374b", true],
+  ["483:374B:066DFF", true],
+  ["303a:1001:DC:54:75:C0", true],
+  ["2e8a:000c:", true],
+  ["2e8a:000c:a serial number", true],
+  ["0403:6010-1", true],
+  ["0403:6010-255:FT:1", true],
+  ["0403:6010-:FT", true],
+  ["0403:6010-256", false],
+  ["0403:6010-a", false],
+  ["0483", false],
+  ["00483:374b", false],
+  ["x483:374b", false],
+  ["0483:374b-1-2", false],
+  ["", false],
+];
+
+Deno.test("loadConfig takes probe_id in the forms that probe-rs takes", async () => {
+  for (const [probe_id, taken] of PROBE_IDS) {
+    const faults = await faultsOf(
+      `${INFLUXDB}\n[gateway]\nprobe_id = "${probe_id}"\nchip = "c"\nfirmware_path = "f"\n`,
+    );
+    assert.equal(faults.length, taken ? 0 : 1, `${probe_id}: ${faults}`);
+  }
+});
+
+Deno.test("loadConfig asks for probe_id only where several boards have a probe", async () => {
+  const board = (name: string, more = "") =>
+    `[[board]]\nname = "${name}"\nchip = "c"\nfirmware_path = "f"\n${more}\n`;
+  const other = '[[board]]\nname = "c"\ncommand = ["cat"]\n';
+  const faults = async (...boards: string[]) =>
+    (await faultsOf(INFLUXDB + boards.join(""))).map((fault) =>
+      fault.replace(/^\S+ (\S+) is missing: .*$/, "$1")
+    );
+  assert.deepEqual(await faults(board("a")), []);
+  assert.deepEqual(await faults(board("a"), other), []);
+  assert.deepEqual(await faults(board("a", 'probe_id = "1:2"'), board("b")), [
+    '"board[1].probe_id"',
+  ]);
+  const { boards } = await load(INFLUXDB + board("a"));
+  assert.equal(boards[0]?.probe_id, undefined);
+});
+
+Deno.test("loadConfig lets each board say when it is programmed", async () => {
+  const { boards } = await load(`${INFLUXDB}
+[gateway]
+chip = "c"
+firmware_path = "f"
+flash = "never"
+[[board]]
+name = "a"
+probe_id = "1:2"
+[[board]]
+name = "b"
+probe_id = "1:3"
+flash = "always"
+reflash_on_change = true
+`);
+  assert.deepEqual(
+    boards.map(({ flash, reflash_on_change }) => [flash, reflash_on_change]),
+    [["never", false], ["always", true]],
+  );
+});
+
 Deno.test("loadConfig takes one broker URL or ten, in one form", async () => {
   const urls = async (value: string) =>
     (await load(WITH_MQTT.replace('"mqtt://localhost:1883"', value))).mqtt
