@@ -15,6 +15,8 @@ export interface Launch {
   readonly command: readonly string[];
   /** @default {our own working directory} */
   readonly cwd?: string;
+  /** Is told that it runs. */
+  readonly onStarted?: () => void;
   /** Sees each chunk of its stdout before that is read. */
   readonly onStdoutChunk?: (chunk: Uint8Array) => void;
   /** Sees each line of its stderr. */

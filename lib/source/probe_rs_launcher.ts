@@ -101,6 +101,7 @@ export class ProbeRsLauncher implements Launcher {
     return {
       command: [program, ...probeRsArguments(command, target, version)],
       cwd: NEUTRAL_FOLDER,
+      onStarted: () => programming.started(),
       onStdoutChunk: (chunk) => programming.takeStdout(chunk),
       onStderrLine: (line) => programming.takeStderr(line),
     };

@@ -54,8 +54,10 @@ export interface StartConditions {
 interface Run {
   readonly firmware: ProgrammedFirmware;
   readonly image: FirmwareImage;
-  /** It was started because the board is silent. */
+  /** It is begun because the board is silent. */
   readonly forSilence: boolean;
+  /** Undefined until its process runs: it may be stopped before. */
+  isStarted?: true;
 }
 
 /**
@@ -83,7 +85,7 @@ export class Programming {
   /** Ends what a sign of success began. */
   #settling: Promise<void> = Promise.resolve();
   /** The hash with which probe-rs was started last; undefined before a start. */
-  #started: string | undefined;
+  #startedWith: string | undefined;
   /** The hash of the replaced file that the log has heard of. */
   #said: string | undefined;
   /** A `run` of this process has succeeded. */
@@ -111,14 +113,13 @@ export class Programming {
     signal: AbortSignal,
   ): Promise<ProbeRsCommand | Failure> {
     await this.#settling;
-    this.#run = undefined;
-    this.#asks = false;
+    this.#giveUp();
     // Until it is known anew: what is about to start needs no restart.
-    this.#started = undefined;
+    this.#startedWith = undefined;
     const { flash, mode, target } = this.#options;
     const image = await this.#file.read(signal);
     if ("kind" in image) return image;
-    this.#started = image.sha256;
+    this.#startedWith = image.sha256;
     if (silentRestarts === 0) this.#triedInSilence = false;
     if (mode === "never") return "attach";
     const firmware: ProgrammedFirmware = {
@@ -136,7 +137,13 @@ export class Programming {
     if (isThere && !forSilence && !anyway) return "attach";
     await flash.begin({ likelyNone: isThere && !forSilence && comparesFirst });
     this.#run = { firmware, image, forSilence };
+    if (signal.aborted) this.#giveUp();
     return "run";
+  }
+
+  /** The child runs. */
+  started(): void {
+    if (this.#run !== undefined) this.#run.isStarted = true;
   }
 
   /** Looks for the sign of success in a chunk of the child's stdout. */
@@ -154,11 +161,7 @@ export class Programming {
 
   /** Takes how the child ended, where nobody ended it. */
   ended(failure: Failure): void {
-    const run = this.#run;
-    this.#run = undefined;
-    if (run !== undefined && endedBeforeProgramming(failure)) {
-      this.#options.flash.spare();
-    }
+    this.#giveUp(endedBeforeProgramming(failure));
   }
 
   /** Looks at the file every 10 s, and calls `restart` if one that was replaced is to run at once. */
@@ -169,9 +172,9 @@ export class Programming {
     const { mode, reflashOnChange } = this.#options;
     while (!signal.aborted) {
       await this.#wait(LOOK_MS, signal);
-      if (signal.aborted || this.#started === undefined) continue;
+      if (signal.aborted || this.#startedWith === undefined) continue;
       const image = await this.#file.read(signal);
-      const started = this.#started;
+      const started = this.#startedWith;
       if (signal.aborted || started === undefined || "kind" in image) continue;
       const { sha256 } = image;
       if (sha256 === started || sha256 === this.#said) continue;
@@ -194,6 +197,16 @@ export class Programming {
         );
       }
     }
+  }
+
+  /** Takes the end of a run that has not told that it is done: one that was started may have programmed. */
+  #giveUp(hasCertainlyNot = false): void {
+    const run = this.#run;
+    if (run !== undefined && (hasCertainlyNot || !run.isStarted)) {
+      this.#options.flash.spare();
+    }
+    this.#run = undefined;
+    this.#asks = false;
   }
 
   #succeed(): void {

@@ -193,6 +193,7 @@ export class Supervisor implements AsyncDisposable {
       ...launch,
       signal,
       onStart: (pid) => {
+        launch.onStarted?.();
         this.#become("running", pid);
         // During an outage each try would say so.
         const level = this.#failure === "" ? "info" : "debug";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
+import type { GatewayReport } from "../../lib/control/protocol.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import {
   formatStatus,
@@ -235,6 +236,42 @@ Deno.test("Status that the running gateway gives has what the disk has not yet, 
   );
   assert.match(text, /\n {2}Last failure 61 s ago: gone\n/);
   assert.match(text, /\n {2}The link has been blocked for 2 h: 401/);
+});
+
+Deno.test("Status says what is known of a board's flash: by the gateway, else by what is remembered", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await new Writer(journal).append({ a: 1 });
+  await journal.flush();
+  const remembered = { firmware: null, cyclesAtMost: 1, likelyNone: 0 };
+  const firmware = "3fc4ccfe7458".padEnd(64, "0");
+  const told = { firmware, cyclesAtMost: 15, likelyNone: 12 };
+  const read = (ask: () => Promise<GatewayReport>) =>
+    readStatus(folder.path, {
+      now: LATER_US,
+      ask,
+      flash: () => Promise.resolve({ "": remembered }),
+    });
+  const answered = await read(async () => ({
+    process: Deno.pid,
+    journal: await journal.report(),
+    links: {},
+    children: { "": { phase: "running", restarts: 0, flash: told } },
+  }));
+  assert.deepEqual(answered.boards[0]?.flash, {
+    firmware,
+    cycles_at_most: 15,
+    of_these_likely_none: 12,
+  });
+  assert.match(
+    formatStatus(answered),
+    /^Flash +firmware 3fc4ccfe7458, at most 15 flash cycles, of which 12 most likely wrote nothing$/m,
+  );
+  const silence = await read(() => Promise.reject(new Error("Nobody")));
+  assert.match(
+    formatStatus(silence),
+    /^Flash +the firmware on it is not known, at most 1 flash cycle$/m,
+  );
 });
 
 Deno.test("Status says why the board's program does not run, and what to do", async () => {

@@ -79,13 +79,23 @@ export class FlashWorld implements AsyncDisposable {
     return this.#memory.board("");
   }
 
-  /** `run` or `attach`, with all that can be known said of a start. */
+  /** What is to be started; that is done. */
   async begin(
     conditions: Partial<StartConditions> = {},
   ): Promise<"run" | "attach" | Failure> {
+    const command = await this.prepare(conditions);
+    this.programming.started();
+    return command;
+  }
+
+  /** What is to be started; nothing is. */
+  async prepare(
+    conditions: Partial<StartConditions> = {},
+    signal = never,
+  ): Promise<"run" | "attach" | Failure> {
     return await this.programming.begin(
       { comparesFirst: true, silentRestarts: 0, ...conditions },
-      never,
+      signal,
     );
   }
 

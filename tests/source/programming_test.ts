@@ -222,6 +222,25 @@ Deno.test("A run that was cut short by a kill or on request may have programmed"
   }
 });
 
+Deno.test("A run that was never started has programmed nothing", async () => {
+  await using world = await FlashWorld.make();
+  await world.begin();
+  await world.succeed();
+  world.file.content = "two";
+  const reported = world.flash.report;
+  assert.equal(await world.prepare({}, AbortSignal.abort()), "run");
+  assert.deepEqual(world.flash.report, reported, "stopped meanwhile");
+  assert.equal(await world.prepare(), "run");
+  world.programming.ended(
+    recognizeFailure({ code: 126, error: "Cannot start it: no memory" }),
+  );
+  assert.deepEqual(world.flash.report, reported, "it could not be spawned");
+  assert.equal(await world.prepare(), "run");
+  world.file.content = "one";
+  assert.equal(await world.prepare(), "attach", "another order came first");
+  assert.deepEqual(world.flash.report, reported);
+});
+
 Deno.test("A silent board is programmed once in a silence, and again only in the next", async () => {
   await using world = await FlashWorld.make();
   await world.begin();
