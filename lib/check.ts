@@ -9,6 +9,7 @@ import { readBoot } from "./clock/boot.ts";
 import { checkClock } from "./clock/check.ts";
 import { Clock } from "./clock/clock.ts";
 import { askSystem } from "./clock/synchronization.ts";
+import { probesBeside } from "./config/board_schema.ts";
 import type { BoardConfig, Config } from "./config/schema.ts";
 import { isLoopback } from "./config/url.ts";
 import type { GatewayReport } from "./control/protocol.ts";
@@ -82,7 +83,9 @@ async function* checkBoards(
 ): AsyncIterable<Finding> {
   const said = new Set<string>();
   for (const board of boards) {
-    for await (const finding of checkProbeRs({ ...board, ...options })) {
+    const otherProbes = probesBeside(board, boards);
+    const findings = checkProbeRs({ ...board, otherProbes, ...options });
+    for await (const finding of findings) {
       const ofAll = finding.subject === "probe-rs";
       const subject = ofAll || board.name === ""
         ? finding.subject

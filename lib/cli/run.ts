@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { createCatalogue } from "../catalogue.ts";
+import { probesBeside } from "../config/board_schema.ts";
 import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
 import { runGateway } from "../gateway.ts";
@@ -77,7 +78,7 @@ const DATABASE_HINT = {
 
 /** How the programs that print the boards' lines are started, and what they may know. */
 async function children(
-  { journal }: Config,
+  { boards, journal }: Config,
   simulate: boolean,
   stack: AsyncDisposableStack,
 ) {
@@ -95,6 +96,7 @@ async function children(
         mode: board.flash,
         reflashOnChange: board.reflash_on_change,
         flash: memory.board(name),
+        otherProbes: probesBeside(board, boards),
       });
     };
     return { launcherFor, env };

@@ -78,6 +78,16 @@ export function boardsOf(
   return isBoard(gateway, own) ? [{ name: "", ...shared }, ...named] : named;
 }
 
+/** The probes of the other boards, by their `probe_id`. */
+export function probesBeside(
+  board: BoardConfig,
+  boards: readonly BoardConfig[],
+): string[] {
+  return boards.flatMap(({ name, probe_id }) =>
+    name === board.name || probe_id === undefined ? [] : [probe_id]
+  );
+}
+
 /** Without it probe-rs takes the only probe that is there, which can be one board's alone. */
 const PROBE_HINT = "find it with `probe-rs list`, or run with --simulate";
 const REQUIRED = {

@@ -63,6 +63,14 @@ export function namesInterface(id: string): boolean {
   return SELECTOR.exec(id)?.[3] !== undefined;
 }
 
+/** The probes that none of `others` means: the selectors of the other boards. */
+export function freeProbes(
+  probes: readonly DebugProbe[],
+  others: readonly string[] = [],
+): DebugProbe[] {
+  return probes.filter(({ id }) => !others.some((other) => means(other, id)));
+}
+
 /** The probes that the selector `id` means; all of them where there is none. */
 export function selectProbes(
   probes: readonly DebugProbe[],

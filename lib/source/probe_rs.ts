@@ -9,7 +9,12 @@ import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
 import { type Failure, recognizeFailure } from "./failure.ts";
 import { INSTALL_PROBE_RS, programNotFound } from "./launcher.ts";
-import { adviseProbe, listProbes, selectProbes } from "./probe_list.ts";
+import {
+  adviseProbe,
+  freeProbes,
+  listProbes,
+  selectProbes,
+} from "./probe_list.ts";
 import { isUnknown, refusedInterface } from "./probe_rs_flags.ts";
 import { sayUnknown } from "./probe_rs_launcher.ts";
 import { askVersion, type ProbeRsVersion } from "./probe_rs_version.ts";
@@ -21,6 +26,8 @@ export interface ProbeRsCheckOptions {
   readonly probe_id?: string | undefined;
   readonly chip?: string | undefined;
   readonly firmware_path?: string | undefined;
+  /** The probes of the other boards, by their `probe_id`. @default {none} */
+  readonly otherProbes?: readonly string[] | undefined;
   /** Runs instead of probe-rs. */
   readonly command?: readonly string[] | undefined;
   /** What the children see; its PATH is searched. */
@@ -87,7 +94,7 @@ async function checkProbe(
   options: ProbeRsCheckOptions,
 ): Promise<Finding> {
   const subject = "probe";
-  const { probe_id } = options;
+  const { probe_id, otherProbes = [] } = options;
   const refused = refusedInterface(probe_id, version);
   if (refused !== undefined) return toFinding(subject, refused);
   const listed = await listProbes(resolve(program), options);
@@ -98,7 +105,8 @@ async function checkProbe(
       detail: `"probe-rs list" does not tell which are connected: ${listed}`,
     };
   }
-  const meant = selectProbes(listed, probe_id);
+  const free = freeProbes(listed, otherProbes);
+  const meant = selectProbes(free, probe_id);
   const [probe] = meant;
   if (probe !== undefined && meant.length === 1) {
     const detail = `${probe.name} (${probe.id}) is connected`;
@@ -117,8 +125,10 @@ async function checkProbe(
   return {
     level: "failed",
     subject,
-    detail: describeChoice(listed.length, meant.length, probe_id),
-    hint: adviseProbe(listed, probe_id) ?? PLUG_IN,
+    detail: free.length === 0 && listed.length > 0
+      ? "only the probes of other boards are connected"
+      : describeChoice(free.length, meant.length, probe_id),
+    hint: adviseProbe(free, probe_id) ?? PLUG_IN,
   };
 }
 

@@ -15,7 +15,7 @@ import {
   programNotFound,
   type StartReason,
 } from "./launcher.ts";
-import { adviseProbe, listProbes } from "./probe_list.ts";
+import { adviseProbe, freeProbes, listProbes } from "./probe_list.ts";
 import {
   comparesFirst,
   isUnknown,
@@ -31,6 +31,8 @@ import { findProgram, NEUTRAL_FOLDER } from "./program.ts";
 export interface ProbeRsLauncherOptions extends ProgrammingOptions {
   /** What the child sees; its PATH is searched for probe-rs. */
   readonly env: Readonly<Record<string, string>>;
+  /** The probes of the other boards, by their `probe_id`. @default {none} */
+  readonly otherProbes?: readonly string[] | undefined;
   /** Milliseconds that only grow. @default {performance.now} */
   now?(): number;
 }
@@ -136,13 +138,13 @@ export class ProbeRsLauncher implements Launcher {
 
   /** Which of the probes that are connected could be meant. */
   async #advise(signal: AbortSignal): Promise<string | undefined> {
-    const { env, target } = this.#options;
+    const { env, target, otherProbes } = this.#options;
     const program = this.#program;
     if (program === undefined) return undefined;
     const probes = await listProbes(program, { env, signal });
     return typeof probes === "string"
       ? undefined
-      : adviseProbe(probes, target.probe_id);
+      : adviseProbe(freeProbes(probes, otherProbes), target.probe_id);
   }
 
   async #versionOf(

@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import {
   adviseProbe,
   type DebugProbe,
+  freeProbes,
+  listProbes,
   namesInterface,
   normalizeSelector,
   parseProbeList,
   selectProbes,
 } from "../../lib/source/probe_list.ts";
+import { ask } from "../../lib/source/question.ts";
+import { findProgram, requires } from "../servers.ts";
 
 const TESTDATA = new URL("../testdata/probe_list/", import.meta.url);
 
@@ -88,6 +92,27 @@ Deno.test("adviseProbe gives the line of each probe that may be meant, as TOML r
     adviseProbe(probes, "0483:374b:3"),
     `plug the probe "0483:374b:3" in, or ${put}: ${lines}`,
   );
+});
+
+Deno.test("freeProbes leaves out what other boards mean", () => {
+  const [one, other] = [probe("0483:374b:1"), probe("0483:374b:2")];
+  assert.deepEqual(freeProbes([one, other], ["0483:374B:1", "1:2"]), [other]);
+  assert.deepEqual(freeProbes([one, other], ["0483:374b"]), []);
+  assert.deepEqual(freeProbes([one, other]), [one, other]);
+});
+
+Deno.test({
+  name: "The real probe-rs lists probes in a way that is understood",
+  ...requires("probe-rs"),
+  async fn() {
+    const options = { env: {}, signal: AbortSignal.timeout(30_000) };
+    const program = findProgram("probe-rs");
+    const probes = await listProbes(program, options);
+    assert.ok(Array.isArray(probes), `${probes}`);
+    const { lines } = await ask(program, ["list"], options);
+    // A head line stands before those that are connected, and another one where none is.
+    assert.equal(lines.length - 1, probes.length, lines.join("\n"));
+  },
 });
 
 Deno.test("adviseProbe names the first ten of very many", () => {

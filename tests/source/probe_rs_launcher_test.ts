@@ -201,6 +201,16 @@ Deno.test("ProbeRsLauncher names the probes where several are connected and none
   });
 });
 
+Deno.test("ProbeRsLauncher offers no board the probe of another one", async () => {
+  await withList(async (folder, list) => {
+    const otherProbes = ["0483:374b:0672"];
+    const launcher = launcherIn(folder, { otherProbes });
+    await launcher.prepare(never, FIRST);
+    await list(STLINK);
+    assert.deepEqual(await launcher.ended(MISSING, never), MISSING);
+  });
+});
+
 Deno.test("ProbeRsLauncher asks for the probes once a minute while the same failure goes on, and says what is new", async () => {
   await withList(async (folder, list) => {
     let now = 0;

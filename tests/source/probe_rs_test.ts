@@ -195,6 +195,21 @@ const PROBE_CASES: readonly {
   },
 ];
 
+Deno.test("checkProbeRs offers no board the probe of another one", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    await Deno.writeTextFile(join(folder, "list"), ONE);
+    const probe_id = "0483:374b:0671";
+    const otherProbes = ["0483:374b:066D"];
+    const findings = await check({ probe_id, otherProbes }, folder);
+    const finding = findings.find(({ subject }) => subject === "probe");
+    assert.equal(
+      finding?.detail,
+      "only the probes of other boards are connected",
+    );
+    assert.doesNotMatch(finding?.hint ?? "", /probe_id/);
+  });
+});
+
 for (const { name, list, probe_id, ...expected } of PROBE_CASES) {
   Deno.test(`checkProbeRs finds ${name}`, async () => {
     assert.deepEqual(await checkProbe(list, probe_id), {
