@@ -42,6 +42,8 @@ export interface Launcher {
   ended?(failure: Failure, signal: AbortSignal): Promise<Failure>;
   /** Calls `restart` when what runs is to be started anew; until `signal` is aborted. Does not reject. */
   watch?(restart: (why: string) => void, signal: AbortSignal): Promise<void>;
+  /** The board may just be programmed, which nothing but the end shall interrupt. */
+  readonly isProgramming?: boolean;
   /** What is known of the flash of the board, where it is this launcher that programs it. */
   readonly flash?: FlashReport;
 }

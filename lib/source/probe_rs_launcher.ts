@@ -33,8 +33,6 @@ export interface ProbeRsLauncherOptions extends ProgrammingOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The probes of the other boards, by their `probe_id`. @default {none} */
   readonly otherProbes?: readonly string[] | undefined;
-  /** Milliseconds that only grow. @default {performance.now} */
-  now?(): number;
 }
 
 /** What was found out about probes that fail to be found. */
@@ -74,6 +72,10 @@ export class ProbeRsLauncher implements Launcher {
 
   get flash(): FlashReport {
     return this.#programming.report;
+  }
+
+  get isProgramming(): boolean {
+    return this.#programming.isUnderWay;
   }
 
   async prepare(
@@ -123,7 +125,7 @@ export class ProbeRsLauncher implements Launcher {
     // A missing probe is tried again every few seconds, and most times nothing has changed.
     if (before?.about !== about || atMs - before.atMs >= LIST_AGAIN_MS) {
       const todo = await this.#advise(signal);
-      this.#advice = { about, atMs, todo };
+      this.#advice = signal.aborted ? undefined : { about, atMs, todo };
     }
     const todo = this.#advice?.todo;
     return todo === undefined ? failure : { ...failure, todo };

@@ -38,6 +38,8 @@ export interface ProgrammingOptions {
   readonly flash: BoardFlash;
   /** @default {the file of the target} */
   readonly file?: Pick<FirmwareFile, "path" | "read" | "isStill">;
+  /** Milliseconds that only grow. @default {performance.now} */
+  now?(): number;
   /** Resolves after `ms`, or early when `signal` is aborted. @default {a timer} */
   wait?(ms: number, signal: AbortSignal): Promise<void>;
 }
@@ -56,8 +58,8 @@ interface Run {
   readonly image: FirmwareImage;
   /** It is begun because the board is silent. */
   readonly forSilence: boolean;
-  /** Undefined until its process runs: it may be stopped before. */
-  isStarted?: true;
+  /** When its process was started; undefined before: it may be stopped before. */
+  startedMs?: number;
 }
 
 /**
@@ -65,6 +67,8 @@ interface Run {
  * another firmware, or with none.
  */
 const SWAPPED_AFTER = 2;
+/** The largest flash is written within that; a child that takes longer hangs. */
+const WRITTEN_AFTER_MS = 300_000;
 /** Between two looks at the file. */
 const LOOK_MS = 10_000;
 /** ` Finished in 1.23s`: programmed, or found equal. The same from 0.24 to 0.32. */
@@ -78,6 +82,7 @@ const log = getLogger(["gateway", "source"]);
 export class Programming {
   readonly #options: ProgrammingOptions;
   readonly #file: NonNullable<ProgrammingOptions["file"]>;
+  readonly #now: () => number;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<void>;
   #run: Run | undefined;
   /** The child asks which probe is meant, and programs nothing. */
@@ -95,7 +100,15 @@ export class Programming {
   constructor(options: ProgrammingOptions) {
     this.#options = options;
     this.#file = options.file ?? new FirmwareFile(options.target.firmware_path);
+    this.#now = options.now ?? (() => performance.now());
     this.#wait = options.wait ?? wait;
+  }
+
+  /** Whether the flash may just be written: then the child is better left alone. */
+  get isUnderWay(): boolean {
+    const startedMs = this.#run?.startedMs;
+    return startedMs !== undefined &&
+      this.#now() - startedMs < WRITTEN_AFTER_MS;
   }
 
   /** What is known of the flash, and counted. */
@@ -143,7 +156,7 @@ export class Programming {
 
   /** The child runs. */
   started(): void {
-    if (this.#run !== undefined) this.#run.isStarted = true;
+    if (this.#run !== undefined) this.#run.startedMs = this.#now();
   }
 
   /** Looks for the sign of success in a chunk of the child's stdout. */
@@ -173,6 +186,7 @@ export class Programming {
     while (!signal.aborted) {
       await this.#wait(LOOK_MS, signal);
       if (signal.aborted || this.#startedWith === undefined) continue;
+      if (this.isUnderWay) continue;
       const image = await this.#file.read(signal);
       const started = this.#startedWith;
       if (signal.aborted || started === undefined || "kind" in image) continue;
@@ -202,7 +216,7 @@ export class Programming {
   /** Takes the end of a run that has not told that it is done: one that was started may have programmed. */
   #giveUp(hasCertainlyNot = false): void {
     const run = this.#run;
-    if (run !== undefined && (hasCertainlyNot || !run.isStarted)) {
+    if (run !== undefined && (hasCertainlyNot || run.startedMs === undefined)) {
       this.#options.flash.spare();
     }
     this.#run = undefined;

@@ -142,8 +142,13 @@ export class Supervisor implements AsyncDisposable {
     await this.#running;
   }
 
-  /** Ends the child in order and starts the next one at once; a pause between two is cut short. */
+  /**
+   * Ends the child in order and starts the next one at once; a pause between two is cut short. Does
+   * nothing while the board is being programmed.
+   */
   restart(why: string): void {
+    // Half a firmware is worse than whatever the child is to be started anew for.
+    if (this.#options.launcher.isProgramming) return;
     this.#restarting.abort(why);
   }
 

@@ -374,6 +374,43 @@ Deno.test("A replaced file starts the child anew with reflash_on_change", async 
   ]);
 });
 
+Deno.test("A board that is being programmed is left alone, and a child that hangs over it is not for ever", async () => {
+  let now = 0;
+  await using world = await FlashWorld.make({ now: () => now });
+  const isUnderWay = () => world.programming.isUnderWay;
+  assert.equal(isUnderWay(), false);
+  await world.prepare();
+  assert.equal(isUnderWay(), false, "it does not run yet");
+  world.programming.started();
+  now = 299_999;
+  assert.equal(isUnderWay(), true);
+  now = 300_000;
+  assert.equal(isUnderWay(), false, "it hangs");
+  await world.begin();
+  assert.equal(isUnderWay(), true);
+  await world.succeed();
+  assert.equal(isUnderWay(), false);
+});
+
+Deno.test("A file that is replaced while the board is being programmed is dealt with afterwards", async () => {
+  const stop = new AbortController();
+  const restarts: string[] = [];
+  let looks = 0;
+  await using world = await FlashWorld.make({
+    reflashOnChange: true,
+    wait: async () => {
+      looks++;
+      if (looks === 1) world.file.content = "two";
+      if (looks === 2) assert.deepEqual(restarts, []);
+      if (looks === 2) await world.succeed();
+      if (looks === 3) stop.abort();
+    },
+  });
+  await world.begin();
+  await world.programming.watch((why) => restarts.push(why), stop.signal);
+  assert.equal(restarts.length, 1);
+});
+
 Deno.test('A replaced file is the operator\'s affair where flash is "never"', async () => {
   await using log = await captureLog();
   assert.deepEqual(await watch("never", true), []);

@@ -103,6 +103,42 @@ Deno.test("Supervisor that shall restart ends its child in order and starts the 
   );
 });
 
+Deno.test("Supervisor leaves a child alone that is programming the board, but stops it when it shall end", async () => {
+  await using log = await captureLog();
+  let isProgramming = true;
+  let started = 0;
+  const stop = new AbortController();
+  const printed: string[] = [];
+  const shell = new CommandLauncher(
+    ["sh", "-c", "echo up; exec sleep 1000"],
+    PATH,
+  );
+  const { supervisor } = supervise("", {
+    launcher: {
+      name: "sh",
+      prepare: () => shell.prepare(),
+      get isProgramming() {
+        return isProgramming;
+      },
+    },
+    onStdout: (stdout) =>
+      whenPrinted("up", printed, () => {
+        supervisor.restart("too soon");
+        if (++started === 2) stop.abort();
+        else {
+          isProgramming = false;
+          supervisor.restart("now");
+          isProgramming = true;
+        }
+      })(stdout),
+  });
+  await supervisor.run(stop.signal);
+  assert.equal(started, 2);
+  assert.deepEqual(log.lines.filter((line) => line.includes("anew")), [
+    'source info: Starting "sh" anew: now',
+  ]);
+});
+
 Deno.test("Supervisor says the child's error and what caused it with its exit", async () => {
   await using log = await captureLog();
   const script = `cat >&2 <<'END'
