@@ -9,6 +9,7 @@ const COMMON = [
   "duration",
   "wait",
   "counted",
+  "program_output",
 ];
 const ANY = ["*"];
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { outputOf } from "./program_output.ts";
+import { outputOf } from "../program_output.ts";
 
 /** One run of the operating system. */
 export interface Boot {

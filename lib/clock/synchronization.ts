@@ -13,7 +13,7 @@
  * @module
  */
 
-import { outputOf } from "./program_output.ts";
+import { outputOf } from "../program_output.ts";
 
 /** What a look at the system needs; the defaults are the real ones. */
 export interface SynchronizationOptions {
