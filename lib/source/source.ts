@@ -6,6 +6,7 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
+import { wait } from "../wait.ts";
 import { getBoardLogger } from "./board_log.ts";
 import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
@@ -13,6 +14,7 @@ import type { FirmwarePanic } from "./firmware_log.ts";
 import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 import type { Silence, SilentNode } from "./silence.ts";
+import { SilenceAlarm } from "./silence_alarm.ts";
 import {
   Supervisor,
   type SupervisorOptions,
@@ -25,13 +27,16 @@ import {
 } from "./telemetry_stream.ts";
 
 /** Options for {@linkcode Source}. */
-export interface SourceOptions extends Omit<SupervisorOptions, "onStdout"> {
+export interface SourceOptions
+  extends Omit<SupervisorOptions, "onStdout" | "startReason"> {
   /** What stands before the JSON (`gateway.marker`). */
   readonly marker: string;
   /** `gateway.max_line_bytes` */
   readonly maxLineBytes: number;
   readonly catalogue: Catalogue;
   readonly clock: EventClock;
+  /** How long no telemetry is silence; 0: never. @default {learned from the board} */
+  readonly silenceTimeoutMs?: number | undefined;
   /**
    * Takes packets in order, at least one. The child's stdout waits for what it returns, and probe-rs
    * throws data away after a second of that. Should it reject, the child is started anew.
@@ -62,7 +67,9 @@ const firmware = getBoardLogger("firmware");
 
 /** Runs a board's program from `run` to `stop`; the firmware's other log lines go to the log. */
 export class Source implements AsyncDisposable {
-  readonly #options: SourceOptions;
+  readonly #options:
+    & SourceOptions
+    & Required<Pick<SourceOptions, "now" | "wait">>;
   readonly #supervisor: Supervisor;
   readonly #counters: SourceCounters = {
     lines: 0,
@@ -71,12 +78,30 @@ export class Source implements AsyncDisposable {
     other: 0,
     truncated: 0,
   };
+  /** Undefined where no silence shall be told. */
+  readonly #alarm: SilenceAlarm | undefined;
   #lastPanic: LastPanic | undefined;
+  /** When that was read. */
+  #panickedMs: number | undefined;
 
   constructor(options: SourceOptions) {
-    this.#options = options;
-    this.#supervisor = new Supervisor({
+    this.#options = {
       ...options,
+      now: options.now ?? (() => performance.now()),
+      wait: options.wait ?? wait,
+    };
+    const { launcher, silenceTimeoutMs } = options;
+    this.#alarm = silenceTimeoutMs === 0 ? undefined : new SilenceAlarm({
+      ...this.#options,
+      timeoutMs: silenceTimeoutMs,
+      program: launcher.name,
+      lines: () => this.#counters.lines,
+      panickedMs: () => this.#panickedMs,
+      restart: (why) => this.#supervisor.restart(why),
+    });
+    this.#supervisor = new Supervisor({
+      ...this.#options,
+      startReason: () => ({ silentRestarts: this.#alarm?.restarts ?? 0 }),
       onStdout: (stdout) => this.#read(stdout),
     });
   }
@@ -93,7 +118,18 @@ export class Source implements AsyncDisposable {
 
   /** How the board is now. */
   get state(): SourceState {
-    return this.#supervisor.state;
+    const program = this.#supervisor.state;
+    const silence = program.phase === "running"
+      ? this.#alarm?.silence
+      : undefined;
+    const silentNodes = this.#alarm?.silentNodes ?? [];
+    const lastPanic = this.#panic();
+    return {
+      ...program,
+      ...(silence && { silence }),
+      ...(silentNodes.length > 0 && { silentNodes }),
+      ...(lastPanic && { lastPanic }),
+    };
   }
 
   /**
@@ -102,6 +138,23 @@ export class Source implements AsyncDisposable {
    */
   run(signal?: AbortSignal): Promise<void> {
     return this.#supervisor.run(signal);
+  }
+
+  /**
+   * Ends the child in order and starts none for `forMs`, so that somebody else can have the probe; comes
+   * back when the child is gone. Again: for so long from then on.
+   *
+   * @throws {Error} if the gateway ends
+   */
+  async release(forMs: number): Promise<void> {
+    await this.#supervisor.release(forMs);
+    // What a debugger did to the board is no silence of before.
+    this.#alarm?.forget();
+  }
+
+  /** Ends a release before its time; whether there was one. */
+  take(): boolean {
+    return this.#supervisor.take();
   }
 
   /** Stops the child; comes back when `run` does. */
@@ -119,6 +172,7 @@ export class Source implements AsyncDisposable {
   ): Promise<string | undefined> {
     const { clock, marker, maxLineBytes, write } = this.#options;
     let said: string | undefined;
+    await using _watching = this.#alarm?.watch();
     await stdout
       .pipeThrough(new LineStream({ maxBytes: maxLineBytes, marker }))
       .pipeThrough(
@@ -128,6 +182,7 @@ export class Source implements AsyncDisposable {
           onPanic: (panic) => {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = { ...panic, at: clock.stampReject() };
+            this.#panickedMs = this.#options.now();
           },
           onText: (text, level) => {
             firmware[level](verbatim(text));
@@ -135,7 +190,21 @@ export class Source implements AsyncDisposable {
           },
         }),
       )
-      .pipeTo(new WritableStream({ write: (packets) => write(packets) }));
+      .pipeTo(
+        new WritableStream({
+          write: (packets) => {
+            this.#alarm?.hear(packets);
+            return write(packets);
+          },
+        }),
+      );
     return said;
+  }
+
+  #panic(): SourceState["lastPanic"] {
+    if (this.#lastPanic === undefined) return undefined;
+    const { at: _, ...panic } = this.#lastPanic;
+    const agoMs = this.#options.now() - (this.#panickedMs ?? 0);
+    return { ...panic, agoMs };
   }
 }

@@ -7,6 +7,7 @@
  *   firmware frozen until the next reset.
  * - However it ends, it is started again after the backoff, until it is told to stop.
  * - The same failure is said once, and once that it is over.
+ * - While it is released no child lives, and none is started before its time.
  *
  * @module
  */
@@ -21,9 +22,12 @@ import {
   type PauseBounds,
   recognizeFailure,
 } from "./failure.ts";
+import { FailureLog } from "./failure_log.ts";
 import { verbatim } from "./firmware_text.ts";
 import type { FlashReport } from "./flash_memory.ts";
-import type { Launch, Launcher } from "./launcher.ts";
+import type { Launch, Launcher, StartReason } from "./launcher.ts";
+import type { Leftover } from "./leftover.ts";
+import { formatDuration } from "../duration.ts";
 import { wait } from "../wait.ts";
 
 /** How a supervisor's child is. */
@@ -63,6 +67,10 @@ export interface SupervisorOptions {
   backoff(bounds: PauseBounds): Backoff;
   /** From SIGTERM to SIGKILL, in milliseconds. */
   readonly stopTimeoutMs: number;
+  /** Knows what a gateway that was killed has left behind. @default {nobody does} */
+  readonly leftover?: Leftover;
+  /** Why the child is started now. @default {for no silence} */
+  startReason?(): StartReason;
   /**
    * Reads the stdout of one child, and comes back when it has ended: with what it said of its own end,
    * if it did. Should it reject, the child is stopped and started again.
@@ -86,6 +94,14 @@ export interface SupervisorOptions {
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
 const STEADY_AFTER_MS = 5_000;
+/** The probe is somebody else's. */
+interface Release {
+  readonly forMs: number;
+  readonly untilMs: number;
+  /** Resolved once the child is gone. */
+  readonly freed: PromiseWithResolvers<void>;
+}
+
 /** Between two looks for a program that is not there, or is not one that can be used. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -95,22 +111,31 @@ const log = getBoardLogger("source");
 export class Supervisor implements AsyncDisposable {
   readonly #options:
     & SupervisorOptions
-    & Required<Pick<SupervisorOptions, "now" | "wait">>;
+    & Required<Pick<SupervisorOptions, "now" | "wait" | "startReason">>;
   readonly #stopping = new AbortController();
   /** Aborted to end the child that runs, or the pause, for a new start. */
   #restarting = new AbortController();
   #running: Promise<void> | undefined;
   readonly #backoffs: Readonly<Record<Pace, Backoff>>;
-  #state: SupervisorState = { phase: "stopped", restarts: 0 };
-  /** The failure that the log knows of; empty when all is well. */
-  #failure = "";
+  #state: Omit<SupervisorState, "nextStartInMs"> = {
+    phase: "stopped",
+    restarts: 0,
+  };
+  /** Only while it waits for that or is released. */
+  #nextStartMs: number | undefined;
+  #release: Release | undefined;
+  /** The log has heard of the release. */
+  #isTold = false;
+  readonly #failures: FailureLog;
 
   constructor(options: SupervisorOptions) {
     this.#options = {
       ...options,
       now: options.now ?? (() => performance.now()),
       wait: options.wait ?? wait,
+      startReason: options.startReason ?? (() => ({ silentRestarts: 0 })),
     };
+    this.#failures = new FailureLog(options.launcher.name);
     this.#backoffs = {
       fast: options.backoff(PACES.fast),
       usual: options.backoff(PACES.usual),
@@ -121,7 +146,10 @@ export class Supervisor implements AsyncDisposable {
   /** How the child is now. */
   get state(): SupervisorState {
     const { flash } = this.#options.launcher;
-    return flash === undefined ? this.#state : { ...this.#state, flash };
+    const state = flash === undefined ? this.#state : { ...this.#state, flash };
+    if (this.#nextStartMs === undefined) return state;
+    const nextStartInMs = this.#nextStartMs - this.#options.now();
+    return { ...state, nextStartInMs: Math.max(0, nextStartInMs) };
   }
 
   /**
@@ -143,13 +171,50 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
-   * Ends the child in order and starts the next one at once; a pause between two is cut short. Does
-   * nothing while the board is being programmed.
+   * Ends the child in order and starts the next one at once; a pause between two is cut short. False, and
+   * nothing happens, while the board is being programmed.
    */
-  restart(why: string): void {
+  restart(why: string): boolean {
     // Half a firmware is worse than whatever the child is to be started anew for.
-    if (this.#options.launcher.isProgramming) return;
+    if (this.#options.launcher.isProgramming) return false;
     this.#restarting.abort(why);
+    return true;
+  }
+
+  /**
+   * Ends the child in order and starts none for `forMs`, so that somebody else can have the probe; comes
+   * back when the child is gone. Again: for so long from then on.
+   *
+   * @throws {Error} if the board is being programmed, the gateway ends, or somebody takes the probe back before it is free
+   */
+  async release(forMs: number): Promise<void> {
+    const { launcher, now } = this.#options;
+    // Half a firmware is worse than having to wait for it.
+    if (launcher.isProgramming) {
+      throw new Error(
+        "The board is just being programmed: try again when that is over",
+      );
+    }
+    const freed = this.#release?.freed ?? Promise.withResolvers<void>();
+    this.#release = { forMs, untilMs: now() + forMs, freed };
+    this.#isTold = false;
+    this.#restarting.abort();
+    await freed.promise;
+    if (this.#state.phase !== "released") {
+      throw new Error(
+        this.#state.phase === "stopped"
+          ? "The gateway is just ending: the probe is free"
+          : "The probe was taken back before it was free",
+      );
+    }
+  }
+
+  /** Ends a release before its time; whether there was one. */
+  take(): boolean {
+    if (this.#release === undefined) return false;
+    this.#release = { ...this.#release, untilMs: -Infinity };
+    this.#restarting.abort();
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -157,15 +222,18 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #keepRunning(signal: AbortSignal): Promise<void> {
-    const { launcher, wait } = this.#options;
+    const { launcher, leftover, startReason, wait } = this.#options;
+    this.#become("starting");
+    await leftover?.end({ ...this.#options, signal });
     const watching = launcher.watch?.((why) => this.restart(why), signal);
     for (let starts = 0; !signal.aborted;) {
       this.#restarting = new AbortController();
       const restarting = this.#restarting.signal;
       const either = AbortSignal.any([signal, restarting]);
+      if (await this.#stayAway(either)) continue;
       this.#become("starting");
-      const launch = await launcher.prepare(signal, { silentRestarts: 0 });
-      if (signal.aborted) break;
+      const launch = await launcher.prepare(either, startReason());
+      if (either.aborted) continue;
       let pauseMs = LOOK_AGAIN_MS;
       if ("command" in launch) {
         this.#state = { ...this.#state, restarts: starts++ };
@@ -173,21 +241,56 @@ export class Supervisor implements AsyncDisposable {
         this.#state = { ...this.#state, lastExit: exit };
         if (signal.aborted) break;
         if (restarting.aborted) {
-          log.info(
-            verbatim(`Starting "${this.#name}" anew: ${restarting.reason}`),
-          );
+          if (this.#release === undefined) {
+            log.info(
+              verbatim(`Starting "${this.#name}" anew: ${restarting.reason}`),
+            );
+          }
           continue;
         }
         this.#become("waiting");
         pauseMs = await this.#takeEnd(exit, either);
       } else {
-        this.#takeRefusal(launch);
+        this.#state = { ...this.#state, failure: launch };
+        this.#failures.refused(launch);
       }
-      this.#become("waiting");
+      this.#become("waiting", { startInMs: pauseMs });
       await wait(pauseMs, either);
     }
     await watching;
-    this.#become("stopped");
+    this.#end();
+    await leftover?.settled(wait);
+  }
+
+  /** Waits while the probe is released, or until the next order; false: it is not, or no longer. */
+  async #stayAway(signal: AbortSignal): Promise<boolean> {
+    const { now, wait } = this.#options;
+    if (this.#release === undefined) return false;
+    const { forMs, untilMs, freed } = this.#release;
+    const leftMs = untilMs - now();
+    if (leftMs <= 0) {
+      this.#release = undefined;
+      freed.resolve();
+      log.info("The release is over: the probe is taken back");
+      return false;
+    }
+    // Whoever has the probe now may have mended what was wrong.
+    this.#forgetFailure();
+    this.#failures.forget();
+    this.#resetBackoffs();
+    this.#become("released", { startInMs: leftMs });
+    freed.resolve();
+    if (!this.#isTold) {
+      this.#isTold = true;
+      const time = formatDuration(forMs);
+      log.info(
+        verbatim(
+          `Released for ${time}: "${this.#name}" is ended and the probe is free; then it is started again`,
+        ),
+      );
+    }
+    await wait(leftMs, signal);
+    return true;
   }
 
   #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
@@ -199,21 +302,16 @@ export class Supervisor implements AsyncDisposable {
       signal,
       onStart: (pid) => {
         launch.onStarted?.();
-        this.#become("running", pid);
+        this.#become("running", { pid });
+        this.#options.leftover?.note(pid);
         // During an outage each try would say so.
-        const level = this.#failure === "" ? "info" : "debug";
+        const level = this.#failures.isOpen ? "debug" : "info";
         log[level](verbatim(`Started "${this.#name}" as process ${pid}`));
       },
       onChunk: () => {
-        if (this.#failure === "" || now() - started < STEADY_AFTER_MS) return;
-        this.#failure = "";
-        const { failure: _over, ...rest } = this.#state;
-        this.#state = rest;
-        log.info(
-          verbatim(
-            `"${this.#name}" runs again (restarts: ${this.#state.restarts})`,
-          ),
-        );
+        if (!this.#failures.isOpen || now() - started < STEADY_AFTER_MS) return;
+        this.#forgetFailure();
+        this.#failures.over(this.#state.restarts);
       },
     });
   }
@@ -222,51 +320,43 @@ export class Supervisor implements AsyncDisposable {
     return this.#options.launcher.name;
   }
 
-  #become(phase: SupervisorState["phase"], pid?: number): void {
+  #become(
+    phase: SupervisorState["phase"],
+    { startInMs, ...pid }: { startInMs?: number; pid?: number } = {},
+  ): void {
     const { pid: _before, ...rest } = this.#state;
-    this.#state = { ...rest, phase, ...(pid === undefined ? {} : { pid }) };
+    this.#state = { ...rest, phase, ...pid };
+    this.#nextStartMs = startInMs === undefined
+      ? undefined
+      : this.#options.now() + startInMs;
+  }
+
+  #forgetFailure(): void {
+    const { failure: _over, ...rest } = this.#state;
+    this.#state = rest;
+  }
+
+  #resetBackoffs(): void {
+    for (const backoff of Object.values(this.#backoffs)) backoff.reset();
   }
 
   /** Takes the end of a child that nobody asked for; gives the pause before the next. */
   async #takeEnd(exit: ChildExit, signal: AbortSignal): Promise<number> {
-    const { code, error, ranMs } = exit;
     const recognized = recognizeFailure(exit);
     const failure = await this.#options.launcher.ended?.(recognized, signal) ??
       recognized;
     this.#state = { ...this.#state, failure };
-    if (ranMs >= WELL_AFTER_MS) {
-      for (const backoff of Object.values(this.#backoffs)) backoff.reset();
-    }
+    if (exit.ranMs >= WELL_AFTER_MS) this.#resetBackoffs();
     const pauseMs = this.#backoffs[failure.pace].next();
-    const known = failure.kind !== "unknown";
-    const what = known ? `${capitalize(failure.kind)}: ` : "";
-    const after = `${Math.round(ranMs / 1000)} s${error ? `: ${error}` : ""}`;
-    const todo = known ? `. To do: ${failure.todo}` : "";
-    const again = `it is started again in ${Math.round(pauseMs / 1000)} s`;
-    this.#sayFailure(
-      `${failure.kind} ${code} ${error} ${failure.todo}`,
-      "warning",
-      `${what}"${this.#name}" ended with exit code ${code} after ${after}${todo}; ${again}`,
-    );
+    this.#failures.ended(exit, failure, pauseMs);
     return pauseMs;
-  }
-
-  /** Takes why there is nothing to start. */
-  #takeRefusal(failure: Failure): void {
-    const { kind, error, todo } = failure;
-    this.#state = { ...this.#state, failure };
-    this.#sayFailure(
-      `${kind} ${error}`,
-      "error",
-      `${error}. To do: ${todo}; it is looked for again every minute`,
-    );
   }
 
   /** Takes a fault of this program: nothing is started any more. */
   #fail(fault: unknown): never {
     const error = describeError(fault);
     const todo = "restart the gateway, and report this fault";
-    this.#become("stopped");
+    this.#end();
     this.#state = {
       ...this.#state,
       failure: { kind: "unknown", pace: "slow", error, todo },
@@ -274,17 +364,9 @@ export class Supervisor implements AsyncDisposable {
     throw fault;
   }
 
-  /** Says a failure that the log does not know yet; the same again is a matter for debugging. */
-  #sayFailure(
-    failure: string,
-    level: "warning" | "error",
-    message: string,
-  ): void {
-    log[this.#failure === failure ? "debug" : level](verbatim(message));
-    this.#failure = failure;
+  /** Nothing is started any more, and the probe is free. */
+  #end(): void {
+    this.#become("stopped");
+    this.#release?.freed.resolve();
   }
-}
-
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,0 +1,135 @@
+/**
+ * The alarm that a board is silent: watches while its program runs, says so in the log, and asks for a
+ * new start.
+ *
+ * @module
+ */
+
+import type { Catalogue } from "../catalogue.ts";
+import { formatDuration } from "../duration.ts";
+import { getBoardLogger } from "./board_log.ts";
+import { verbatim } from "./firmware_text.ts";
+import {
+  saySilence,
+  saySilentNode,
+  sayTelemetry,
+  type Silence,
+  type SilentNode,
+  whatToDo,
+} from "./silence.ts";
+import { SilenceWatch } from "./silence_watch.ts";
+import type { SourcedPacket } from "./telemetry_stream.ts";
+
+/** Options for {@linkcode SilenceAlarm}. */
+export interface SilenceAlarmOptions {
+  /** How long no telemetry is silence. @default {learned from the board} */
+  readonly timeoutMs?: number | undefined;
+  readonly catalogue: Catalogue;
+  /** The program's name. */
+  readonly program: string;
+  /** Lines of all its runs so far. */
+  lines(): number;
+  /** When its firmware panicked last; undefined: never. */
+  panickedMs(): number | undefined;
+  /** Starts the program anew; false: not now. */
+  restart(why: string): boolean;
+  /** Milliseconds that only grow. */
+  now(): number;
+  /** Resolves after `ms`, or early, without an error, when `signal` is aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const log = getBoardLogger("source");
+
+/** Listens to one board. */
+export class SilenceAlarm {
+  readonly #options: SilenceAlarmOptions;
+  readonly #watch: SilenceWatch;
+
+  constructor(options: SilenceAlarmOptions) {
+    this.#options = options;
+    this.#watch = new SilenceWatch(options.timeoutMs);
+  }
+
+  /** How often in a row the program was started anew for silence. */
+  get restarts(): number {
+    return this.#watch.restarts;
+  }
+
+  /** The present silence; undefined while there is none. */
+  get silence(): Silence | undefined {
+    const { lines, now, panickedMs, program } = this.#options;
+    const silence = this.#watch.silence(now(), lines());
+    return silence && {
+      ...silence,
+      todo: whatToDo({
+        kind: silence.kind,
+        program,
+        hasPrinted: lines() > 0,
+        panicked: (panickedMs() ?? -Infinity) >
+          (this.#watch.heardMs ?? -Infinity),
+      }),
+    };
+  }
+
+  /** Nodes that are silent while others speak. */
+  get silentNodes(): SilentNode[] {
+    return this.#watch.silentNodes(this.#options.now());
+  }
+
+  /** Forgets the silence that there was. */
+  forget(): void {
+    this.#watch.forget();
+  }
+
+  /** Watches the program that has just been started, until this is disposed. */
+  watch(): AsyncDisposable {
+    const ended = new AbortController();
+    const watching = this.#lookUntil(ended.signal);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        ended.abort();
+        await watching;
+      },
+    };
+  }
+
+  /** Telemetry came. */
+  hear(packets: readonly SourcedPacket[]): void {
+    const { catalogue, lines, now } = this.#options;
+    const nodes = new Set<string>();
+    for (const { packet } of packets) {
+      for (const { path } of packet.readings) {
+        nodes.add(catalogue.get(path)?.node ?? path);
+      }
+    }
+    const { over, silent, back } = this.#watch.heard(now(), lines(), nodes);
+    if (over) log.info(sayTelemetry(over));
+    for (const one of silent) log.warning(verbatim(saySilentNode(one)));
+    for (const { node, forMs } of back) {
+      log.info(
+        verbatim(`Readings of "${node}" again after ${formatDuration(forMs)}`),
+      );
+    }
+  }
+
+  async #lookUntil(ended: AbortSignal): Promise<void> {
+    const { lines, now, program, restart, wait } = this.#options;
+    this.#watch.started(now(), lines());
+    for (;;) {
+      await wait(this.#watch.untilNextLookMs(now()), ended);
+      if (ended.aborted) return;
+      const due = this.#watch.look(now());
+      const { silence } = this;
+      if (due === undefined || silence === undefined) continue;
+      if (due === "alarm") {
+        log.warning(verbatim(saySilence(program, silence)));
+        continue;
+      }
+      const since = formatDuration(silence.forMs);
+      if (restart(`no telemetry has come for ${since}`)) {
+        this.#watch.restarted();
+      }
+    }
+  }
+}

@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { EventClock } from "../../lib/source/event_clock.ts";
+import type { StartReason } from "../../lib/source/launcher.ts";
+import { type SilenceFacts, whatToDo } from "../../lib/source/silence.ts";
+import { Source, type SourceOptions } from "../../lib/source/source.ts";
+import { FakeTime, until } from "./fake_time.ts";
+import { captureLog } from "./log_capture.ts";
+
+const PATH = Deno.env.get("PATH") ?? "";
+
+/** A source of a shell script, in a time of its own and a folder of its own. */
+async function sourceOf(script: string, options: Partial<SourceOptions> = {}) {
+  const folder = await Deno.makeTempDir();
+  const time = new FakeTime();
+  const reasons: StartReason[] = [];
+  let packets = 0;
+  const source = new Source({
+    launcher: {
+      name: "reader",
+      prepare: (_signal, reason) => {
+        reasons.push(reason);
+        return Promise.resolve({
+          command: ["/bin/sh", "-c", script],
+          cwd: folder,
+        });
+      },
+    },
+    env: { PATH },
+    marker: "T: ",
+    maxLineBytes: 200,
+    catalogue: createCatalogue(),
+    clock: new EventClock({
+      now: () => ({ epoch: 1, monoUs: performance.now() * 1000 }),
+    }),
+    backoff: () => ({ next: () => 10_000, reset() {} }),
+    stopTimeoutMs: 1000,
+    write: (some) => void (packets += some.length),
+    onReject() {},
+    now: time.now,
+    wait: time.wait,
+    ...options,
+  });
+  return {
+    source,
+    time,
+    reasons,
+    packets: () => packets,
+    /** The script waits for it. */
+    order: (name: string) => Deno.writeTextFile(join(folder, name), ""),
+    async [Symbol.asyncDispose]() {
+      await source.stop();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** In a script: waits for an order. */
+const order = (name: string) => `while ! test -e ${name}; do sleep 0.01; done`;
+const PACKET = `echo 'T: {"n1":{"t":1},"n2":{"t":2}}'`;
+const OTHER = `echo 'T: {"n2":{"t":2}}'`;
+
+Deno.test("Source tells of a board that prints nothing, starts its program anew, and says that telemetry comes again", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf(
+    `if test -e once; then ${PACKET}; exit 1; fi; touch once; exec sleep 1000`,
+  );
+  const { source, time, reasons } = board;
+  source.run();
+  await until(() => source.state.phase === "running");
+  await time.pass(122);
+  const { silence } = source.state;
+  const todo = 'look at what "reader" waits for: "gateway.command" starts it';
+  assert.deepEqual(silence, {
+    kind: "no output",
+    forMs: 122_000,
+    restarts: 0,
+    todo,
+  });
+  await time.pass(119);
+  await until(() => source.state.phase === "waiting");
+  assert.equal(source.state.silence, undefined);
+  await time.pass(10);
+  await until(() => reasons.length === 3);
+  const counts = reasons.map(({ silentRestarts }) => silentRestarts);
+  assert.deepEqual(counts, [0, 1, 0]);
+  assert.deepEqual(
+    log.lines.filter((line) => / (info|warning): [TN]|anew/.test(line)),
+    [
+      `source warning: No telemetry for 2 min: "reader" runs and prints no line at all. To do: ${todo}`,
+      'source info: Starting "reader" anew: no telemetry has come for 4 min',
+      "source info: Telemetry again after 4 min and 1 restart for it",
+    ],
+  );
+});
+
+Deno.test("Source says apart log lines without telemetry, and a panic", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf(
+    `${PACKET}; ${order("log")}; echo hello; ${
+      order("panic")
+    }; echo "panicked at src/main.rs:1:2:"; echo "no radio"; exec sleep 1000`,
+    { silenceTimeoutMs: 20_000 },
+  );
+  const { source, time, packets } = board;
+  source.run();
+  await until(() => packets() === 1);
+  await board.order("log");
+  await until(() => source.counters.other === 1);
+  await time.pass(21);
+  assert.equal(source.state.silence?.kind, "no telemetry");
+  assert.match(source.state.silence.todo, /compare "gateway\.marker"/);
+  assert.ok(log.lines.some((line) => line.includes("prints only log lines")));
+  await board.order("panic");
+  await until(() => source.state.lastPanic !== undefined);
+  await time.pass(3);
+  assert.match(source.state.silence.todo, /firmware panicked/);
+  assert.deepEqual(source.state.lastPanic, {
+    message: "no radio",
+    location: "src/main.rs:1:2",
+    agoMs: 3000,
+  });
+});
+
+Deno.test("Source tells of a node that is silent while others speak, and leaves its program alone", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf(
+    `for i in 1 2 3; do ${order("both$i")}; ${PACKET}; done
+     for i in 1 2; do ${order("one$i")}; ${OTHER}; done
+     ${order("again")}; ${PACKET}; exec sleep 1000`,
+  );
+  const { source, time, packets, reasons } = board;
+  source.run();
+  const names = ["both1", "both2", "both3", "one1", "one2", "again"];
+  for (const [index, name] of names.entries()) {
+    await time.pass(20);
+    await board.order(name);
+    await until(() => packets() === index + 1);
+    if (name === "one1") await time.pass(75);
+    if (name === "one2") {
+      assert.deepEqual(source.state.silentNodes, [
+        { node: "node1", forMs: 115_000 },
+      ]);
+    }
+  }
+  assert.equal(source.state.silentNodes, undefined);
+  assert.equal(reasons.length, 1);
+  assert.deepEqual(
+    log.lines.filter((line) =>
+      line.includes("Readings of") || line.includes("No readings")
+    ),
+    [
+      'source warning: No readings of "node1" for 115 s, while others come. To do: look at its power, and at the radio between it and the board',
+      'source info: Readings of "node1" again after 2 min',
+    ],
+  );
+});
+
+Deno.test("Source that is released is not silent, and begins anew afterwards", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf("exec sleep 1000", {
+    silenceTimeoutMs: 20_000,
+  });
+  const { source, time, reasons } = board;
+  source.run();
+  await until(() => source.state.phase === "running");
+  const silence = () => source.state.silence;
+  await time.pass(21);
+  assert.equal(silence()?.restarts, 0);
+  await source.release(3_600_000);
+  await time.pass(3599);
+  assert.equal(source.state.phase, "released");
+  assert.equal(silence(), undefined);
+  await time.pass(1);
+  await until(() => source.state.phase === "running");
+  assert.deepEqual(reasons, Array(2).fill({ silentRestarts: 0 }));
+  assert.equal(silence(), undefined);
+  await time.pass(21);
+  assert.equal(silence()?.forMs, 21_000);
+  const alarms = log.lines.filter((line) => line.includes("No telemetry for"));
+  assert.equal(alarms.length, 2);
+});
+
+Deno.test("Source whose silence is nobody's matter says nothing of it", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf("exec sleep 1000", {
+    silenceTimeoutMs: 0,
+  });
+  const { source, time } = board;
+  source.run();
+  await until(() => source.state.phase === "running");
+  await time.pass(86_400);
+  assert.equal(source.state.silence, undefined);
+  assert.equal(source.state.restarts, 0);
+  assert.ok(!log.lines.some((line) => line.includes("No telemetry")));
+});
+
+const FACTS: SilenceFacts = {
+  kind: "no output",
+  program: "probe-rs",
+  hasPrinted: false,
+  panicked: false,
+};
+const TODO: [what: string, facts: Partial<SilenceFacts>, todo: RegExp][] = [
+  ["no RTT", {}, /"gateway\.firmware_path" is the ELF.*control block/],
+  ["a firmware that stopped", { hasPrinted: true }, /power and reset it/],
+  ["a panic", { hasPrinted: true, panicked: true }, /reset.*panicked/],
+  ["log lines alone", { kind: "no telemetry" }, /gateway\.marker.*rejects/],
+  ["another program", { program: "cat" }, /"cat" waits for/],
+];
+for (const [what, facts, todo] of TODO) {
+  Deno.test(`A silence by ${what} says what to do`, () => {
+    assert.match(whatToDo({ ...FACTS, ...facts }), todo);
+  });
+}
