@@ -10,6 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { getLogger } from "@logtape/logtape";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import { type Boot, readBoot } from "./clock/boot.ts";
@@ -37,6 +38,7 @@ import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
 import type { Launcher } from "./source/launcher.ts";
+import { Leftover } from "./source/leftover.ts";
 import { Source } from "./source/source.ts";
 import { Sources } from "./source/sources.ts";
 
@@ -213,11 +215,7 @@ export function createOperations(
     journal,
     links: () =>
       Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
-    children: () =>
-      Object.fromEntries(
-        Object.entries(sources?.boards ?? {})
-          .map(([board, { state }]) => [board, state]),
-      ),
+    boards: sources?.boards ?? {},
     readAgain: ({ board, body, reason }) =>
       readAgain(body, reason, { marker: markerOf(config, board), catalogue }),
     reading: readingOf(config),
@@ -294,12 +292,16 @@ function createSource(
   const { launcherFor, env, onPacket, catalogue, journal, clock } = needs;
   const { stop_timeout_s } = needs.config.gateway;
   const eventClock = new EventClock({ now: () => clock.now() });
+  const { silence_timeout_s } = config;
   const source: Source = new Source({
     launcher: launcherFor(config),
     env,
     marker,
     maxLineBytes: max_line_bytes,
     catalogue,
+    ...(silence_timeout_s !== undefined &&
+      { silenceTimeoutMs: silence_timeout_s * 1000 }),
+    leftover: new Leftover(childPath(needs.config, board)),
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: (bounds) => new Backoff(Math.random, bounds),
     clock: eventClock,
@@ -321,6 +323,11 @@ function createSource(
   const { counts } = eventClock.board;
   const boardLog = journal.board(board, source.counters, counts);
   return source;
+}
+
+/** The file that names a board's program while it runs. */
+function childPath({ journal }: Config, board: string): string {
+  return join(journal.folder, `child${board && "-"}${board}.json`);
 }
 
 /** Comes when `signal` is aborted. */

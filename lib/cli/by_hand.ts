@@ -46,6 +46,20 @@ export async function carryOut<C extends Command>(
   const { folder } = config.journal;
   using progress = new Progress();
   const onProgress = (part: number) => progress.show(part);
+  return await askRunning(folder, command, onProgress) ??
+    await onOurOwn(config, command, onProgress);
+}
+
+/**
+ * Has the gateway with the journal in `folder` carry out `command`; null if none runs.
+ *
+ * @throws {Error} if it cannot be done, or one runs that does not answer
+ */
+export async function askRunning<C extends Command>(
+  folder: string,
+  command: C,
+  onProgress: (part: number) => void = () => {},
+): Promise<ResultOf<C> | null> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     let silence: Unreachable;
@@ -56,12 +70,12 @@ export async function carryOut<C extends Command>(
       silence = error;
     }
     const owner = await lockOwner(folder);
-    if (owner === null) return await onOurOwn(config, command, onProgress);
+    if (owner === null) return null;
     if (performance.now() > deadline) {
       throw new Error(
         `The journal in "${folder}" is in use by a gateway (process ${
           owner || "unknown"
-        }) that does not answer. Try again, or stop it: then this command works on the journal itself`,
+        }) that does not answer. Try again, or stop it`,
         { cause: silence },
       );
     }

@@ -8,6 +8,7 @@
  */
 
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { MAX_RELEASE_MINUTES } from "../control/release.ts";
 import { describeError } from "../error_text.ts";
 import { parseMoment, TIMES } from "./moment.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -33,6 +34,7 @@ Examples:
   iiot-gateway run --simulate --embedded-broker try it without a board and without a broker
   iiot-gateway check                            see what is wrong with this installation
   iiot-gateway status                           see what waits and what was delivered
+  iiot-gateway release --minutes 15             lend the probe to a debugger
   iiot-gateway rewind --sink influxdb --to 2h   send the last two hours again
   iiot-gateway rejects                          see what could not be used
   iiot-gateway export --from 1d                 the last day as CSV
@@ -87,6 +89,15 @@ ${TIMES}
 Examples:
   iiot-gateway rewind --sink influxdb --to 2026-11-23T10:00:00Z --dry-run
   iiot-gateway rewind --sink influxdb --to oldest --yes`;
+
+const RELEASE_HELP = `
+The gateway ends its program in order, and the command comes back when the probe is free. It need not
+stay: the gateway takes the probe back when the time is over. Given again, the time runs from then on.
+What the board says meanwhile is not read; a gateway that is started anew takes the probe at once.
+
+Examples:
+  iiot-gateway release --minutes 15   and then: probe-rs gdb …, an IDE
+  iiot-gateway release --end          take it back before its time`;
 
 const EXPORT_HELP = `
 Writes a line for each reading: csv and jsonl with time, board, topic, measurement, node, unit, value,
@@ -186,6 +197,29 @@ function createProgram(end: (exitCode: number) => void) {
     .action(async ({ config, json }) => {
       const { status } = await import("./status.ts");
       end(await status({ config, json: json === true }));
+    });
+
+  program.command("release")
+    .description("Frees the probe for a debugger, for a while")
+    .option(...CONFIG)
+    .addOption(
+      new Option("--minutes <n>", "for so long")
+        .argParser(wholeNumber(1, MAX_RELEASE_MINUTES)).default(15),
+    )
+    .addOption(
+      new Option("--end", "take the probe back now").conflicts("minutes"),
+    )
+    .option("--board <name>", "whose probe, where there are several boards")
+    .addHelpText("after", RELEASE_HELP)
+    .action(async ({ config, minutes, end: isEnd, board }) => {
+      const { release } = await import("./release.ts");
+      end(
+        await release({
+          config,
+          minutes: isEnd === true ? 0 : minutes,
+          board,
+        }),
+      );
     });
 
   program.command("rewind")

@@ -32,6 +32,7 @@ const BOARD = {
   channel_capacity: z.int().min(1).max(1_000_000).default(10_000),
   marker: plainText.max(200).default("JSON sent via VCP: "),
   max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
+  silence_timeout_s: z.int().min(0).max(86400).optional(),
 };
 
 /** The table `[gateway]`: what the gateway is told, and what all boards are. */

@@ -11,6 +11,7 @@ import type { KeptReject } from "../journal/disk.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { SecondReading } from "../journal/rejects.ts";
 import type { Command, GatewayReport, Results } from "./protocol.ts";
+import { type Board, release } from "./release.ts";
 import type { Perform } from "./server.ts";
 
 /** Options for {@linkcode Operations}. */
@@ -18,8 +19,8 @@ export interface OperationsOptions {
   readonly journal: Journal;
   /** Each sink's link, by its name. */
   links(): GatewayReport["links"];
-  /** Each board's child, by the board's name. */
-  children(): GatewayReport["children"];
+  /** Each board that this gateway runs, by its name. */
+  readonly boards: Readonly<Record<string, Board>>;
   /** Reads the line of a source's reject anew. */
   readAgain(reject: KeptReject): SecondReading;
   /**
@@ -43,23 +44,30 @@ export class Operations {
   /** Does what `command` says. @throws {Error} if it cannot be done */
   perform: Perform = async (command, options) => {
     if (command.do === "status") return await this.#status();
+    // Nobody waits for a debugger until a rewind has ended.
+    if (command.do === "release") {
+      return await release(this.#options.boards, command);
+    }
     const turn = this.#last.then(() => this.#change(command, options));
     this.#last = turn.catch(() => {});
     return await turn;
   };
 
   async #status(): Promise<Results["status"]> {
-    const { journal, links, children } = this.#options;
+    const { journal, links, boards } = this.#options;
+    const states = Object.entries(boards).map(([name, { state }]) =>
+      [name, state] as const
+    );
     return {
       process: Deno.pid,
       journal: await journal.report(),
       links: links(),
-      children: children(),
+      children: Object.fromEntries(states),
     };
   }
 
   async #change(
-    command: Exclude<Command, { do: "status" }>,
+    command: Exclude<Command, { do: "status" | "release" }>,
     { signal, onProgress }: Parameters<Perform>[1],
   ): Promise<Results["rewind" | "resend" | "clear"]> {
     signal.throwIfAborted();

@@ -17,6 +17,7 @@ import type { Resent } from "../journal/rejects.ts";
 import type { JournalReport } from "../journal/report.ts";
 import type { Rewound } from "../journal/rewind.ts";
 import type { SourceState } from "../source/source.ts";
+import { MAX_RELEASE_MINUTES, type Released } from "./release.ts";
 
 /** Grows when a program of the version before could no longer make itself understood. */
 export const PROTOCOL_VERSION = 1;
@@ -46,6 +47,11 @@ const COMMAND = z.discriminatedUnion("do", [
     ...meant,
   }),
   z.strictObject({ do: z.literal("clear"), ...meant }),
+  z.strictObject({
+    do: z.literal("release"),
+    board: z.string().max(100).optional(),
+    minutes: z.int().min(0).max(MAX_RELEASE_MINUTES),
+  }),
 ]);
 
 const REQUEST = z.strictObject({
@@ -73,6 +79,7 @@ export interface Results {
   readonly rewind: Rewound;
   readonly resend: Resent;
   readonly clear: { readonly cleared: number };
+  readonly release: Released;
 }
 
 /** What a command gives. */

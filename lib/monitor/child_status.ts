@@ -5,6 +5,7 @@
  */
 
 import { counted } from "../counted.ts";
+import { formatDuration } from "../duration.ts";
 import type { FailureKind } from "../source/failure.ts";
 import type { SilenceKind } from "../source/silence.ts";
 import type { SourceState } from "../source/source.ts";
@@ -88,35 +89,76 @@ function seconds(ms: number): number {
   return Math.round(ms / 1000);
 }
 
-/** What is wrong with a board's program while it does not run, for the first sentence. */
+/** What is wrong with a board, for the first sentence. */
 export function faultOfChild(
   name: string,
   child: ChildStatus | null,
 ): string[] {
-  if (child === null || child.failure === null) return [];
-  if (child.phase === "running") return [];
-  const { kind, todo } = child.failure;
-  const what = kind === "unknown" ? "ended" : `failed (${kind})`;
+  if (child === null) return [];
+  const { phase, failure, silence, silent_nodes, next_start_in_s } = child;
   const board = name === "" ? "the board" : `the board ${name}`;
-  return [`the program of ${board} ${what}. To do: ${todo}`];
+  if (phase === "released") {
+    const left = age(next_start_in_s ?? 0);
+    return [`the probe of ${board} is released for another ${left}`];
+  }
+  if (failure !== null && phase !== "running") {
+    const { kind, todo } = failure;
+    const what = kind === "unknown" ? "ended" : `failed (${kind})`;
+    return [`the program of ${board} ${what}. To do: ${todo}`];
+  }
+  if (silence !== null) {
+    return [
+      `${board} has been silent for ${
+        age(silence.for_s)
+      }. To do: ${silence.todo}`,
+    ];
+  }
+  return silent_nodes.map(({ node, for_s }) =>
+    `${node} of ${board} has been silent for ${age(for_s)}`
+  );
 }
 
 const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
   starting: "is being started",
   running: "runs",
   waiting: "waits for its next start",
-  released: "has given the probe away",
+  released: "has given the probe away, and is started again",
   stopped: "is stopped",
 };
 
 /** `runs as process 8, 3 restarts` */
 export function formatChild(
-  { phase, process, restarts, failure }: ChildStatus,
+  { phase, process, next_start_in_s, restarts, ...wrong }: ChildStatus,
 ): string {
+  const { failure, silence, silent_nodes, last_panic } = wrong;
   const which = process === null ? "" : ` as process ${process}`;
-  const how = `${PHASES[phase]}${which}, ${counted(restarts, "restart")}`;
-  if (failure === null) return how;
-  const { kind, error, todo } = failure;
-  const said = error === null ? "" : `: ${error}`;
-  return `${how}; last failure: ${kind}${said}. To do: ${todo}`;
+  const when = next_start_in_s === null ? "" : ` in ${age(next_start_in_s)}`;
+  const parts = [
+    `${PHASES[phase]}${which}${when}, ${counted(restarts, "restart")}`,
+  ];
+  if (silence !== null) {
+    const { kind, for_s, restarts, todo } = silence;
+    const anew = restarts === 0
+      ? ""
+      : `, ${counted(restarts, "restart")} for it`;
+    parts.push(`${kind} for ${age(for_s)}${anew}. To do: ${todo}`);
+  }
+  for (const { node, for_s } of silent_nodes) {
+    parts.push(`nothing from ${node} for ${age(for_s)}`);
+  }
+  if (failure !== null) {
+    const { kind, error, todo } = failure;
+    const said = error === null ? "" : `: ${error}`;
+    parts.push(`last failure: ${kind}${said}. To do: ${todo}`);
+  }
+  if (last_panic !== null) {
+    const { message, location, age_s } = last_panic;
+    const at = location === null ? "" : ` at ${location}`;
+    parts.push(`the firmware panicked ${age(age_s)} ago${at}: ${message}`);
+  }
+  return parts.join("; ");
+}
+
+function age(seconds: number): string {
+  return formatDuration(seconds * 1000);
 }

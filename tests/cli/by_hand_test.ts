@@ -67,7 +67,7 @@ Deno.test("Operations change one thing at a time, and tell how things stand mean
   const { perform } = new Operations({
     journal,
     links: () => ({}),
-    children: () => ({}),
+    boards: {},
     readAgain: () => ({
       packet: {
         boardTs: null,

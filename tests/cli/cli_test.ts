@@ -4,7 +4,7 @@ import { PROGRAMS, runToEnd } from "./program.ts";
 
 const COMMANDS = [
   ...["run", "simulate", "check", "status"],
-  ...["rewind", "rejects", "export", "version"],
+  ...["release", "rewind", "rejects", "export", "version"],
 ];
 
 for (const { form, command } of PROGRAMS) {
@@ -80,6 +80,9 @@ for (const { form, command } of PROGRAMS) {
       [["simulate", "--seed", "-1"], /'-1' is invalid.*0 to 4294967295/],
       [["--config"], /'-c, --config <file>' argument missing/],
       [["status", "config.toml"], /too many arguments for 'status'/],
+      [["release", "--minutes", "0"], /'0' is invalid.*1 to 1440/],
+      [["release", "--minutes", "1441"], /'1441' is invalid.*1 to 1440/],
+      [["release", "--minutes", "5", "--end"], /'--end' cannot be used with/],
       [["rewind", "--sink", "mqtt"], /--sink and --to must say/],
       [["rewind", "--to", "10:00"], /'10:00' is invalid.*with its zone/],
       [["rejects", "clear", "x"], /'x' is invalid.*whole number/],

@@ -25,6 +25,7 @@ const EXAMPLES = [
   "mqtt.key_file",
   "influxdb.token_file",
   "gateway.command",
+  "gateway.silence_timeout_s",
 ];
 
 interface KeyLine {
@@ -143,6 +144,7 @@ const GROUPS: { uncomment: string[]; remove?: string[] }[] = [
   { uncomment: ["mqtt.max_messages_per_s"] },
   { uncomment: ["mqtt.ca_file", "mqtt.cert_file", "mqtt.key_file"] },
   { uncomment: ["influxdb.token_file"], remove: ["influxdb.token"] },
+  { uncomment: ["gateway.silence_timeout_s"] },
   {
     uncomment: ["gateway.command"],
     remove: ["gateway.probe_id", "gateway.chip", "gateway.firmware_path"],

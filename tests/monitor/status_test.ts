@@ -4,6 +4,11 @@ import { brokenDisk, spareDisk } from "../journal/broken_disk.ts";
 import type { GatewayReport } from "../../lib/control/protocol.ts";
 import { lockFolder } from "../../lib/journal/lock.ts";
 import {
+  faultOfChild,
+  formatChild,
+  toChildStatus,
+} from "../../lib/monitor/child_status.ts";
+import {
   formatStatus,
   readStatus,
   type Status,
@@ -332,6 +337,69 @@ Deno.test("Status says why the board's program does not run, and what to do", as
   assert.equal(untold.boards[0]?.child, null);
   assert.doesNotMatch(formatStatus(untold), /^Program/m);
 });
+
+const CHILD: SourceState = { phase: "running", pid: 8, restarts: 3 };
+const TODO = "look at it";
+const SILENCE = {
+  kind: "no output",
+  forMs: 200_000,
+  restarts: 0,
+  todo: TODO,
+} as const;
+const FAILURE = { kind: "probe busy", todo: TODO, pace: "fast" } as const;
+
+const CHILDREN: [
+  state: SourceState,
+  fault: string | undefined,
+  line: string,
+][] = [
+  [CHILD, undefined, "runs as process 8, 3 restarts"],
+  [
+    { ...CHILD, silence: SILENCE },
+    "the board has been silent for 3 min. To do: look at it",
+    "runs as process 8, 3 restarts; no output for 3 min. To do: look at it",
+  ],
+  [
+    { ...CHILD, silence: { ...SILENCE, kind: "no telemetry", restarts: 2 } },
+    "the board has been silent for 3 min. To do: look at it",
+    "runs as process 8, 3 restarts; no telemetry for 3 min, 2 restarts for it. To do: look at it",
+  ],
+  [
+    { ...CHILD, silentNodes: [{ node: "node1", forMs: 200_000 }] },
+    "node1 of the board has been silent for 3 min",
+    "runs as process 8, 3 restarts; nothing from node1 for 3 min",
+  ],
+  [
+    { phase: "released", restarts: 3, nextStartInMs: 600_000 },
+    "the probe of the board is released for another 10 min",
+    "has given the probe away, and is started again in 10 min, 3 restarts",
+  ],
+  [
+    { phase: "waiting", restarts: 3, nextStartInMs: 7400, failure: FAILURE },
+    "the program of the board failed (probe busy). To do: look at it",
+    "waits for its next start in 7 s, 3 restarts; last failure: probe busy. To do: look at it",
+  ],
+  [
+    {
+      ...CHILD,
+      lastPanic: {
+        message: "no radio",
+        location: "src/main.rs:1:2",
+        agoMs: 60_000,
+      },
+    },
+    undefined,
+    "runs as process 8, 3 restarts; the firmware panicked 60 s ago at src/main.rs:1:2: no radio",
+  ],
+];
+for (const [state, fault, line] of CHILDREN) {
+  Deno.test(`Status says of a board's program that it ${line}`, () => {
+    const child = toChildStatus(state);
+    assert.ok(child);
+    assert.equal(formatChild(child), line);
+    assert.deepEqual(faultOfChild("", child), fault ? [fault] : []);
+  });
+}
 
 Deno.test("Status says first that the journal is only in memory, since when and why", async () => {
   await using folder = await makeFolder();
