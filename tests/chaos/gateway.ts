@@ -178,17 +178,33 @@ export class ChaosGateway implements AsyncDisposable {
 
   /** Process ids of the board's programs that run. */
   async boards(): Promise<number[]> {
-    const found: number[] = [];
+    const found = await this.#boardProcesses();
+    // Not the shell that is about to become it.
+    return found.filter(({ words: [program, run] }) =>
+      program?.endsWith("deno") && run === "run"
+    ).map(({ pid }) => pid);
+  }
+
+  /**
+   * Comes in the moment in which the board's program is being spawned, or early when `signal` is aborted.
+   */
+  async spawnsBoard(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#child !== undefined) {
+      if ((await this.#boardProcesses()).length > 0) return;
+    }
+  }
+
+  /** Processes that are the board's program, or become it. */
+  async #boardProcesses(): Promise<{ pid: number; words: string[] }[]> {
+    const found: { pid: number; words: string[] }[] = [];
     for await (const { name } of Deno.readDir("/proc")) {
       if (!/^\d+$/.test(name) || Number(name) === this.pid) continue;
       const command = await Deno.readTextFile(`/proc/${name}/cmdline`)
         .catch(() => "");
       const words = command.split("\0");
-      // Not the shell that is about to become it.
-      const runs = words[0]?.endsWith("deno") && words[1] === "run";
-      const ours = words.some((word) => word.endsWith(BOARD_PROGRAM)) &&
+      const isOurs = words.some((word) => word.endsWith(BOARD_PROGRAM)) &&
         words.includes(this.#options.folder);
-      if (runs && ours) found.push(Number(name));
+      if (isOurs) found.push({ pid: Number(name), words });
     }
     return found;
   }
@@ -201,7 +217,7 @@ export class ChaosGateway implements AsyncDisposable {
   async expectNothingLeft(timeoutMs = ORPHAN_DEADLINE_MS): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const boards = await this.boards();
+      const boards = (await this.#boardProcesses()).map(({ pid }) => pid);
       const owner = await lockOwner(this.#options.disk.outside);
       if (boards.length === 0 && owner === null) return;
       if (performance.now() > deadline) {

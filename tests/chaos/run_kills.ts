@@ -19,6 +19,8 @@ export interface RunKillsOptions {
 /** How long a session may live, in milliseconds: some do not even get to open the journal. */
 const LIFE_MS = [100, 2500] as const;
 const PER_S = 150;
+/** How often it is killed while the board's program is being spawned, before that is tied to it. */
+const SPAWN_EVERY = 3;
 const DRAIN_MS = 60_000;
 /** How often the board is silent when the gateway is killed. */
 const SILENT_EVERY = 4;
@@ -35,14 +37,20 @@ export async function runKills(
   for (let count = 1; count <= kills && !signal.aborted; count++) {
     const [shortest, longest] = LIFE_MS;
     const lifeMs = Math.round(shortest + random.next() * (longest - shortest));
-    world.gateway.start();
-    await wait(lifeMs, signal);
     // A board that prints ends at its next line, guarded or not: only a silent one shows the guard.
     const silent = count % SILENT_EVERY === 0;
-    if (silent) await world.setRate(0);
-    if (silent) await wait(SILENT_MS, signal);
+    if (count % SPAWN_EVERY === 0) {
+      await world.setRate(0);
+      world.gateway.start();
+      await world.gateway.spawnsBoard(signal);
+    } else {
+      world.gateway.start();
+      await wait(lifeMs, signal);
+      if (silent) await world.setRate(0);
+      if (silent) await wait(SILENT_MS, signal);
+    }
     await world.gateway.kill();
-    if (silent) await world.setRate(PER_S);
+    await world.setRate(PER_S);
     if (count % 10 === 0) world.say(`killed ${count} times`);
   }
   if (signal.aborted) return;
