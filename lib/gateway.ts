@@ -24,6 +24,7 @@ import { Operations } from "./control/operations.ts";
 import { counted } from "./counted.ts";
 import { Forwarder } from "./forwarder/forwarder.ts";
 import { journalPath } from "./journal/folder.ts";
+import { delivered } from "./journal/delivery.ts";
 import { HeldFolder } from "./journal/held_folder.ts";
 import { Journal } from "./journal/journal.ts";
 import { SpareDisk } from "./journal/spare_disk.ts";
@@ -37,8 +38,10 @@ import { Secret } from "./sink/secret.ts";
 import type { Sink } from "./sink/sink.ts";
 import { EventClock } from "./source/event_clock.ts";
 import { dropReason, readAgain } from "./source/second_reading.ts";
+import { ChildTaps } from "./source/child_taps.ts";
 import type { Launcher } from "./source/launcher.ts";
 import { Leftover } from "./source/leftover.ts";
+import { RecordingFile } from "./source/recording_file.ts";
 import { Source } from "./source/source.ts";
 import { Sources } from "./source/sources.ts";
 
@@ -49,6 +52,11 @@ export interface GatewayOptions {
   launcherFor(board: BoardConfig): Launcher;
   /** The environment of these programs. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * These programs play recordings: they wait for whoever reads them, so nothing of them is left out,
+   * keep the pauses between their starts by themselves, and end. @default {false}
+   */
+  readonly isReplay?: boolean;
   /** Aborted to stop in order. */
   readonly signal: AbortSignal;
   /** What could help while a server does not answer, by the sink's name. */
@@ -60,7 +68,8 @@ export interface GatewayOptions {
 }
 
 /**
- * Runs the gateway until `signal` is aborted; comes back when all is stopped and closed.
+ * Runs the gateway until `signal` is aborted, or a recording is played and delivered; comes back when
+ * all is stopped and closed.
  *
  * @throws {Error} if the journal cannot be opened
  */
@@ -136,20 +145,21 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     for (const one of forwarders) one.stop(AbortSignal.abort());
     await forwarding;
   });
-  const sources = stack.use(
-    new Sources(
-      new Map(
-        config.boards.map((board) => [
-          board.name,
-          createSource(board, { ...options, catalogue, journal, clock }),
-        ]),
-      ),
-    ),
+  const taps = createTaps(config, clock, stack);
+  const byBoard = new Map(
+    config.boards.map((board) => [
+      board.name,
+      createSource(board, {
+        ...{ ...options, catalogue, journal, clock },
+        tap: taps[board.name],
+      }),
+    ]),
   );
+  const sources = stack.use(new Sources(byBoard));
   stack.use(
     await keepListening(
       config.journal.folder,
-      createOperations(config, journal, { forwarders, sources }),
+      createOperations(config, journal, { forwarders, sources, taps }),
     ),
   );
 
@@ -161,7 +171,20 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   const sayStopping = () => log.info("Stopping");
   signal.addEventListener("abort", sayStopping);
   stack.defer(() => signal.removeEventListener("abort", sayStopping));
-  await Promise.race([sources.run(signal), broken.promise, disk.foreign]);
+  const reason = await Promise.race([
+    sources.run(signal).then(() => "end" as const),
+    broken.promise,
+    disk.foreign.then(() => "again" as const),
+  ]);
+  if (reason === "end" && options.isReplay && !signal.aborted) {
+    for (const { counters } of byBoard.values()) {
+      log.info(
+        "The recording is played: {packets} packets, {rejects} rejects, {other} other lines",
+        { ...counters },
+      );
+    }
+    await delivered(journal, { signal });
+  }
 
   // Half of the time was the children's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
@@ -169,8 +192,33 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   await Promise.race([journal.flush(), aborted(deadline)]);
   for (const one of forwarders) one.stop(deadline);
   await forwarding;
-  log.info("Stopped: {waiting}", { waiting: sayWaiting(journal) });
-  return signal.aborted ? "end" : "again";
+  log.info("Stopped: {waiting}", {
+    waiting: sayWaiting(journal, options),
+  });
+  return signal.aborted ? "end" : reason;
+}
+
+/** The taps of all boards; what is recorded always is as long as `stack` lives. */
+function createTaps(
+  { boards }: Config,
+  clock: Clock,
+  stack: AsyncDisposableStack,
+): Record<string, ChildTaps> {
+  const timeOfDay = () => ({
+    us: clock.timeUs,
+    isKnown: clock.knownBy !== null,
+  });
+  return Object.fromEntries(
+    boards.map(({ name: board, record, record_max_megabytes }) => {
+      const taps = new ChildTaps({ board, timeOfDay });
+      if (record !== undefined) {
+        const maxBytes = record_max_megabytes * 1e6;
+        const file = stack.use(new RecordingFile(record, { maxBytes }));
+        stack.use(taps.record(file));
+      }
+      return [board, taps];
+    }),
+  );
 }
 
 /** Opens the journal, or makes it; the folder's lock is the caller's. */
@@ -202,13 +250,15 @@ export async function openJournal(
 interface Running {
   readonly forwarders: readonly Forwarder[];
   readonly sources?: Sources;
+  /** By the board's name. */
+  readonly taps: Readonly<Record<string, ChildTaps>>;
 }
 
 /** What commands can have done; by a command itself nothing is `running`. */
 export function createOperations(
   config: Config,
   journal: Journal,
-  { forwarders, sources }: Running = { forwarders: [] },
+  { forwarders, sources, taps }: Running = { forwarders: [], taps: {} },
 ): Operations {
   const catalogue = createCatalogue(config.metrics);
   return new Operations({
@@ -219,6 +269,7 @@ export function createOperations(
     readAgain: ({ board, body, reason }) =>
       readAgain(body, reason, { marker: markerOf(config, board), catalogue }),
     reading: readingOf(config),
+    taps,
     onResent: () => {
       for (const one of forwarders) one.tryParkedNow();
     },
@@ -276,8 +327,12 @@ export function createSinks(
 }
 
 /** What a source needs from the rest of the gateway. */
-interface SourceNeeds
-  extends Pick<GatewayOptions, "config" | "launcherFor" | "env" | "onPacket"> {
+interface SourceNeeds extends
+  Pick<
+    GatewayOptions,
+    "config" | "launcherFor" | "env" | "isReplay" | "onPacket"
+  > {
+  readonly tap: ChildTaps | undefined;
   readonly catalogue: Catalogue;
   readonly journal: Journal;
   readonly clock: Clock;
@@ -289,27 +344,33 @@ function createSource(
   needs: SourceNeeds,
 ): Source {
   const { name: board, marker, max_line_bytes, channel_capacity } = config;
-  const { launcherFor, env, onPacket, catalogue, journal, clock } = needs;
+  const { launcherFor, env, isReplay, onPacket, catalogue, journal, clock } =
+    needs;
+  const { tap } = needs;
   const { stop_timeout_s } = needs.config.gateway;
   const eventClock = new EventClock({ now: () => clock.now() });
   const { silence_timeout_s } = config;
   const source: Source = new Source({
     launcher: launcherFor(config),
     env,
+    tap,
     marker,
     maxLineBytes: max_line_bytes,
     catalogue,
-    ...(silence_timeout_s !== undefined &&
+    // What was recorded of a silence has its end there as well.
+    ...(isReplay ? { silenceTimeoutMs: 0 } : silence_timeout_s !== undefined &&
       { silenceTimeoutMs: silence_timeout_s * 1000 }),
     leftover: new Leftover(childPath(needs.config, board)),
     stopTimeoutMs: stop_timeout_s * 500,
-    backoff: (bounds) => new Backoff(Math.random, bounds),
+    backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),
     clock: eventClock,
-    write: (packets) => {
+    write: async (packets) => {
       for (const { packet: { readings }, at } of onPacket ? packets : []) {
         onPacket?.({ board, timeUs: journal.epochs.time(at).timeUs, readings });
       }
-      return boardLog.append(packets, channel_capacity);
+      await boardLog.append(packets, channel_capacity);
+      // It can wait, so nothing of it is dropped.
+      if (isReplay) await journal.flush();
     },
     // Stamped like packets, so that each can become one with a time of its own.
     onReject: (line, reason) =>
@@ -329,9 +390,11 @@ function createSource(
 function childPath({ journal }: Config, board: string): string {
   return join(journal.folder, `child${board && "-"}${board}.json`);
 }
+const NO_PAUSE = { next: () => 0, reset() {} };
 
 /** Comes when `signal` is aborted. */
 function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true })
   );
@@ -345,11 +408,17 @@ function hintFor(
   return hint === undefined ? {} : { hint };
 }
 
-function sayWaiting(journal: Journal): string {
+function sayWaiting(
+  journal: Journal,
+  { isReplay }: Pick<GatewayOptions, "isReplay">,
+): string {
   const waiting = journal.standings().filter((sink) => sink.waiting > 0);
   if (waiting.length === 0) return "everything is delivered";
   const parts = waiting.map(({ name, waiting }) =>
     `${counted(waiting, "reading waits", "readings wait")} for ${name}`
   );
-  return `${parts.join(", ")}; they go out at the next start`;
+  const then = isReplay
+    ? "replay the recording again once that is mended"
+    : "they go out at the next start";
+  return `${parts.join(", ")}; ${then}`;
 }

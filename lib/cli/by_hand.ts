@@ -7,7 +7,7 @@
 
 import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
-import { ask, Unreachable } from "../control/client.ts";
+import { ask, type AskOptions, Unreachable } from "../control/client.ts";
 import type { Command, ResultOf } from "../control/protocol.ts";
 import { readBoot } from "../clock/boot.ts";
 import { createOperations, createSinks, openJournal } from "../gateway.ts";
@@ -43,30 +43,37 @@ export async function carryOut<C extends Command>(
   config: Config,
   command: C,
 ): Promise<ResultOf<C>> {
-  const { folder } = config.journal;
   using progress = new Progress();
   const onProgress = (part: number) => progress.show(part);
-  return await askRunning(folder, command, onProgress) ??
+  const { folder } = config.journal;
+  return await askRunning(folder, command, { onProgress }) ??
     await onOurOwn(config, command, onProgress);
 }
 
 /**
  * Has the gateway with the journal in `folder` carry out `command`; null if none runs.
  *
+ * @throws {Unreachable} if it hangs up, or is hung up on, when its answer has begun
  * @throws {Error} if it cannot be done, or one runs that does not answer
  */
 export async function askRunning<C extends Command>(
   folder: string,
   command: C,
-  onProgress: (part: number) => void = () => {},
+  options: AskOptions = {},
 ): Promise<ResultOf<C> | null> {
   const deadline = performance.now() + PATIENCE_MS;
+  let isTold = false;
+  const onPart = async (part: string) => {
+    isTold = true;
+    await options.onPart?.(part);
+  };
   for (;;) {
     let silence: Unreachable;
     try {
-      return await ask(folder, command, { onProgress });
+      return await ask(folder, command, { ...options, onPart });
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
+      if (isTold || options.signal?.aborted) throw error;
       silence = error;
     }
     const owner = await lockOwner(folder);
@@ -105,5 +112,7 @@ async function onOurOwn<C extends Command>(
   );
   const { perform } = createOperations(config, journal);
   const signal = new AbortController().signal;
-  return await perform(command, { signal, onProgress }) as ResultOf<C>;
+  // No command that is carried out here answers in parts.
+  const onPart = () => Promise.resolve();
+  return await perform(command, { signal, onProgress, onPart }) as ResultOf<C>;
 }

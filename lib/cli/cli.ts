@@ -38,6 +38,8 @@ Examples:
   iiot-gateway rewind --sink influxdb --to 2h   send the last two hours again
   iiot-gateway rejects                          see what could not be used
   iiot-gateway export --from 1d                 the last day as CSV
+  iiot-gateway record --output FILE             what the board's program prints, as a file
+  iiot-gateway replay FILE --embedded-broker    play that file as if a board spoke
 
 Exit codes:
   0  stopped as asked, or all is well
@@ -57,7 +59,8 @@ Examples:
 const SIMULATE_HELP = `
 Examples:
   iiot-gateway simulate                                   a packet every second until Ctrl-C
-  iiot-gateway simulate --count 3 --seed 1 --interval 0   the same three packets every time`;
+  iiot-gateway simulate --count 3 --seed 1 --interval 0   the same three packets every time
+  iiot-gateway simulate --recording FILE --speed max      what was recorded, as it was printed`;
 
 const CHECK_HELP = `
 Looks at the configuration, the journal, the broker, the database and the probe, a line each. Exit
@@ -108,6 +111,36 @@ Examples:
   iiot-gateway export --from 1d --format csv --output day.csv
   iiot-gateway export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --format jsonl | gzip > november.gz
   iiot-gateway export --format lp | influx write --bucket telemetry --precision us`;
+
+const RECORD_HELP = `
+Writes all that the board's program prints, on stdout and stderr, byte for byte and with times, and when
+it starts and ends. A gateway that runs goes on meanwhile; where none runs, the board's program is
+started for it, and nothing of it goes to a server. Ctrl-C ends it.
+
+FILE holds what the board printed, whole: look through it before you mail it. It never overwrites a file.
+Once FILE has half of gateway.record_max_megabytes it becomes FILE.1, and the recording goes on in
+FILE; "cat FILE.1 FILE" is one recording again. A key in config.toml, gateway.record, records always.
+
+Examples:
+  iiot-gateway record --output fault.recording
+  iiot-gateway record --output fault.recording --minutes 30`;
+
+const REPLAY_HELP = `
+Plays what "iiot-gateway record" wrote through the whole gateway, as if a board spoke: pauses, errors and
+exit codes too. It ends by itself when everything is delivered, or nothing was delivered for 30 s.
+Values get the time of now. They go into a journal of their own, .dev/replay beside the
+configuration, which begins empty each time, under a client id of its own, with the tag replayed=true,
+and to servers on this machine only, unless --force is given.
+
+At --speed max the file waits for the journal: nothing is dropped.
+
+Examples:
+  iiot-gateway replay fault.recording --embedded-broker
+  iiot-gateway replay fault.recording --speed max`;
+
+const SPEED = () =>
+  new Option("--speed <factor>", "how much faster than it was")
+    .choices(["1", "10", "max"] as const).default("1" as const);
 
 /**
  * Runs the command that `args` name.
@@ -173,8 +206,20 @@ function createProgram(end: (exitCode: number) => void) {
       "the same seed, the same values",
       wholeNumber(0, 4_294_967_295),
     )
+    .option("--recording <file>", "a recording instead")
+    .option(
+      "--run <n>",
+      "which run of the recorded program, from 0",
+      wholeNumber(0, 1_000_000_000),
+      0,
+    )
+    .addOption(SPEED())
     .addHelpText("after", SIMULATE_HELP)
-    .action(async (options) => {
+    .action(async ({ recording, run, speed, ...options }) => {
+      if (recording !== undefined) {
+        const { playRecording } = await import("./play.ts");
+        return end(await playRecording({ recording, run, speed }));
+      }
       const { simulate } = await import("./simulate.ts");
       end(await simulate(options));
     });
@@ -262,6 +307,40 @@ function createProgram(end: (exitCode: number) => void) {
     .action(async ({ from = -Infinity, to = Infinity, ...options }) => {
       const { exportJournal } = await import("./export.ts");
       end(await exportJournal({ ...options, from, to }));
+    });
+
+  program.command("record")
+    .description("Records what the board's program prints")
+    .option(...CONFIG)
+    .option("--output <file>", "the file to make")
+    .option("--board <name>", "which, where there are several")
+    .option("--minutes <n>", "end after so many", wholeNumber(1, 100_000))
+    .addHelpText("after", RECORD_HELP)
+    .action(async ({ output, ...options }) => {
+      if (output === undefined) {
+        throw new UsageError("--output must name the file to make");
+      }
+      const { record } = await import("./record.ts");
+      end(await record({ ...options, output }));
+    });
+
+  program.command("replay")
+    .description("Plays a recording as if a board spoke")
+    .argument("<file>", 'what "iiot-gateway record" wrote')
+    .option(...CONFIG)
+    .addOption(SPEED())
+    .option("--embedded-broker", "an MQTT broker of its own, see [broker]")
+    .option("--force", "let replayed values leave this machine")
+    .addHelpText("after", REPLAY_HELP)
+    .action(async (file, { embeddedBroker, force, ...options }) => {
+      const { replay } = await import("./replay.ts");
+      end(
+        await replay(file, {
+          ...options,
+          embeddedBroker: embeddedBroker === true,
+          force: force === true,
+        }),
+      );
     });
 
   program.command("version")

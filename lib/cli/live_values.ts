@@ -12,8 +12,8 @@ export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;
 
 /** Options for {@linkcode LiveValues}. */
 export interface LiveValuesOptions {
-  /** Marks every line as `SIMULATED`. */
-  readonly simulated: boolean;
+  /** Stands in every line: `SIMULATED`; empty for a board's values. */
+  readonly mark: string;
   /** Takes one line, without its end; resolves when it can take the next. May reject. */
   readonly write: (line: string) => Promise<void>;
   /** Width of the terminal in characters; longer lines are cut. */
@@ -88,9 +88,9 @@ export class LiveValues {
     { board, timeUs, readings }: LivePacket,
     passedOver: number,
   ): string {
-    const { simulated, columns, color } = this.#options;
+    const { columns, color } = this.#options;
     const time = new Date(timeUs / 1000).toTimeString().slice(0, 8);
-    const mark = simulated ? " SIMULATED" : "";
+    const mark = this.#options.mark && ` ${this.#options.mark}`;
     const more = passedOver > 0 ? ` (and ${passedOver} more)` : "";
     const values = `${board === "" ? "" : ` ${board}:`} ${
       this.#values(readings)

@@ -18,7 +18,7 @@ import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
 import { useLocalBroker } from "./local_broker.ts";
 import { LiveValues } from "./live_values.ts";
-import { SELF_ENVIRONMENT, selfCommand } from "./self.ts";
+import { selfCommand, selfEnvironment } from "./self.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { print, wantsColor, writeToStdout } from "./terminal.ts";
@@ -52,7 +52,10 @@ export async function run(options: RunOptions): Promise<number> {
     ? await useLocalBroker(loaded, stack)
     : loaded;
   if (options.simulate) {
-    const simulated = simulatedConfig(config, options.config, options);
+    const simulated = simulatedConfig(config, options.config, {
+      ...options,
+      as: "simulated",
+    });
     for (const sentence of simulated.leftOut) {
       getLogger(["gateway"]).warn(sentence);
     }
@@ -61,12 +64,14 @@ export async function run(options: RunOptions): Promise<number> {
   }
   await runGateway({
     config,
-    ...await children(config, options.simulate, stack),
+    ...(options.simulate
+      ? simulatedBoards()
+      : await boardPrograms(config, stack)),
     signal: stop.signal,
     hideSecret: log.hide,
     ...(options.simulate ? { hints: DATABASE_HINT } : {}),
     ...(options.simulate || Deno.stdout.isTerminal()
-      ? showValues(config, options.simulate)
+      ? showValues(config, options.simulate ? "SIMULATED" : "")
       : {}),
   });
   return 0;
@@ -76,45 +81,45 @@ const DATABASE_HINT = {
   influxdb: '"docker compose up -d influxdb" starts one',
 };
 
-/** How the programs that print the boards' lines are started, and what they may know. */
-async function children(
+const get = (name: string) => Deno.env.get(name);
+
+/** How the programs that print the boards' lines are started, and what they may know; as long as `stack` lives. */
+export async function boardPrograms(
   { boards, journal }: Config,
-  simulate: boolean,
   stack: AsyncDisposableStack,
 ) {
-  const get = (name: string) => Deno.env.get(name);
   const env = childEnvironment(get);
-  const path = env.PATH ?? "";
-  if (!simulate) {
-    const memory = stack.use(await FlashMemory.open(journal.folder));
-    const launcherFor = (board: BoardConfig) => {
-      const { name, command, probe_id, chip = "", firmware_path = "" } = board;
-      if (command !== undefined) return new CommandLauncher(command, path);
-      return new ProbeRsLauncher({
-        target: { probe_id, chip, firmware_path },
-        env,
-        mode: board.flash,
-        reflashOnChange: board.reflash_on_change,
-        flash: memory.board(name),
-        otherProbes: probesBeside(board, boards),
-      });
-    };
-    return { launcherFor, env };
-  }
-  for (const name of SELF_ENVIRONMENT) {
-    const value = get(name);
-    if (value !== undefined) env[name] = value;
-  }
-  // Each takes a seed of its own.
-  const launcherFor = () =>
-    new CommandLauncher(selfCommand(["simulate"]), path);
+  const memory = stack.use(await FlashMemory.open(journal.folder));
+  const launcherFor = (board: BoardConfig) => {
+    const { name, command, probe_id, chip = "", firmware_path = "" } = board;
+    if (command !== undefined) {
+      return new CommandLauncher(command, env.PATH ?? "");
+    }
+    return new ProbeRsLauncher({
+      target: { probe_id, chip, firmware_path },
+      env,
+      mode: board.flash,
+      reflashOnChange: board.reflash_on_change,
+      flash: memory.board(name),
+      otherProbes: probesBeside(board, boards),
+    });
+  };
   return { launcherFor, env };
 }
 
-function showValues(config: Config, simulated: boolean) {
+function simulatedBoards() {
+  const env = { ...childEnvironment(get), ...selfEnvironment(get) };
+  // Each takes a seed of its own.
+  const launcherFor = () =>
+    new CommandLauncher(selfCommand(["simulate"]), env.PATH ?? "");
+  return { launcherFor, env };
+}
+
+/** Shows packets on stdout, each line marked with `mark`. */
+export function showValues(config: Config, mark: string) {
   const encoder = new TextEncoder();
   const live = new LiveValues(createCatalogue(config.metrics), {
-    simulated,
+    mark,
     write: (line) => writeToStdout(encoder.encode(`${line}\n`)),
     columns: () =>
       // A terminal that does not know its width says 0.

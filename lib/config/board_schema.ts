@@ -3,7 +3,7 @@
  * board of its own.
  *
  * - A `[[board]]` takes what it does not say itself from `[gateway]`: all but `probe_id` and `command`,
- *   which say whose lines are read.
+ *   which say whose lines are read, and `record`, which is one board's file.
  * - `[gateway]` is a board as well, without a name, where no `[[board]]` is there or it has one of
  *   these two.
  * - Topics and series of two boards always differ. A board's name is one level before node and name,
@@ -13,6 +13,7 @@
  * @module
  */
 
+import { normalize } from "node:path";
 import { z } from "zod";
 import { plainText } from "./metric_schema.ts";
 import type { Path } from "./toml.ts";
@@ -33,6 +34,8 @@ const BOARD = {
   marker: plainText.max(200).default("JSON sent via VCP: "),
   max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
   silence_timeout_s: z.int().min(0).max(86400).optional(),
+  record: plainText.optional(),
+  record_max_megabytes: z.int().min(1).max(10_000).default(10),
 };
 
 /** The table `[gateway]`: what the gateway is told, and what all boards are. */
@@ -73,7 +76,7 @@ export function boardsOf(
   own: z.output<typeof boardList>,
 ): BoardConfig[] {
   const { stop_timeout_s: _, ...shared } = gateway;
-  const { probe_id: __, command: ___, ...forAll } = shared;
+  const { probe_id: __, command: ___, record: ____, ...forAll } = shared;
   // What a table leaves out is not there at all, so it hides nothing of `forAll`.
   const named = own.map((one) => ({ ...forAll, ...one }) as BoardConfig);
   return isBoard(gateway, own) ? [{ name: "", ...shared }, ...named] : named;
@@ -130,10 +133,19 @@ export function faultsOfBoards(
   ].filter(({ table }) => isTable(table));
   const isAlone =
     entries.filter(({ table }) => table.command === undefined).length === 1;
-  return entries.flatMap((entry, index) => [
-    ...(simulate ? [] : missing(entry, shared, isAlone)),
-    ...entries.slice(0, index).flatMap((other) => shares(entry, other)),
-  ]);
+  const ofNobody = shared.record !== undefined && !isBoard(shared, named)
+    ? [issue(
+      ["gateway", "record"],
+      "is one board's file, and [gateway] is no board here: write it into a table [[board]]",
+    )]
+    : [];
+  return [
+    ...ofNobody,
+    ...entries.flatMap((entry, index) => [
+      ...(simulate ? [] : missing(entry, shared, isAlone)),
+      ...entries.slice(0, index).flatMap((other) => shares(entry, other)),
+    ]),
+  ];
 }
 
 function missing(
@@ -164,7 +176,7 @@ function shares(
       : "";
     issues.push(issue([...path, key], says(`"${label}.${key}"`) + hint));
   };
-  const { name, probe_id: probe, command } = table;
+  const { name, probe_id: probe, command, record } = table;
   const { name: otherName, probe_id: otherProbe } = other;
   // A difference of capitals alone would be lost in the names of files.
   if (
@@ -182,7 +194,19 @@ function shares(
   if (isSameList(command, other.command)) {
     complain("command", (where) => `must not be that of ${where} again`);
   }
+  if (isText(record) && isText(other.record)) {
+    const files = filesOf(record);
+    if (filesOf(other.record).some((file) => files.includes(file))) {
+      complain("record", (where) => `must be another file than ${where}`);
+    }
+  }
   return issues;
+}
+
+/** Where a recording lies. */
+function filesOf(record: string): string[] {
+  const path = normalize(record);
+  return [path, `${path}.1`];
 }
 
 function issue(path: Path, message: string): z.core.$ZodIssue {

@@ -155,7 +155,9 @@ function resolvePaths(config: Config, folder: string): Config {
       ]),
     }),
     ...(influxdb && { influxdb: absolute(influxdb, folder, ["token_file"]) }),
-    boards: boards.map((one) => absolute(one, folder, ["firmware_path"])),
+    boards: boards.map((one) =>
+      absolute(one, folder, ["firmware_path", "record"])
+    ),
     journal: absolute(journal, folder, ["folder"]),
   };
 }

@@ -27,6 +27,10 @@ export interface AskOptions {
   readonly withinMs?: number;
   /** How far it is, from 0 to 1. */
   onProgress?(part: number): void;
+  /** Takes the parts of an answer that is told piece by piece. */
+  onPart?(part: string): Promise<void>;
+  /** Aborted to hang up. @default {never} */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -38,10 +42,12 @@ export interface AskOptions {
 export async function ask<C extends Command>(
   folder: string,
   command: C,
-  { withinMs = 60_000, onProgress }: AskOptions = {},
+  { withinMs = 60_000, onProgress, onPart, signal }: AskOptions = {},
 ): Promise<ResultOf<C>> {
-  for await (const answer of conversation(folder, command, withinMs)) {
+  const answers = conversation(folder, command, withinMs, signal);
+  for await (const answer of answers) {
     if ("progress" in answer) onProgress?.(answer.progress);
+    else if ("part" in answer) await onPart?.(answer.part);
     else if ("error" in answer) throw new Error(answer.error);
     else return answer.result as ResultOf<C>;
   }
@@ -55,11 +61,16 @@ async function* conversation(
   folder: string,
   command: Command,
   withinMs: number,
+  signal: AbortSignal | undefined,
 ): AsyncIterable<Answer> {
+  let hangUp = () => {};
   try {
     const address = await readAddress(folder);
     if (address === null) throw new Error("It does not listen");
     using wire = new Wire(await connectTo(folder, address));
+    hangUp = () => wire.close();
+    signal?.addEventListener("abort", hangUp);
+    if (signal?.aborted) return;
     if ("token" in address) await wire.writeLine(address.token, withinMs);
     await wire.writeLine(formatRequest(command), withinMs);
     for (;;) {
@@ -72,5 +83,7 @@ async function* conversation(
     }
   } catch (cause) {
     throw new Unreachable("The gateway does not answer", { cause });
+  } finally {
+    signal?.removeEventListener("abort", hangUp);
   }
 }

@@ -10,6 +10,7 @@
 import type { KeptReject } from "../journal/disk.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { SecondReading } from "../journal/rejects.ts";
+import type { ChildTaps } from "../source/child_taps.ts";
 import type { Command, GatewayReport, Results } from "./protocol.ts";
 import { type Board, release } from "./release.ts";
 import type { Perform } from "./server.ts";
@@ -30,7 +31,12 @@ export interface OperationsOptions {
   readonly reading: string;
   /** Readings were sent back to sinks. */
   onResent?(): void;
+  /** What can be recorded of each board, by its name. */
+  readonly taps: Readonly<Record<string, Pick<ChildTaps, "stream">>>;
 }
+
+/** How often an asker who waits for the board's next words hears that he is not forgotten. */
+const ALIVE_MS = 10_000;
 
 /** Carries out commands. */
 export class Operations {
@@ -48,6 +54,7 @@ export class Operations {
     if (command.do === "release") {
       return await release(this.#options.boards, command);
     }
+    if (command.do === "record") return await this.#record(command, options);
     const turn = this.#last.then(() => this.#change(command, options));
     this.#last = turn.catch(() => {});
     return await turn;
@@ -66,8 +73,29 @@ export class Operations {
     };
   }
 
+  async #record(
+    { board: name }: Command & { do: "record" },
+    { signal, onProgress, onPart: send }: Parameters<Perform>[1],
+  ): Promise<Results["record"]> {
+    const { taps } = this.#options;
+    const board = taps[name];
+    if (board === undefined) {
+      const names = Object.keys(taps).map((one) => `"${one}"`).join(", ");
+      throw new Error(
+        `The running gateway has no board "${name}": it has ${names}`,
+      );
+    }
+    const alive = setInterval(() => onProgress(0), ALIVE_MS);
+    try {
+      await board.stream(send, signal);
+    } finally {
+      clearInterval(alive);
+    }
+    return {};
+  }
+
   async #change(
-    command: Exclude<Command, { do: "status" | "release" }>,
+    command: Exclude<Command, { do: "status" | "release" | "record" }>,
     { signal, onProgress }: Parameters<Perform>[1],
   ): Promise<Results["rewind" | "resend" | "clear"]> {
     signal.throwIfAborted();

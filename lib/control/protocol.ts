@@ -6,6 +6,7 @@
  *
  *     → {"version":1,"command":{"do":"rewind","sink":"influxdb","toUs":null,"dryRun":false}}
  *     ← {"progress":0.5}                       any number of times
+ *     ← {"part":"…"}                           the same, of what is told piece by piece
  *     ← {"result":{…}} or {"error":"…"}        and the end
  *
  * @module
@@ -52,6 +53,11 @@ const COMMAND = z.discriminatedUnion("do", [
     board: z.string().max(100).optional(),
     minutes: z.int().min(0).max(MAX_RELEASE_MINUTES),
   }),
+  z.strictObject({
+    do: z.literal("record"),
+    /** The board's name; empty in the single form. */
+    board: z.string().max(100),
+  }),
 ]);
 
 const REQUEST = z.strictObject({
@@ -80,6 +86,8 @@ export interface Results {
   readonly resend: Resent;
   readonly clear: { readonly cleared: number };
   readonly release: Released;
+  /** Its parts are the lines of a recording, until the asker hangs up. */
+  readonly record: Readonly<Record<never, never>>;
 }
 
 /** What a command gives. */
@@ -88,6 +96,7 @@ export type ResultOf<C extends Command> = Results[C["do"]];
 /** A line of the gateway's. */
 export type Answer =
   | { readonly progress: number }
+  | { readonly part: string }
   | { readonly result: unknown }
   | { readonly error: string };
 

@@ -35,6 +35,8 @@ export type Perform = (
     readonly signal: AbortSignal;
     /** From 0 to 1. */
     onProgress(part: number): void;
+    /** Sends a part of the answer; resolves when it is taken. */
+    onPart(part: string): Promise<void>;
   },
 ) => Promise<unknown>;
 
@@ -139,6 +141,14 @@ export class ControlServer implements AsyncDisposable {
         // A slow reader misses steps, and never makes them pile up.
         onProgress: (part) => {
           if (idle) write({ progress: part }).catch(() => gone.abort());
+        },
+        onPart: async (part) => {
+          try {
+            await write({ part });
+          } catch (error) {
+            gone.abort();
+            throw error;
+          }
         },
       });
       answer = { result };

@@ -23,6 +23,18 @@ export interface ChildExit {
   readonly ranMs: number;
 }
 
+/** Sees one child after the other. Must come back at once and throw nothing. */
+export interface ChildTap {
+  started(child: {
+    readonly pid: number;
+    readonly command: readonly string[];
+  }): void;
+  /** A piece of stdout or stderr, as it was read. */
+  printed(pipe: "out" | "err", bytes: Uint8Array): void;
+  /** The child is gone, and all it printed was seen. */
+  ended(code: number): void;
+}
+
 /** Options for {@linkcode runChild}. */
 export interface ChildOptions {
   /** Program and arguments; the program as a path that exists. */
@@ -47,6 +59,8 @@ export interface ChildOptions {
   readonly onStdoutChunk?: ((chunk: Uint8Array) => void) | undefined;
   /** Sees each line of stderr. */
   readonly onStderrLine?: ((line: string) => void) | undefined;
+  /** Sees the child as well. @default {nobody} */
+  readonly tap?: ChildTap | undefined;
   /** Milliseconds that only grow. */
   now(): number;
   /** Resolves after `ms`, or early, without an error, when `signal` is aborted. */
@@ -60,7 +74,7 @@ const log = getBoardLogger("source");
 
 /** Runs the child once. Does not reject. */
 export async function runChild(options: ChildOptions): Promise<ChildExit> {
-  const { onStdout, onStart, onChunk, now, signal } = options;
+  const { command, onStdout, onStart, onChunk, tap, now, signal } = options;
   const started = now();
   let child: Deno.ChildProcess;
   try {
@@ -74,6 +88,7 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     };
   }
   onStart(child.pid);
+  tap?.started({ pid: child.pid, command });
   const gone = new AbortController();
   const unread = new AbortController();
   const stopping = stop(
@@ -83,11 +98,16 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     options,
   );
   const pipes = [
-    new ChildPipe(child.stdout, (chunk) => {
-      options.onStdoutChunk?.(chunk);
-      onChunk();
+    new ChildPipe(child.stdout, {
+      onRead: (bytes) => tap?.printed("out", bytes),
+      onChunk: (chunk) => {
+        options.onStdoutChunk?.(chunk);
+        onChunk();
+      },
     }),
-    new ChildPipe(child.stderr),
+    new ChildPipe(child.stderr, {
+      onRead: (bytes) => tap?.printed("err", bytes),
+    }),
   ] as const;
   const [stdout, stderr] = pipes;
   const reading = onStdout(stdout.readable)
@@ -108,6 +128,7 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
     stopping,
     ...pipes.map((pipe) => endPipe(pipe, child.pid, options)),
   ]);
+  tap?.ended(code);
   return {
     code,
     error: await errors,

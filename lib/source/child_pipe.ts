@@ -4,6 +4,14 @@
  * @module
  */
 
+/** Options for {@linkcode ChildPipe}. */
+export interface ChildPipeOptions {
+  /** Sees each chunk, also those that are thrown away. */
+  onRead(chunk: Uint8Array): void;
+  /** Sees each chunk before it comes out. */
+  onChunk?(chunk: Uint8Array): void;
+}
+
 /** One of a child's two pipes. */
 export class ChildPipe {
   /** What comes out of the pipe. Cancelling it does not close the pipe: the rest is thrown away. */
@@ -12,20 +20,18 @@ export class ChildPipe {
   /** Comes when the pipe has been read to its end. */
   readonly ended: Promise<void> = this.#end.promise;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #onRead: (chunk: Uint8Array) => void;
   #chunks = 0;
   #asking = false;
 
-  /** @param onChunk sees each chunk before it comes out */
-  constructor(
-    pipe: ReadableStream<Uint8Array>,
-    onChunk?: (chunk: Uint8Array) => void,
-  ) {
+  constructor(pipe: ReadableStream<Uint8Array>, options: ChildPipeOptions) {
+    this.#onRead = options.onRead;
     this.#reader = pipe.getReader();
     this.readable = new ReadableStream({
       pull: async (controller) => {
         const chunk = await this.#read();
         if (chunk) {
-          onChunk?.(chunk);
+          options.onChunk?.(chunk);
           return controller.enqueue(chunk);
         }
         controller.close();
@@ -58,7 +64,8 @@ export class ChildPipe {
     }));
     this.#asking = false;
     this.#chunks++;
-    if (!value) this.#end.resolve();
+    if (value) this.#onRead(value);
+    else this.#end.resolve();
     return value;
   }
 }

@@ -33,8 +33,14 @@ export interface StartReason {
 export interface Launcher {
   /** The program's name, for the log. */
   readonly name: string;
-  /** What to start now, or why that cannot be. Does not reject; `signal` cuts it short. */
-  prepare(signal: AbortSignal, reason: StartReason): Promise<Launch | Failure>;
+  /**
+   * What to start now, or why that cannot be; null: there is no more to start, ever. Does not reject;
+   * `signal` cuts it short.
+   */
+  prepare(
+    signal: AbortSignal,
+    reason: StartReason,
+  ): Promise<Launch | Failure | null>;
   /**
    * Is told how a launch ended that nobody ended: what was found out before it may not be true any
    * more. Gives the failure with all that it knows of it. Does not reject; `signal` cuts it short.

@@ -14,7 +14,7 @@
 
 import { describeError } from "../error_text.ts";
 import { getBoardLogger } from "./board_log.ts";
-import { type ChildExit, runChild } from "./child.ts";
+import { type ChildExit, type ChildTap, runChild } from "./child.ts";
 import {
   type Failure,
   type Pace,
@@ -76,6 +76,8 @@ export interface SupervisorOptions {
    * if it did. Should it reject, the child is stopped and started again.
    */
   onStdout(stdout: ReadableStream<Uint8Array>): Promise<string | void>;
+  /** Sees every child. @default {nobody} */
+  readonly tap?: ChildTap | undefined;
   /**
    * Milliseconds that only grow.
    *
@@ -153,8 +155,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
-   * Keeps the child running until `signal` is aborted or `stop` is called, and comes back when the
-   * child is gone and all it printed is read. A supervisor runs once.
+   * Keeps the child running until `signal` is aborted, `stop` is called or the launcher has no more to
+   * start, and comes back when the child is gone and all it printed is read. A supervisor runs once.
    */
   run(signal?: AbortSignal): Promise<void> {
     const stopping = this.#stopping.signal;
@@ -234,6 +236,7 @@ export class Supervisor implements AsyncDisposable {
       this.#become("starting");
       const launch = await launcher.prepare(either, startReason());
       if (either.aborted) continue;
+      if (launch === null) break;
       let pauseMs = LOOK_AGAIN_MS;
       if ("command" in launch) {
         this.#state = { ...this.#state, restarts: starts++ };

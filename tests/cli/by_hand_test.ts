@@ -78,6 +78,7 @@ Deno.test("Operations change one thing at a time, and tell how things stand mean
       reasons: [],
     }),
     reading: "this",
+    taps: {},
   });
   await using _server = await ControlServer.open(folder.path, { perform });
   const rewind = {
@@ -99,7 +100,11 @@ Deno.test("Operations change one thing at a time, and tell how things stand mean
 
   writer.board.reject("a line", "No metric");
   const resend = { do: "resend", reading: "this" } as const;
-  const options = { signal: new AbortController().signal, onProgress() {} };
+  const options = {
+    signal: new AbortController().signal,
+    onProgress() {},
+    onPart: () => Promise.resolve(),
+  };
   const sent = await Promise.all([
     perform(resend, options),
     perform(resend, options),

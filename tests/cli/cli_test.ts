@@ -4,7 +4,7 @@ import { PROGRAMS, runToEnd } from "./program.ts";
 
 const COMMANDS = [
   ...["run", "simulate", "check", "status"],
-  ...["release", "rewind", "rejects", "export", "version"],
+  ...["release", "rewind", "rejects", "export", "record", "replay", "version"],
 ];
 
 for (const { form, command } of PROGRAMS) {

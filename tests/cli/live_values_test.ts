@@ -24,7 +24,7 @@ function createLive(
   const clock = { ms: 0 };
   let written = Promise.resolve();
   const live = new LiveValues(catalogue, {
-    simulated: false,
+    mark: "",
     write: (line) => {
       lines.push(line);
       return written = Promise.resolve();
@@ -42,7 +42,7 @@ function createLive(
 }
 
 Deno.test("LiveValues shows time, mark, and the values of each node with their units", () => {
-  const { live, lines } = createLive({ simulated: true });
+  const { live, lines } = createLive({ mark: "SIMULATED" });
   live.show(packet({
     "n1.t": 27.6,
     "n1.h": 54.1,
@@ -110,7 +110,7 @@ Deno.test("LiveValues cuts a line at the terminal's width", () => {
 });
 
 Deno.test("LiveValues colours the time and the mark only on request", () => {
-  const { live, lines } = createLive({ color: true, simulated: true });
+  const { live, lines } = createLive({ color: true, mark: "SIMULATED" });
   live.show(packet({ "n1.t": 1 }));
   assert.deepEqual(lines, [
     "\x1b[2m12:00:00\x1b[0m\x1b[33m SIMULATED\x1b[0m node1 1 °C",

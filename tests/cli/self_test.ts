@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
-import { SELF_ENVIRONMENT, selfCommand } from "../../lib/cli/self.ts";
+import { selfCommand, selfEnvironment } from "../../lib/cli/self.ts";
 import { PROJECT, runToEnd } from "./program.ts";
 
 const ARGS = "simulate --count 2 --seed 1 --interval 0".split(" ");
 
 /** What the simulated board prints, started by `command` with nothing but what it needs around it. */
 async function simulated(command: readonly string[]): Promise<string> {
-  const env: Record<string, string> = { PATH: Deno.env.get("PATH") ?? "" };
-  for (const name of SELF_ENVIRONMENT) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) env[name] = value;
-  }
+  const get = (name: string) => Deno.env.get(name);
+  const env = { PATH: get("PATH") ?? "", ...selfEnvironment(get) };
   const ended = await runToEnd(command, { cwd: "/", clearEnv: true, env });
   assert.equal(ended.code, 0, ended.stderr);
   assert.equal(ended.stderr, "");

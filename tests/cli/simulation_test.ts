@@ -21,7 +21,7 @@ Deno.test("Simulated values go into a journal of their own beside the configurat
   const { config, leftOut } = simulatedConfig(
     await loaded(),
     "/etc/gateway/config.toml",
-    { force: false },
+    { as: "simulated", force: false },
   );
   assert.equal(config.journal.folder, "/etc/gateway/.dev/journal");
   assert.equal(config.journal.reserve, false);
@@ -31,6 +31,7 @@ Deno.test("Simulated values go into a journal of their own beside the configurat
 
 Deno.test("Simulated values wait for no clock", async () => {
   const { config } = simulatedConfig(await loaded(), "config.toml", {
+    as: "simulated",
     force: false,
   });
   assert.equal(config.clock.trust, true);
@@ -41,7 +42,7 @@ Deno.test("Simulated values come from a client of their own and are tagged, unde
   const { mqtt, influxdb } = simulatedConfig(
     { ...real, influxdb: { ...real.influxdb, tags: { site: "hall" } } },
     "config.toml",
-    { force: false },
+    { as: "simulated", force: false },
   ).config;
   assert.deepEqual(mqtt, {
     ...real.mqtt,
@@ -60,7 +61,7 @@ Deno.test("Simulated values do not leave this machine, and it is said without a 
       url: "https://influx.example",
     }),
     "config.toml",
-    { force: false },
+    { as: "simulated", force: false },
   );
   assert.equal(config.mqtt, undefined);
   assert.equal(config.influxdb, undefined);
@@ -74,7 +75,7 @@ Deno.test("Simulated values leave this machine when that is forced", async () =>
   const { config, leftOut } = simulatedConfig(
     await loaded({ url: "https://influx.example" }),
     "config.toml",
-    { force: true },
+    { as: "simulated", force: true },
   );
   assert.equal(config.influxdb?.url, "https://influx.example");
   assert.deepEqual(leftOut, []);

@@ -43,6 +43,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       channel_capacity: 100,
       marker: "JSON sent via VCP: ",
       max_line_bytes: 8192,
+      record_max_megabytes: 10,
     }],
     journal: {
       folder: "/etc/gateway/journal",
@@ -195,6 +196,7 @@ channel_capacity = 7
       channel_capacity: 10_000,
       marker: "JSON sent via VCP: ",
       max_line_bytes: 1000,
+      record_max_megabytes: 10,
     },
     {
       name: "yard",
@@ -206,6 +208,7 @@ channel_capacity = 7
       channel_capacity: 7,
       marker: "JSON: ",
       max_line_bytes: 2000,
+      record_max_megabytes: 10,
     },
   ]);
 });

@@ -26,6 +26,7 @@ const EXAMPLES = [
   "influxdb.token_file",
   "gateway.command",
   "gateway.silence_timeout_s",
+  "gateway.record",
 ];
 
 interface KeyLine {
@@ -149,6 +150,7 @@ const GROUPS: { uncomment: string[]; remove?: string[] }[] = [
     uncomment: ["gateway.command"],
     remove: ["gateway.probe_id", "gateway.chip", "gateway.firmware_path"],
   },
+  { uncomment: ["gateway.record"] },
 ];
 
 Deno.test("config.toml's examples load", async () => {
