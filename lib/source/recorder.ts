@@ -25,7 +25,7 @@ import {
 export interface RecordingTarget {
   /** What it is called in the log. */
   readonly name: string;
-  /** Writes entries in order. Should it reject, none of them counts as written. */
+  /** Writes entries in order. Should it reject, all of them count as missing. */
   write(entries: readonly RecordingEntry[]): Promise<void>;
 }
 
