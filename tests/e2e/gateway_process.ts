@@ -99,6 +99,11 @@ export class GatewayProcess implements AsyncDisposable {
     return { code, stdout: decode(stdout), stderr: decode(stderr) };
   }
 
+  /** Starts another command of the program in the same folder; ending it is the caller's. */
+  spawn(...args: string[]): Deno.ChildProcess {
+    return this.#spawn(args);
+  }
+
   /** `status --json` */
   async status(): Promise<Status> {
     const { stdout, stderr } = await this.run(
