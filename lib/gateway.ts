@@ -43,6 +43,7 @@ import type { Launcher } from "./source/launcher.ts";
 import { Leftover } from "./source/leftover.ts";
 import { RecordingFile } from "./source/recording_file.ts";
 import { Source } from "./source/source.ts";
+import type { SourcedPacket } from "./source/telemetry_stream.ts";
 import { Sources } from "./source/sources.ts";
 
 /** Options for {@linkcode runGateway}. */
@@ -178,9 +179,10 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   ]);
   if (reason === "end" && options.isReplay && !signal.aborted) {
     for (const { counters } of byBoard.values()) {
+      const { packets, rejects, other } = counters;
       log.info(
         "The recording is played: {packets} packets, {rejects} rejects, {other} other lines",
-        { ...counters },
+        { packets, rejects, other },
       );
     }
     await delivered(journal, { signal });
@@ -350,6 +352,15 @@ function createSource(
   const { stop_timeout_s } = needs.config.gateway;
   const eventClock = new EventClock({ now: () => clock.now() });
   const { silence_timeout_s } = config;
+  /** What was given since the disk had all. */
+  let ahead = 0;
+  /** A recording can wait, so nothing of it is dropped. */
+  const waitForDisk = async (packets: readonly SourcedPacket[]) => {
+    for (const { line } of packets) ahead += line.length;
+    if (ahead < MAX_AHEAD) return;
+    ahead = 0;
+    await journal.flush();
+  };
   const source: Source = new Source({
     launcher: launcherFor(config),
     env,
@@ -369,8 +380,7 @@ function createSource(
         onPacket?.({ board, timeUs: journal.epochs.time(at).timeUs, readings });
       }
       await boardLog.append(packets, channel_capacity);
-      // It can wait, so nothing of it is dropped.
-      if (isReplay) await journal.flush();
+      if (isReplay) await waitForDisk(packets);
     },
     // Stamped like packets, so that each can become one with a time of its own.
     onReject: (line, reason) =>
@@ -390,6 +400,8 @@ function createSource(
 function childPath({ journal }: Config, board: string): string {
   return join(journal.folder, `child${board && "-"}${board}.json`);
 }
+/** Characters of lines: as packets they take some five times that of the 8 MiB before the journal, at most. */
+const MAX_AHEAD = 512 * 1024;
 const NO_PAUSE = { next: () => 0, reset() {} };
 
 /** Comes when `signal` is aborted. */

@@ -48,9 +48,8 @@ export async function flood(
   await using victoria = await startVictoriaMetrics();
   await mosquitto.stop();
   await victoria.stop();
-  const library = await Deno.makeTempFile({ suffix: ".so" });
-  try {
-    await compile(here("slow_fsync.c"), library);
+  await using slowDisk = await makeSlowDisk(fsyncMs);
+  {
     await using gateway = await GatewayProcess.create({
       program,
       config: `
@@ -78,8 +77,7 @@ reserve = false
 level = "warning"
 `,
       env: {
-        LD_PRELOAD: library,
-        FSYNC_MS: String(fsyncMs),
+        ...slowDisk.env,
         DENO_DIR: Deno.env.get("DENO_DIR") ?? "",
       },
     });
@@ -108,16 +106,23 @@ level = "warning"
       packets,
       log: gateway.log,
     };
-  } finally {
-    await Deno.remove(library);
   }
 }
 
-async function compile(source: string, library: string): Promise<void> {
+/** What makes each sync of a process's disk take `fsyncMs`; needs gcc. */
+export async function makeSlowDisk(
+  fsyncMs: number,
+): Promise<AsyncDisposable & { readonly env: Record<string, string> }> {
+  const library = await Deno.makeTempFile({ suffix: ".so" });
+  const source = here("slow_fsync.c");
   const { code, stderr } = await new Deno.Command(findProgram("gcc"), {
     args: ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"],
   }).output();
   if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  return {
+    env: { LD_PRELOAD: library, FSYNC_MS: String(fsyncMs) },
+    [Symbol.asyncDispose]: () => Deno.remove(library),
+  };
 }
 
 /** The most memory that a process had, in MB. */

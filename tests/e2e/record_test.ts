@@ -5,8 +5,11 @@ import {
   type PlacedEntry,
   readRecordingFile,
 } from "../../lib/source/recording_reader.ts";
+import { readStatus } from "../../lib/monitor/status.ts";
 import { PROGRAMS } from "../cli/program.ts";
-import { freePort, subscribe } from "../servers.ts";
+import { formatEntry } from "../../lib/source/recording.ts";
+import { freePort, requires, subscribe } from "../servers.ts";
+import { makeSlowDisk } from "./flood.ts";
 import { eventually, GatewayProcess } from "./gateway_process.ts";
 
 const PACKETS = 200;
@@ -38,10 +41,15 @@ stop_timeout_s = 2
 ${more}`;
 }
 
-async function create(brokerPort: number, more?: string) {
+async function create(
+  brokerPort: number,
+  more = "",
+  env: Readonly<Record<string, string>> = {},
+) {
   const gateway = await GatewayProcess.create({
     program: PROGRAMS[0]!,
     config: config(brokerPort, more),
+    env,
   });
   const lines = Array.from(
     { length: PACKETS },
@@ -237,3 +245,59 @@ Deno.test("Where no gateway runs, record starts the board's program itself, and 
     [FILE, "config.toml", "go", "lines", "said"],
   );
 });
+
+Deno.test({
+  name:
+    "At speed max the file waits for a slow disk, and no packet is dropped, though they are more than memory holds",
+  ...requires("gcc"),
+  fn: async () => {
+    const packets = 100_000;
+    await using slowDisk = await makeSlowDisk(1000);
+    await using broker = await startBroker({ host: "127.0.0.1", port: 0 });
+    await using gateway = await create(broker.port, "", slowDisk.env);
+    await writeLargeRecording(join(gateway.folder, FILE), packets);
+    const { code, stderr } = await gateway.run(
+      ...["replay", FILE, ...CONFIG, "--speed", "max"],
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /The recording is played: 100000 packets/);
+    assert.match(stderr, /Stopped: everything is delivered/);
+    assert.doesNotMatch(stderr, /does not keep up/);
+    const folder = join(gateway.folder, ".dev", "replay");
+    const { sinks } = await readStatus(folder, {
+      now: Date.now() * 1000,
+      ask: () => Promise.reject(new Error("It has ended")),
+    });
+    assert.deepEqual(sinks.map(({ delivered }) => delivered), [3 * packets]);
+  },
+});
+
+async function writeLargeRecording(
+  path: string,
+  packets: number,
+): Promise<void> {
+  const header = {
+    kind: "header",
+    ms: 0,
+    program: "0.1.0",
+    board: "",
+    time: "2026-11-23T10:00:00.000Z",
+    clock: "known",
+    running: { pid: 1, command: ["cat"] },
+  } as const;
+  const encoder = new TextEncoder();
+  const lines = [formatEntry(header)];
+  for (let i = 0; i < packets; i += 100) {
+    const text = Array.from(
+      { length: 100 },
+      (_, j) =>
+        `JSON sent via VCP: {"ts":${i + j},"n1":{"t":${
+          j / 10
+        },"h":50,"g":80000}}\n`,
+    ).join("");
+    lines.push(
+      formatEntry({ kind: "out", ms: i, bytes: encoder.encode(text) }),
+    );
+  }
+  await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
+}

@@ -22,7 +22,9 @@ const HEADER: RecordingHeader = {
 
 const command = fc.array(fc.string({ unit: "binary" }), { maxLength: 4 });
 const ms = fc.nat(1e9).map((us) => us / 1000);
+const BYTE_ORDER_MARK = new Uint8Array([0xef, 0xbb, 0xbf, 65]);
 const bytes = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(BYTE_ORDER_MARK) },
   fc.uint8Array({ minLength: 1, maxLength: 40 }),
   fc.string({ unit: "binary", minLength: 1 })
     .map((text) => new TextEncoder().encode(text)),
