@@ -27,7 +27,11 @@ Deno.test("Rejected lines are read again with the marker of their own board", as
   const { perform } = createOperations(config, journal);
   const resent = await perform(
     { do: "resend", reading: readingOf(config) },
-    { signal: new AbortController().signal, onProgress: () => {} },
+    {
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      onPart: () => Promise.resolve(),
+    },
   );
   assert.deepEqual(resent, {
     packets: 3,

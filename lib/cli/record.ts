@@ -150,7 +150,8 @@ async function recordOnOurOwn(
     timeOfDay: () => ({ us: Date.now() * 1000, isKnown }),
   });
   await using _recording = taps.record(target);
-  const { launcherFor, env } = boardPrograms();
+  await using stack = new AsyncDisposableStack();
+  const { launcherFor, env } = await boardPrograms(config, stack);
   await new Supervisor({
     launcher: launcherFor(board),
     env,

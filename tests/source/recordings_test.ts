@@ -46,7 +46,10 @@ async function played(name: string): Promise<Played> {
   const get = (name: string) => Deno.env.get(name);
   await using source = new Source({
     launcher: Object.assign(launcher, {
-      ended: ({ kind, error }: Failure) => failures.push(`${kind}: ${error}`),
+      ended: (failure: Failure) => {
+        failures.push(`${failure.kind}: ${failure.error}`);
+        return Promise.resolve(failure);
+      },
     }),
     env: { PATH: get("PATH") ?? "", ...selfEnvironment(get) },
     marker: "JSON sent via VCP: ",
