@@ -400,8 +400,13 @@ function createSource(
 function childPath({ journal }: Config, board: string): string {
   return join(journal.folder, `child${board && "-"}${board}.json`);
 }
-/** Characters of lines: as packets they take some five times that of the 8 MiB before the journal, at most. */
+
+/**
+ * Characters of a recording's lines that may wait for the disk. As rows they take five times that at the
+ * most: less than the 8 MiB beyond which packets are dropped.
+ */
 const MAX_AHEAD = 512 * 1024;
+
 const NO_PAUSE = { next: () => 0, reset() {} };
 
 /** Comes when `signal` is aborted. */

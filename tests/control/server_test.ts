@@ -157,6 +157,32 @@ Deno.test("ControlServer tells a command that its asker has gone", async () => {
   await told.promise;
 });
 
+Deno.test("ControlServer sends an answer in parts, in order, until its asker hangs up", async () => {
+  await using folder = await makeFolder();
+  const gone = Promise.withResolvers<void>();
+  await using _server = await openServer(folder.path, {
+    perform: async (_, { signal, onPart }) => {
+      signal.addEventListener("abort", () => gone.resolve());
+      for (let i = 0; !signal.aborted; i++) await onPart(`line ${i}`);
+    },
+  });
+  const parts: string[] = [];
+  const hangUp = new AbortController();
+  const asked = ask(folder.path, { do: "record", board: "" }, {
+    signal: hangUp.signal,
+    onPart: (part) => {
+      if (parts.push(part) === 100) hangUp.abort();
+      return Promise.resolve();
+    },
+  });
+  await assert.rejects(asked, Unreachable);
+  await gone.promise;
+  assert.deepEqual(
+    parts.slice(0, 100),
+    Array.from({ length: 100 }, (_, i) => `line ${i}`),
+  );
+});
+
 Deno.test("ControlServer that ends tells the command under way, and leaves no file", async () => {
   await using folder = await makeFolder();
   const begun = Promise.withResolvers<void>();
