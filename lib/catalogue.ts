@@ -22,6 +22,16 @@ export interface Metric {
   readonly range: readonly [min: number, max: number] | null;
 }
 
+/**
+ * Topics below the prefix, or below a board's name there, that tell how the gateway and its boards are;
+ * no metric may have them.
+ */
+export const STATE_TOPICS = {
+  gatewayState: "gateway/state",
+  boardState: "board/state",
+  boardDetail: "board/detail",
+} as const;
+
 /** Metrics by path. */
 export type Catalogue = ReadonlyMap<string, Metric>;
 

@@ -31,6 +31,7 @@ import { SpareDisk } from "./journal/spare_disk.ts";
 import { WorkerDisk } from "./journal/worker_disk.ts";
 import type { AsyncDisk } from "./journal/disk.ts";
 import type { Row } from "./model.ts";
+import { BoardStates } from "./monitor/board_states.ts";
 import { Backoff } from "./sink/backoff.ts";
 import { InfluxdbSink, type InfluxdbSinkOptions } from "./sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "./sink/mqtt.ts";
@@ -102,8 +103,10 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
       return by;
     },
   });
+  const states = new BoardStates();
   const sinks = createSinks(config, {
     catalogue,
+    states,
     isNewest: (row, path) => journal.isNewest(row, path),
     // The topics of a board that is taken away are not made anew at a broker that has lost them.
     latest: () =>
@@ -151,7 +154,7 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     config.boards.map((board) => [
       board.name,
       createSource(board, {
-        ...{ ...options, catalogue, journal, clock },
+        ...{ ...options, catalogue, journal, clock, states },
         tap: taps[board.name],
       }),
     ]),
@@ -338,6 +341,7 @@ interface SourceNeeds extends
   readonly catalogue: Catalogue;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly states: BoardStates;
 }
 
 /** The source of one board, with its own stamps and its own place in the journal. */
@@ -348,7 +352,7 @@ function createSource(
   const { name: board, marker, max_line_bytes, channel_capacity } = config;
   const { launcherFor, env, isReplay, onPacket, catalogue, journal, clock } =
     needs;
-  const { tap } = needs;
+  const { tap, states } = needs;
   const { stop_timeout_s } = needs.config.gateway;
   const eventClock = new EventClock({ now: () => clock.now() });
   const { silence_timeout_s } = config;
@@ -375,6 +379,7 @@ function createSource(
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),
     clock: eventClock,
+    onStateChange: () => states.set(board, source.state),
     write: async (packets) => {
       for (const { packet: { readings }, at } of onPacket ? packets : []) {
         onPacket?.({ board, timeUs: journal.epochs.time(at).timeUs, readings });

@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { STATE_TOPICS } from "../catalogue.ts";
 import {
   BOARD_KEYS,
   boardList,
@@ -70,6 +71,7 @@ const mqtt = z.strictObject({
   password: z.string().min(1).optional(),
   password_file: file.optional(),
   retain: z.boolean().default(true),
+  state_topics: z.boolean().default(true),
   keepalive_s: z.int().min(5).max(600).default(15),
   connect_timeout_s: z.int().min(1).max(60).default(10),
   ack_timeout_s: z.int().min(1).max(120).default(15),
@@ -178,6 +180,19 @@ export function createConfigSchema() {
     const message =
       "At least one of the tables [mqtt] and [influxdb] must be there";
     issues.push({ code: "custom", input: value, message });
+  })).check(always(({ value, issues }) => {
+    if (value.mqtt?.state_topics !== true || !Array.isArray(value.metric)) {
+      return;
+    }
+    const taken: readonly string[] = Object.values(STATE_TOPICS);
+    value.metric.forEach((metric, index) => {
+      const topic = `${metric?.node}/${metric?.name}`;
+      if (!taken.includes(topic)) return;
+      const message =
+        `must not make the topic "${topic}", which tells how the ${metric.node} is: choose another, or set "mqtt.state_topics" to false`;
+      const path = ["metric", index, "name"];
+      issues.push({ code: "custom", input: value, path, message });
+    });
   })).transform(({ metric, gateway, board, ...rest }) => ({
     ...rest,
     gateway: { stop_timeout_s: gateway.stop_timeout_s },

@@ -49,6 +49,10 @@ export interface ChildStatus {
 }
 
 /** What the gateway that runs tells of a child; null where it tells nothing. */
+export function toChildStatus(state: SourceState): ChildStatus;
+export function toChildStatus(
+  state: SourceState | undefined,
+): ChildStatus | null;
 export function toChildStatus(
   state: SourceState | undefined,
 ): ChildStatus | null {
@@ -87,6 +91,41 @@ export function toChildStatus(
 
 function seconds(ms: number): number {
   return Math.round(ms / 1000);
+}
+
+/** A board's state in one word; the list is closed. */
+export type ChildWord =
+  | "starting"
+  | "running"
+  /** Its program runs, and no telemetry comes although it should. */
+  | "silent"
+  /** Its program does not run, or does not last; it is tried again. */
+  | "failed"
+  /** The probe is somebody else's for a time. */
+  | "released"
+  | "stopped";
+
+const WORDS: Readonly<Record<SourceState["phase"], ChildWord>> = {
+  starting: "starting",
+  running: "running",
+  waiting: "failed",
+  released: "released",
+  stopped: "stopped",
+};
+
+/** The state as one word: a program that ends again and again has `failed` until it lasts. */
+export function wordOfChild(
+  { phase, failure, silence }: SourceState,
+): ChildWord {
+  const word = WORDS[phase];
+  if (word === "running" && silence !== undefined) return "silent";
+  const tries = word === "starting" || word === "running";
+  return tries && failure !== undefined ? "failed" : word;
+}
+
+/** The state as one sentence, without its full stop. */
+export function describeChild(state: SourceState): string {
+  return `The program of the board ${formatChild(toChildStatus(state))}`;
 }
 
 /** What is wrong with a board, for the first sentence. */

@@ -18,6 +18,7 @@ import {
   type MqttVersion,
 } from "./mqtt_connection.ts";
 import { MqttSession } from "./mqtt_session.ts";
+import { MqttStates, type StateFeed } from "./mqtt_states.ts";
 import { MqttTrial } from "./mqtt_trial.ts";
 import { MqttTopics } from "./mqtt_topics.ts";
 import type { Secret } from "./secret.ts";
@@ -53,6 +54,8 @@ export interface MqttSinkOptions {
   readonly latest: () => Iterable<LatestReading>;
   /** Microseconds since 1970. */
   readonly now: () => number;
+  /** Also told the broker, unless `mqtt.state_topics` is false. @default {nothing} */
+  readonly states?: StateFeed;
   /** @default {`mqtt.password` or that of the URL, for good} */
   readonly password?: Secret;
   /** How long ago a row happened, in microseconds. @default {by its time of day} */
@@ -82,6 +85,7 @@ export class MqttSink implements Sink {
   readonly #older = new Set<MqttBroker>();
   readonly #losses: SessionLosses;
   readonly #trial: MqttTrial;
+  readonly #states: MqttStates | undefined;
   readonly #monotonic: () => number;
   /** Names of brokers that ended a session for a retained message, without having said that they keep none. */
   readonly #unretained = new Set<string>();
@@ -96,6 +100,13 @@ export class MqttSink implements Sink {
       monotonic: this.#monotonic,
       random: options.random ?? Math.random,
     });
+    if (options.states !== undefined && config.state_topics) {
+      this.#states = new MqttStates({
+        config,
+        feed: options.states,
+        monotonic: this.#monotonic,
+      });
+    }
     this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
     if (config.replay === "live_first") this.liveWithinS = config.live_within_s;
     this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
@@ -125,7 +136,10 @@ export class MqttSink implements Sink {
     const { password } = this.#options;
     for (;;) {
       try {
-        return await this.#connect(broker, signal);
+        return await this.#connect(broker, signal, {
+          clientId: this.#config.client_id,
+          states: this.#states,
+        });
       } catch (error) {
         const refused = error instanceof MqttRefusal &&
           refusesLogin(error.code);
@@ -141,17 +155,10 @@ export class MqttSink implements Sink {
   async #connect(
     broker: MqttBroker,
     signal: AbortSignal,
-    clientId = this.#config.client_id,
+    as: { readonly clientId: string; readonly states?: MqttStates | undefined },
   ): Promise<MqttConnection> {
-    const { connect: connectClient } = this.#options;
-    const password = this.#options.password?.value ?? broker.password;
     const connect = (version: MqttVersion) =>
-      connectMqtt({ ...broker, password }, this.#config, {
-        version,
-        clientId,
-        signal,
-        ...(connectClient === undefined ? {} : { connect: connectClient }),
-      });
+      this.#connectAs(broker, signal, version, as);
     try {
       return await connect(this.#older.has(broker) ? 4 : 5);
     } catch (error) {
@@ -166,12 +173,42 @@ export class MqttSink implements Sink {
     }
   }
 
+  /** Connects; a last will that asks too much of the broker is made again, smaller. */
+  async #connectAs(
+    broker: MqttBroker,
+    signal: AbortSignal,
+    version: MqttVersion,
+    { clientId, states }: { clientId: string; states?: MqttStates | undefined },
+  ): Promise<MqttConnection> {
+    const { connect } = this.#options;
+    const password = this.#options.password?.value ?? broker.password;
+    for (;;) {
+      try {
+        return await connectMqtt({ ...broker, password }, this.#config, {
+          version,
+          clientId,
+          signal,
+          will: states?.willFor(broker.name, this.#mayRetain(broker)),
+          ...(connect === undefined ? {} : { connect }),
+        });
+      } catch (error) {
+        const conceded = error instanceof MqttRefusal &&
+          states?.concede(broker.name, error.code);
+        if (!conceded || signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Whether the broker is to keep anything, as far as that is known before its CONNACK. */
+  #mayRetain({ name }: MqttBroker): boolean {
+    return this.#config.retain && !this.#unretained.has(name);
+  }
+
   #start(connection: MqttConnection, deliveredTo: number): MqttSession {
     const { catalogue, isNewest, now } = this.#options;
     const { broker, limits } = connection;
     const { topic_prefix } = this.#config;
-    const retain = this.#config.retain && limits.retain &&
-      !this.#unretained.has(broker.name);
+    const retain = this.#mayRetain(broker) && limits.retain;
     const { ageUs = (row) => now() - row.timeUs } = this.#options;
     const topics = new MqttTopics(
       topic_prefix,
@@ -186,6 +223,8 @@ export class MqttSink implements Sink {
       ageUs,
       end: this.#losses.begin(broker.name),
       trial: this.#trial,
+      states: this.#states,
+      retainStates: retain,
       onRetainRefused: () => this.#unretained.add(broker.name),
       monotonic: this.#monotonic,
     });
@@ -215,7 +254,7 @@ export class MqttSink implements Sink {
     for (const broker of this.#brokers) {
       yield* checkBroker(
         this.#config,
-        () => this.#connect(broker, signal, clientId),
+        () => this.#connect(broker, signal, { clientId }),
       );
     }
   }

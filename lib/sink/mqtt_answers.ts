@@ -78,6 +78,11 @@ export function refusesLogin(code: number | undefined): boolean {
   return code !== undefined && HINTS[code] === LOGIN_HINT;
 }
 
+/** Whether a refused CONNACK may mean that the last will is forbidden: "Not authorized". */
+export function mayForbidWill(code: number): boolean {
+  return code === 5 || code === 0x87;
+}
+
 /** The failure that a CONNACK or DISCONNECT with `code` is; `what` begins its message. */
 export function failureOfCode(
   what: string,

@@ -11,8 +11,9 @@ import mqtt from "mqtt";
 import type { IClientOptions, IConnackPacket, MqttClient } from "mqtt";
 import type { MqttConfig } from "../config/schema.ts";
 import { EmptyStore } from "./empty_store.ts";
-import { failureOfCode } from "./mqtt_answers.ts";
+import { failureOfCode, mayForbidWill } from "./mqtt_answers.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
+import type { LastWill } from "./mqtt_states.ts";
 import { SinkError } from "./sink.ts";
 
 /** Begins to connect: MQTT.js's `connect`, or what a simulated world has in its place. */
@@ -56,6 +57,8 @@ export interface ConnectMqttOptions {
   readonly version: MqttVersion;
   readonly clientId: string;
   readonly signal: AbortSignal;
+  /** @default {none} */
+  readonly will?: LastWill | undefined;
   /** @default {MQTT.js's `connect`} */
   readonly connect?: ConnectClient;
 }
@@ -71,7 +74,7 @@ export async function connectMqtt(
   config: MqttConfig,
   options: ConnectMqttOptions,
 ): Promise<MqttConnection> {
-  const { version, clientId, signal, connect = mqtt.connect } = options;
+  const { version, clientId, signal, will, connect = mqtt.connect } = options;
   const certificates = broker.tls ? await readCertificates(config) : {};
   if (signal.aborted) throw stopped();
   const client = connect({
@@ -81,6 +84,7 @@ export async function connectMqtt(
     ...(broker.username === undefined ? {} : { username: broker.username }),
     ...(broker.password === undefined ? {} : { password: broker.password }),
     ...certificates,
+    ...(will === undefined ? {} : { will: { ...will } }),
     clientId,
     protocolVersion: version,
     clean: true,
@@ -96,7 +100,7 @@ export async function connectMqtt(
   (client.stream as unknown as { setNoDelay?(on: boolean): void }).setNoDelay?.(
     true,
   );
-  const { properties } = await connected(client, broker, config, signal);
+  const { properties } = await connected(client, broker, config, options);
   return {
     client,
     broker,
@@ -114,7 +118,7 @@ async function connected(
   client: MqttClient,
   broker: MqttBroker,
   config: MqttConfig,
-  signal: AbortSignal,
+  { signal, will }: ConnectMqttOptions,
 ): Promise<IConnackPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<IConnackPacket>();
   let fault: Error & { code?: unknown } | undefined;
@@ -124,7 +128,7 @@ async function connected(
   };
   // An error is always followed by "close", and only then the socket is gone.
   const onClose = () =>
-    reject(signal.aborted ? stopped() : failed(broker, config, fault));
+    reject(signal.aborted ? stopped() : failed(broker, config, fault, will));
   const onAbort = () => void client.end(true);
   client.on("connect", resolve).on("error", onError).on(
     "close",
@@ -154,22 +158,31 @@ function failed(
   broker: MqttBroker,
   config: MqttConfig,
   fault: Error & { code?: unknown } | undefined,
+  will: LastWill | undefined,
 ): SinkError {
   const what = `Cannot connect to the MQTT broker at ${broker.name}`;
   const retry = (why: string) =>
     ({ kind: "retry", message: `${what}: ${why}` }) as const;
   if (fault === undefined) {
+    const instead = will === undefined
+      ? ""
+      : `. If it always does, ${withoutWill(will)}`;
     return new MqttRefusal(
-      retry("it closes the connection without an answer"),
+      retry(`it closes the connection without an answer${instead}`),
       undefined,
     );
   }
   if (typeof fault.code === "number") {
+    const failure = failureOfCode(
+      `The MQTT broker at ${broker.name} refuses the connection`,
+      fault.code,
+    );
+    const forbids = will !== undefined && failure.kind === "blocked" &&
+      mayForbidWill(fault.code);
     return new MqttRefusal(
-      failureOfCode(
-        `The MQTT broker at ${broker.name} refuses the connection`,
-        fault.code,
-      ),
+      forbids
+        ? { ...failure, hint: `${failure.hint}. Or ${withoutWill(will)}` }
+        : failure,
       fault.code,
     );
   }
@@ -189,6 +202,11 @@ function failed(
     hint:
       'Name the certificate authority of the broker in "mqtt.ca_file", and see that host name, port and clock are right',
   });
+}
+
+/** What to do where a broker does not take the connection for its last will. */
+function withoutWill({ topic }: LastWill): string {
+  return `set "mqtt.state_topics" to false: it may forbid the last will to "${topic}"`;
 }
 
 function stopped(): SinkError {

@@ -25,7 +25,9 @@ import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
 import { MqttCaution } from "./mqtt_caution.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
 import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
-import type { MqttTrial } from "./mqtt_trial.ts";
+import type { MqttStateSession } from "./mqtt_state_session.ts";
+import type { MqttStates } from "./mqtt_states.ts";
+import type { LossMeaning, MqttTrial } from "./mqtt_trial.ts";
 import type { SessionEnd } from "./session_losses.ts";
 import type { DeliverOptions, Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
@@ -38,6 +40,8 @@ const LARGEST_WINDOW_QOS_0 = 500;
 const NO_RETAIN = 0x9a;
 /** How long `dispose` waits for acknowledgements that are under way, in milliseconds. */
 const LAST_ACKS_MS = 400;
+/** How long `dispose` waits until the broker knows that the gateway leaves, in milliseconds. */
+const FAREWELL_MS = 400;
 /** How long `dispose` waits for the broker to close, in milliseconds. */
 const CLOSE_MS = 400;
 
@@ -47,6 +51,10 @@ export interface MqttSessionOptions extends MqttMessagesOptions {
   readonly end: SessionEnd;
   /** Finds messages that kill the link, over all sessions. */
   readonly trial: MqttTrial;
+  /** Told beside the rows. @default {nothing} */
+  readonly states?: MqttStates | undefined;
+  /** Whether the broker is to keep that. @default {false} */
+  readonly retainStates?: boolean;
   /** Is told that the broker ended the session for a retained message. */
   readonly onRetainRefused: () => void;
   /** Milliseconds of a clock that never steps. */
@@ -74,6 +82,7 @@ export class MqttSession implements SinkSession {
   readonly #options: MqttSessionOptions;
   readonly #caution: MqttCaution;
   readonly #messages: MqttMessages;
+  readonly #states: MqttStateSession | undefined;
   readonly #window: number;
   readonly #deadline: AckDeadline;
   readonly #rate: TokenBucket | undefined;
@@ -107,9 +116,16 @@ export class MqttSession implements SinkSession {
       onReady: () => this.#advanceSoon(),
     });
     this.#messages = new MqttMessages(connection, options);
+    this.#states = options.states?.begin(connection, {
+      retain: options.retainStates ?? false,
+      // Beside a message on trial nothing else may have ended the session.
+      mayTell: () => !this.#caution.careful,
+      onSent: () => this.#rate?.take(),
+    });
+    const places = limits.receiveMaximum - (this.#states?.qos ?? 0);
     this.#window = this.#messages.qos === 0
       ? Math.min(config.max_inflight, LARGEST_WINDOW_QOS_0)
-      : Math.min(config.max_inflight, limits.receiveMaximum, LARGEST_WINDOW);
+      : Math.min(config.max_inflight, places, LARGEST_WINDOW);
     this.#rate = config.max_messages_per_s === undefined
       ? undefined
       : new TokenBucket(config.max_messages_per_s);
@@ -140,6 +156,7 @@ export class MqttSession implements SinkSession {
       `MQTT client connected successfully: ${broker.name}, ${spoken}`;
     this.closed = this.#closed.promise;
     this.#listen();
+    if (this.#over === undefined) this.#states?.start();
   }
 
   #listen(): void {
@@ -178,15 +195,23 @@ export class MqttSession implements SinkSession {
       return retry;
     }
     const meaning = mayBeForAMessage(code)
-      ? this.#caution.lost(
-        this.#outstanding > 0 ? this.#batches.head : undefined,
-      )
+      ? this.#interpretLoss()
       : "unexplained";
     if (meaning === "unexplained") return end.lost(failure, code);
     end.explained();
     return meaning === "suspected"
       ? retry
       : failureOfEveryMessage(this.#brokerName, this.#caution.topic ?? "");
+  }
+
+  #interpretLoss(): LossMeaning {
+    const { states } = this.#options;
+    if (states?.lost(this.#brokerName, this.#states?.suspect)) {
+      return "suspected";
+    }
+    return this.#caution.lost(
+      this.#outstanding > 0 ? this.#batches.head : undefined,
+    );
   }
 
   deliver(
@@ -350,6 +375,7 @@ export class MqttSession implements SinkSession {
   #end(failure: Failure): void {
     this.#over = failure;
     this.#deadline.stop();
+    this.#states?.stop();
     clearTimeout(this.#rateTimer);
     clearImmediate(this.#advancing);
     this.#batches.finishAll(failure);
@@ -366,6 +392,11 @@ export class MqttSession implements SinkSession {
         new Promise<void>((resolve) => this.#drained = resolve),
       );
     }
+    let isTold = true;
+    if (this.#over === undefined && this.#states !== undefined) {
+      const farewell = this.#states.farewell(this.#outstanding);
+      isTold = await within(FAREWELL_MS, farewell) ?? false;
+    }
     if (this.#over === undefined) {
       this.#options.end.explained();
       this.#end({ kind: "retry", message: "The session has ended" });
@@ -373,18 +404,24 @@ export class MqttSession implements SinkSession {
       for (const id of Object.keys(client.outgoing)) {
         client.removeOutgoingMessage(Number(id));
       }
-      await within(CLOSE_MS, client.endAsync(false));
+      if (isTold) await within(CLOSE_MS, client.endAsync(false));
+      else client.end(true); // Without a goodbye the broker sends the last will.
     }
     client.stream.destroy();
     await this.#gone.promise;
   }
 }
 
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+/** What `promise` gives within `ms` milliseconds, else undefined. */
+async function within<T>(
+  ms: number,
+  promise: Promise<T>,
+): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<void>((resolve) =>
-    timer = setTimeout(resolve, ms)
+  const deadline = new Promise<undefined>((resolve) =>
+    timer = setTimeout(() => resolve(undefined), ms)
   );
-  await Promise.race([promise, deadline]);
+  const result = await Promise.race([promise, deadline]);
   clearTimeout(timer);
+  return result;
 }

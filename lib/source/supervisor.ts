@@ -78,6 +78,8 @@ export interface SupervisorOptions {
   onStdout(stdout: ReadableStream<Uint8Array>): Promise<string | void>;
   /** Sees every child. @default {nobody} */
   readonly tap?: ChildTap | undefined;
+  /** Called after each change of {@linkcode Supervisor.state}. */
+  onStateChange?(): void;
   /**
    * Milliseconds that only grow.
    *
@@ -119,7 +121,7 @@ export class Supervisor implements AsyncDisposable {
   #restarting = new AbortController();
   #running: Promise<void> | undefined;
   readonly #backoffs: Readonly<Record<Pace, Backoff>>;
-  #state: Omit<SupervisorState, "nextStartInMs"> = {
+  #current: Omit<SupervisorState, "nextStartInMs"> = {
     phase: "stopped",
     restarts: 0,
   };
@@ -148,10 +150,21 @@ export class Supervisor implements AsyncDisposable {
   /** How the child is now. */
   get state(): SupervisorState {
     const { flash } = this.#options.launcher;
-    const state = flash === undefined ? this.#state : { ...this.#state, flash };
+    const state = flash === undefined
+      ? this.#current
+      : { ...this.#current, flash };
     if (this.#nextStartMs === undefined) return state;
     const nextStartInMs = this.#nextStartMs - this.#options.now();
     return { ...state, nextStartInMs: Math.max(0, nextStartInMs) };
+  }
+
+  get #state(): Omit<SupervisorState, "nextStartInMs"> {
+    return this.#current;
+  }
+
+  set #state(state: Omit<SupervisorState, "nextStartInMs">) {
+    this.#current = state;
+    this.#options.onStateChange?.();
   }
 
   /**
@@ -328,10 +341,10 @@ export class Supervisor implements AsyncDisposable {
     { startInMs, ...pid }: { startInMs?: number; pid?: number } = {},
   ): void {
     const { pid: _before, ...rest } = this.#state;
-    this.#state = { ...rest, phase, ...pid };
     this.#nextStartMs = startInMs === undefined
       ? undefined
       : this.#options.now() + startInMs;
+    this.#state = { ...rest, phase, ...pid };
   }
 
   #forgetFailure(): void {

@@ -13,6 +13,7 @@ Deno.test("loadConfig loads the guide's config.toml unchanged, and fills in ever
       topic_prefix: "iiot",
       qos: 1,
       retain: true,
+      state_topics: true,
       keepalive_s: 15,
       connect_timeout_s: 10,
       ack_timeout_s: 15,

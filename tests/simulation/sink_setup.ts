@@ -62,6 +62,7 @@ export function configOf(
         topic_prefix: prefix,
         qos: swarm.mqtt.qos,
         retain: swarm.mqtt.retain,
+        state_topics: true,
         keepalive_s: 5,
         connect_timeout_s: 1,
         ack_timeout_s: 2,

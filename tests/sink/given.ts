@@ -25,6 +25,7 @@ export function mqttConfig(
     topic_prefix: "iiot",
     qos: 1,
     retain: true,
+    state_topics: true,
     keepalive_s: 15,
     connect_timeout_s: 1,
     ack_timeout_s: 1,

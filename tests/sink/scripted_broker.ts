@@ -7,7 +7,7 @@
 /** What the broker answers; everything is optional. */
 export interface BrokerScript {
   /** Reason code of its CONNACK; "close" hangs up instead. @default {0} */
-  readonly connack?: number | "close" | (() => number);
+  readonly connack?: number | "close" | ((will?: ScriptedWill) => number);
   /** The same to MQTT 5 alone. @default {connack} */
   readonly connack5?: number;
   /** MQTT 5 properties of its CONNACK, as on the wire. @default {[]} */
@@ -32,11 +32,21 @@ export interface ScriptedPublish {
   readonly afterPing: boolean;
 }
 
+/** A last will as the broker got it. */
+export interface ScriptedWill {
+  readonly topic: string;
+  readonly payload: string;
+  readonly qos: number;
+  readonly retain: boolean;
+}
+
 /** A running scripted broker. */
 export interface ScriptedBroker extends AsyncDisposable {
   readonly url: string;
   /** Protocol levels of the CONNECTs: 4 or 5. */
   readonly levels: readonly number[];
+  /** The last will of each CONNECT. */
+  readonly wills: readonly (ScriptedWill | undefined)[];
   readonly published: readonly ScriptedPublish[];
   /** How many connections ended with a DISCONNECT. */
   readonly goodbyes: number;
@@ -51,6 +61,7 @@ export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const state = {
     levels: [] as number[],
+    wills: [] as (ScriptedWill | undefined)[],
     published: [] as ScriptedPublish[],
     goodbyes: 0,
     unanswered: 0,
@@ -104,6 +115,7 @@ function answerTo(
   script: BrokerScript,
   state: {
     levels: number[];
+    wills: (ScriptedWill | undefined)[];
     published: ScriptedPublish[];
     goodbyes: number;
     unanswered: number;
@@ -113,10 +125,13 @@ function answerTo(
   if (type === CONNECT) {
     const level = body[6]!;
     state.levels.push(level);
+    const will = willOf(body);
+    state.wills.push(will);
     const { properties = [] } = script;
     const given = level === 5 ? script.connack5 : undefined;
     const { connack: answer = 0 } = script;
-    const connack = given ?? (typeof answer === "function" ? answer() : answer);
+    const connack = given ??
+      (typeof answer === "function" ? answer(will) : answer);
     if (connack === "close") return "close";
     return level === 5
       ? [
@@ -157,6 +172,24 @@ function answerTo(
     return [];
   }
   return [0x40, 3, body[2 + length]!, body[3 + length]!, code];
+}
+
+/** The last will in a CONNECT (MQTT 5, section 3.1; lengths of properties below 128). */
+function willOf(body: Uint8Array): ScriptedWill | undefined {
+  const flags = body[7]!;
+  if ((flags & 4) === 0) return undefined;
+  const isFive = body[6] === 5;
+  const skipProperties = (at: number) => isFive ? at + 1 + body[at]! : at;
+  const fieldAt = (at: number) => {
+    const start = at + 2;
+    const end = start + body[at]! * 256 + body[at + 1]!;
+    return { text: new TextDecoder().decode(body.subarray(start, end)), end };
+  };
+  const clientId = fieldAt(skipProperties(10));
+  const topic = fieldAt(skipProperties(clientId.end));
+  const { text: payload } = fieldAt(topic.end);
+  const qos = flags >> 3 & 3;
+  return { topic: topic.text, payload, qos, retain: (flags & 32) !== 0 };
 }
 
 async function* packetsOf(connection: Deno.TcpConn): AsyncIterable<Packet> {
