@@ -15,6 +15,7 @@
  * @module
  */
 
+import { STATE_TOPICS } from "../lib/catalogue.ts";
 import mqtt from "mqtt";
 import type { IPublishPacket, MqttClient } from "mqtt";
 
@@ -396,6 +397,13 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+const STATES = Object.values(STATE_TOPICS);
+
+/** Whether a topic tells how a gateway or a board is, and no reading. */
+export function tellsState(topic: string): boolean {
+  return STATES.some((one) => topic.endsWith(`/${one}`));
+}
+
 /** A message as a subscriber got it. */
 export interface HeardMessage {
   readonly topic: string;
@@ -429,6 +437,8 @@ export interface SubscribeOptions {
   readonly password?: string;
   /** Messages keep the retain flag that they were published with. @default {false} */
   readonly retainAsPublished?: boolean;
+  /** Also keep what tells how a gateway and its boards are. @default {false} */
+  readonly states?: boolean;
 }
 
 /** Subscribes to `filter` at QoS 1 and comes back when the broker has confirmed it. */
@@ -441,6 +451,7 @@ export async function subscribe(
     protocolVersion = 5,
     clientId,
     retainAsPublished = false,
+    states = false,
     ...login
   } = options;
   const durable = clientId !== undefined;
@@ -455,7 +466,7 @@ export async function subscribe(
       : {}),
     ...login,
   });
-  const subscription = new MqttSubscription(client);
+  const subscription = new MqttSubscription(client, states);
   try {
     await client.subscribeAsync(
       filter,
@@ -473,12 +484,13 @@ class MqttSubscription implements Subscription {
   readonly #client: MqttClient;
   #check: () => void = () => {};
 
-  constructor(client: MqttClient) {
+  constructor(client: MqttClient, states: boolean) {
     this.#client = client;
     client.on("error", () => {}); // A broker that a test stops is no fault of the subscriber.
     client.on(
       "message",
       (topic: string, payload: Uint8Array, packet: IPublishPacket) => {
+        if (!states && tellsState(topic)) return;
         this.messages.push({
           topic,
           payload: new TextDecoder().decode(payload),

@@ -7,6 +7,7 @@
 
 import mqtt from "mqtt";
 import type { MqttClient } from "mqtt";
+import { tellsState } from "../servers.ts";
 
 /** A message, without its topic. */
 export interface HeardValue {
@@ -30,6 +31,7 @@ export class Listener implements AsyncDisposable {
     this.#client = client;
     client.on("error", () => {}); // A broker that is stopped is no fault of the subscriber.
     client.on("message", (topic, payload, { retain, dup }) => {
+      if (tellsState(topic)) return;
       const values = this.#heard.get(topic) ?? [];
       this.#heard.set(topic, values);
       values.push({

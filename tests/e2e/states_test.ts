@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { PROGRAMS } from "../cli/program.ts";
+import {
+  type Mosquitto,
+  requires,
+  startMosquitto,
+  subscribe,
+  type Subscription,
+} from "../servers.ts";
+import { eventually, GatewayProcess } from "./gateway_process.ts";
+
+const [source] = PROGRAMS;
+assert.ok(source);
+
+const SPEAKS =
+  `while :; do echo 'JSON sent via VCP: {"n1":{"t":20}}'; sleep 0.2; done`;
+
+function start(
+  { url }: Mosquitto,
+  script: string,
+): Promise<GatewayProcess> {
+  return GatewayProcess.create({
+    program: source!,
+    config: `
+[mqtt]
+broker_url = "${url}"
+client_id = "states"
+topic_prefix = "iiot"
+
+[gateway]
+command = ["sh", "-c", ${JSON.stringify(script)}]
+`,
+  });
+}
+
+/** The texts heard on a topic, in order. */
+function textsOf({ messages }: Subscription, topic: string): string[] {
+  return messages.filter((one) => one.topic === `iiot/${topic}`)
+    .map(({ payload }) => payload);
+}
+
+/** What a new subscriber learns. */
+async function kept({ url }: Mosquitto): Promise<Record<string, string>> {
+  await using late = await subscribe(url, "iiot/+/+", { states: true });
+  const topics = await late.waitFor(4);
+  return Object.fromEntries(
+    topics.map(({ topic, payload }) => [topic.slice(5), payload]),
+  );
+}
+
+Deno.test({
+  name:
+    "The topics say that the gateway is there, how its board is, and that it has gone: in order, and after kill -9",
+  ...requires("mosquitto"),
+  fn: async () => {
+    await using broker = await startMosquitto();
+    await using heard = await subscribe(broker.url, "iiot/#", { states: true });
+    await using gateway = await start(broker, SPEAKS);
+    gateway.start();
+    const runs = (times: number) =>
+      eventually(
+        "it runs",
+        () =>
+          textsOf(heard, "board/state").filter((text) => text === "running")
+              .length === times &&
+          textsOf(heard, "node1/temperature").length > 0,
+      );
+    await runs(1);
+    const running = await kept(broker);
+    assert.equal(running["gateway/state"], "online");
+    assert.equal(running["board/state"], "running");
+    assert.match(
+      running["board/detail"]!,
+      /^The program of the board runs as process \d+, 0 restarts$/,
+    );
+    assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
+    assert.deepEqual(textsOf(heard, "gateway/state"), ["online", "offline"]);
+    const { ["board/detail"]: detail, ...stopped } = await kept(broker);
+    assert.deepEqual(stopped, {
+      "gateway/state": "offline",
+      "board/state": "stopped",
+      "node1/temperature": "20",
+    });
+    assert.equal(detail, "The program of the board is stopped, 0 restarts");
+    assert.equal(heard.messages.at(-1)?.payload, "offline");
+
+    gateway.start();
+    await runs(2);
+    await gateway.end("SIGKILL");
+    await eventually(
+      "the last will is heard",
+      () => textsOf(heard, "gateway/state").length === 4,
+    );
+    assert.deepEqual(textsOf(heard, "gateway/state").slice(2), [
+      "online",
+      "offline",
+    ]);
+    assert.equal((await kept(broker))["gateway/state"], "offline");
+  },
+});
+
+Deno.test({
+  name: "The topics say what is wrong with a board, and what to do",
+  ...requires("mosquitto"),
+  fn: async () => {
+    await using broker = await startMosquitto();
+    await using heard = await subscribe(broker.url, "iiot/#", { states: true });
+    await using gateway = await start(
+      broker,
+      "echo 'Error: No connected probes were found.' >&2; exit 1",
+    );
+    gateway.start();
+    await eventually(
+      "it is told",
+      () =>
+        textsOf(heard, "board/state").at(-1) === "failed" &&
+        /^The program of the board waits for its next start, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
+          .test(textsOf(heard, "board/detail").at(-1) ?? ""),
+    );
+    assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
+    assert.equal(textsOf(heard, "board/state").at(-1), "stopped");
+    assert.equal(textsOf(heard, "gateway/state").at(-1), "offline");
+  },
+});
