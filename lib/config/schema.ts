@@ -189,7 +189,7 @@ export function createConfigSchema() {
       const topic = `${metric?.node}/${metric?.name}`;
       if (!taken.includes(topic)) return;
       const message =
-        `must not make the topic "${topic}", which tells how the ${metric.node} is: choose another, or set "mqtt.state_topics" to false`;
+        `must not make the topic "${topic}", which tells how the ${metric.node} is, unless "mqtt.state_topics" is false`;
       const path = ["metric", index, "name"];
       issues.push({ code: "custom", input: value, path, message });
     });

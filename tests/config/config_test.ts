@@ -365,6 +365,20 @@ name = "co2"
   ]);
 });
 
+Deno.test("loadConfig keeps metrics off the topics that tell how gateway and board are", async () => {
+  const metric = (node: string, name: string) =>
+    `[[metric]]\npath = "${node}.${name}"\nnode = "${node}"\nname = "${name}"\n`;
+  const metrics = metric("gateway", "state") + metric("board", "detail") +
+    metric("board", "temperature") + metric("node1", "state");
+  const unless = 'unless "mqtt.state_topics" is false';
+  assert.deepEqual(await faultsOf(WITH_MQTT + metrics), [
+    `config.toml:16:8: "metric[0].name" must not make the topic "gateway/state", which tells how the gateway is, ${unless}: it is "state"`,
+    `config.toml:20:8: "metric[1].name" must not make the topic "board/detail", which tells how the board is, ${unless}: it is "detail"`,
+  ]);
+  await load(`${WITH_MQTT}state_topics = false\n${metrics}`);
+  await load(MINIMAL + metrics);
+});
+
 Deno.test("loadConfig lets two metrics swap their names, whatever their order", async () => {
   const swap = (...metrics: [path: string, name: string][]) =>
     load(

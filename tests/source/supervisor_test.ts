@@ -73,6 +73,28 @@ Deno.test("Supervisor starts its child again after each backoff until it is stop
   assert.equal(told.length, 2, "the same failure is said once");
 });
 
+Deno.test("Supervisor tells of each change of its state after it", async () => {
+  await using _log = await captureLog();
+  const phases: string[] = [];
+  const { supervisor, stop } = supervise("exit 3", {
+    onStateChange: () => {
+      const { phase, pid, failure } = supervisor.state;
+      const now = `${phase}${pid ? " pid" : ""}${failure ? " failure" : ""}`;
+      if (now !== phases.at(-1)) phases.push(now);
+    },
+  });
+  await supervisor.run(stop.signal);
+  assert.deepEqual(phases.slice(0, 6), [
+    "starting",
+    "running pid",
+    "running pid failure",
+    "waiting failure",
+    "starting failure",
+    "running pid failure",
+  ]);
+  assert.equal(phases.at(-1), "stopped failure");
+});
+
 Deno.test("Supervisor that shall restart ends its child in order and starts the next without a pause", async () => {
   await using log = await captureLog();
   let starts = 0;
