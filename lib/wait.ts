@@ -17,3 +17,19 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
     }
   });
 }
+
+/** What `promise` gives, or undefined when it has not come after `ms`. */
+export async function within<T>(
+  ms: number,
+  promise: Promise<T>,
+): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<undefined>((resolve) =>
+    timer = setTimeout(() => resolve(undefined), ms)
+  );
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -31,6 +31,7 @@ import type { LossMeaning, MqttTrial } from "./mqtt_trial.ts";
 import type { SessionEnd } from "./session_losses.ts";
 import type { DeliverOptions, Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
+import { within } from "../wait.ts";
 
 /** Message ids wrap at 65,535: all that batches may hold stays far below. */
 const LARGEST_WINDOW = 20_000;
@@ -382,7 +383,7 @@ export class MqttSession implements SinkSession {
     this.#drained();
   }
 
-  /** Says goodbye within a second; what is not acknowledged by then stays. */
+  /** Says goodbye within little more than a second; what is not acknowledged by then stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     const client = this.#client;
     if (this.#over === undefined && this.#outstanding > 0) {
@@ -410,18 +411,4 @@ export class MqttSession implements SinkSession {
     client.stream.destroy();
     await this.#gone.promise;
   }
-}
-
-/** What `promise` gives within `ms` milliseconds, else undefined. */
-async function within<T>(
-  ms: number,
-  promise: Promise<T>,
-): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<undefined>((resolve) =>
-    timer = setTimeout(() => resolve(undefined), ms)
-  );
-  const result = await Promise.race([promise, deadline]);
-  clearTimeout(timer);
-  return result;
 }
