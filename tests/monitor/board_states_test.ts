@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BoardStates } from "../../lib/monitor/board_states.ts";
 import { wordOfChild } from "../../lib/monitor/child_status.ts";
-import type { SupervisorState } from "../../lib/source/supervisor.ts";
+import type { SourceState } from "../../lib/source/source.ts";
 
 const MISSING = {
   kind: "probe missing",
@@ -44,18 +44,28 @@ Deno.test("BoardStates calls its listeners after each change until they have hea
   assert.deepEqual(heard, ["starting", "running"]);
 });
 
-Deno.test("A program that ends again and again has failed until it lasts", () => {
-  const story: [SupervisorState["phase"], fails: boolean, word: string][] = [
-    ["starting", false, "starting"],
-    ["running", false, "running"],
-    ["waiting", true, "failed"],
-    ["starting", true, "failed"],
-    ["running", true, "failed"],
-    ["running", false, "running"],
-    ["stopped", true, "stopped"],
+Deno.test("A board's word is failed while its program ends again and again, and silent while nothing comes", () => {
+  const failure = MISSING;
+  const silence = {
+    kind: "no output",
+    forMs: 60_000,
+    restarts: 0,
+    todo: "look",
+  } as const;
+  const story: [Partial<SourceState>, word: string][] = [
+    [{ phase: "starting" }, "starting"],
+    [{ phase: "running" }, "running"],
+    [{ phase: "waiting", failure }, "failed"],
+    [{ phase: "starting", failure }, "failed"],
+    [{ phase: "running", failure }, "failed"],
+    [{ phase: "running", failure, silence }, "silent"],
+    [{ phase: "running", silence }, "silent"],
+    [{ phase: "running" }, "running"],
+    [{ phase: "released", failure }, "released"],
+    [{ phase: "stopped", failure }, "stopped"],
   ];
-  for (const [phase, fails, word] of story) {
-    const failure = fails ? { failure: MISSING } : {};
-    assert.equal(wordOfChild({ phase, restarts: 1, ...failure }), word, phase);
+  for (const [state, word] of story) {
+    const told = wordOfChild({ phase: "stopped", restarts: 0, ...state });
+    assert.equal(told, word, JSON.stringify(state));
   }
 });

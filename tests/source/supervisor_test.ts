@@ -95,6 +95,16 @@ Deno.test("Supervisor tells of each change of its state after it", async () => {
   assert.equal(phases.at(-1), "stopped failure");
 });
 
+Deno.test("Supervisor tells that it stands when a fault of its own ends it", async () => {
+  const phases: string[] = [];
+  const { supervisor } = supervise("true", {
+    launcher: { name: "sh", prepare: () => Promise.reject(new Error("no")) },
+    onStateChange: () => phases.push(supervisor.state.phase),
+  });
+  await assert.rejects(supervisor.run(), /^Error: no$/);
+  assert.deepEqual(phases, ["starting", "stopped"]);
+});
+
 Deno.test("Supervisor that shall restart ends its child in order and starts the next without a pause", async () => {
   await using log = await captureLog();
   let starts = 0;
