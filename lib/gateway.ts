@@ -103,7 +103,9 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
       return by;
     },
   });
-  const states = new BoardStates();
+  const states = new BoardStates({
+    now: () => clock.knownBy === null ? undefined : clock.timeUs,
+  });
   const sinks = createSinks(config, {
     catalogue,
     states,

@@ -123,9 +123,9 @@ export function wordOfChild(
   return tries && failure !== undefined ? "failed" : word;
 }
 
-/** The state as one sentence, without its full stop. */
+/** The state as one sentence, without its full stop and its first word's capital. */
 export function describeChild(state: SourceState): string {
-  return `The program of the board ${formatChild(toChildStatus(state))}`;
+  return `the program of the board ${formatChild(toChildStatus(state))}`;
 }
 
 /** What is wrong with a board, for the first sentence. */

@@ -71,7 +71,7 @@ Deno.test({
     assert.equal(running["board/state"], "running");
     assert.match(
       running["board/detail"]!,
-      /^The program of the board runs as process \d+, 0 restarts$/,
+      /^At \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ the program of the board runs as process \d+, 0 restarts$/,
     );
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
     assert.deepEqual(textsOf(heard, "gateway/state"), ["online", "offline"]);
@@ -81,7 +81,7 @@ Deno.test({
       "board/state": "stopped",
       "node1/temperature": "20",
     });
-    assert.equal(detail, "The program of the board is stopped, 0 restarts");
+    assert.match(detail!, /Z the program of the board is stopped, 0 restarts$/);
     assert.equal(heard.messages.at(-1)?.payload, "offline");
 
     gateway.start();
@@ -114,7 +114,7 @@ Deno.test({
       "it is told",
       () =>
         textsOf(heard, "board/state").at(-1) === "failed" &&
-        /^The program of the board waits for its next start, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
+        /^At \S+Z the program of the board waits for its next start, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
           .test(textsOf(heard, "board/detail").at(-1) ?? ""),
     );
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);

@@ -10,8 +10,12 @@ const MISSING = {
   pace: "fast",
 } as const;
 
+/** 2023-11-14T22:13:20.5Z */
+const NOW_US = 1_700_000_000_500_000;
+let nowUs: number | undefined = NOW_US;
+
 Deno.test("BoardStates tells each board's word and sentence on its own topics, the newest", () => {
-  const states = new BoardStates();
+  const states = new BoardStates({ now: () => nowUs });
   assert.deepEqual([...states.current()], []);
   states.set("", { phase: "starting", restarts: 0 });
   states.set("press", { phase: "running", pid: 812, restarts: 1 });
@@ -21,18 +25,19 @@ Deno.test("BoardStates tells each board's word and sentence on its own topics, t
     {
       topic: "board/detail",
       text:
-        "The program of the board waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found. To do: plug it in",
+        "At 2023-11-14T22:13:20Z the program of the board waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found. To do: plug it in",
     },
     { topic: "press/board/state", text: "running" },
     {
       topic: "press/board/detail",
-      text: "The program of the board runs as process 812, 1 restart",
+      text:
+        "At 2023-11-14T22:13:20Z the program of the board runs as process 812, 1 restart",
     },
   ]);
 });
 
 Deno.test("BoardStates calls its listeners after each change until they have heard enough", () => {
-  const states = new BoardStates();
+  const states = new BoardStates({ now: () => nowUs });
   const heard: string[] = [];
   const stop = states.onChange(() =>
     heard.push([...states.current()][0]?.text ?? "")
@@ -42,6 +47,23 @@ Deno.test("BoardStates calls its listeners after each change until they have hea
   stop();
   states.set("", { phase: "stopped", restarts: 0 });
   assert.deepEqual(heard, ["starting", "running"]);
+});
+
+Deno.test("BoardStates dates a sentence by when it became so, and not at all while the time is not known", () => {
+  const states = new BoardStates({ now: () => nowUs });
+  const sentence = () => [...states.current()][1]?.text;
+  nowUs = undefined;
+  states.set("", { phase: "starting", restarts: 0 });
+  assert.equal(
+    sentence(),
+    "The program of the board is being started, 0 restarts",
+  );
+  nowUs = NOW_US;
+  states.set("", { phase: "running", restarts: 0 });
+  nowUs += 60e6;
+  states.set("", { phase: "running", restarts: 0 });
+  assert.match(sentence()!, /^At 2023-11-14T22:13:20Z .* runs, 0 restarts$/);
+  nowUs = NOW_US;
 });
 
 Deno.test("A board's word is failed while its program ends again and again, and silent while nothing comes", () => {
