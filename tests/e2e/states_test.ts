@@ -15,10 +15,17 @@ assert.ok(source);
 const SPEAKS =
   `while :; do echo 'JSON sent via VCP: {"n1":{"t":20}}'; sleep 0.2; done`;
 
-function start(
+const FAILS = "echo 'Error: No connected probes were found.' >&2; exit 1";
+
+/** A gateway whose boards, by their names, are shell scripts. */
+function create(
   { url }: Mosquitto,
-  script: string,
+  boards: Readonly<Record<string, string>>,
 ): Promise<GatewayProcess> {
+  const tables = Object.entries(boards).map(([name, script]) => `
+${name === "" ? "[gateway]" : `[[board]]\nname = "${name}"`}
+command = ["sh", "-c", ${JSON.stringify(script)}]
+`);
   return GatewayProcess.create({
     program: source!,
     config: `
@@ -26,10 +33,7 @@ function start(
 broker_url = "${url}"
 client_id = "states"
 topic_prefix = "iiot"
-
-[gateway]
-command = ["sh", "-c", ${JSON.stringify(script)}]
-`,
+${tables.join("")}`,
   });
 }
 
@@ -55,7 +59,7 @@ Deno.test({
   fn: async () => {
     await using broker = await startMosquitto();
     await using heard = await subscribe(broker.url, "iiot/#", { states: true });
-    await using gateway = await start(broker, SPEAKS);
+    await using gateway = await create(broker, { "": SPEAKS });
     gateway.start();
     const runs = (times: number) =>
       eventually(
@@ -105,10 +109,7 @@ Deno.test({
   fn: async () => {
     await using broker = await startMosquitto();
     await using heard = await subscribe(broker.url, "iiot/#", { states: true });
-    await using gateway = await start(
-      broker,
-      "echo 'Error: No connected probes were found.' >&2; exit 1",
-    );
+    await using gateway = await create(broker, { "": FAILS });
     gateway.start();
     await eventually(
       "it is told",
@@ -120,5 +121,28 @@ Deno.test({
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
     assert.equal(textsOf(heard, "board/state").at(-1), "stopped");
     assert.equal(textsOf(heard, "gateway/state").at(-1), "offline");
+  },
+});
+
+Deno.test({
+  name: "Each board has topics of its own for how it is",
+  ...requires("mosquitto"),
+  fn: async () => {
+    await using broker = await startMosquitto();
+    await using heard = await subscribe(broker.url, "iiot/#", { states: true });
+    await using gateway = await create(broker, { press: SPEAKS, oven: FAILS });
+    gateway.start();
+    await eventually(
+      "both are told",
+      () =>
+        textsOf(heard, "press/board/state").at(-1) === "running" &&
+        textsOf(heard, "oven/board/state").at(-1) === "failed",
+    );
+    assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
+    for (const board of ["press", "oven"]) {
+      assert.equal(textsOf(heard, `${board}/board/state`).at(-1), "stopped");
+    }
+    assert.deepEqual(textsOf(heard, "board/state"), []);
+    assert.equal(heard.messages.at(-1)?.payload, "offline");
   },
 });
