@@ -33,6 +33,8 @@ export interface SilenceAlarmOptions {
   panickedMs(): number | undefined;
   /** Starts the program anew; false: not now. */
   restart(why: string): boolean;
+  /** Called when a silence of the board or of a node is told, and when it is over. */
+  onChange?(): void;
   /** Milliseconds that only grow. */
   now(): number;
   /** Resolves after `ms`, or early, without an error, when `signal` is aborted. */
@@ -104,6 +106,9 @@ export class SilenceAlarm {
       }
     }
     const { over, silent, back } = this.#watch.heard(now(), lines(), nodes);
+    if (over || silent.length > 0 || back.length > 0) {
+      this.#options.onChange?.();
+    }
     if (over) log.info(sayTelemetry(over));
     for (const one of silent) log.warning(verbatim(saySilentNode(one)));
     for (const { node, forMs } of back) {
@@ -124,6 +129,7 @@ export class SilenceAlarm {
       if (due === undefined || silence === undefined) continue;
       if (due === "alarm") {
         log.warning(verbatim(saySilence(program, silence)));
+        this.#options.onChange?.();
         continue;
       }
       const since = formatDuration(silence.forMs);

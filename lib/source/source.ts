@@ -98,6 +98,7 @@ export class Source implements AsyncDisposable {
       lines: () => this.#counters.lines,
       panickedMs: () => this.#panickedMs,
       restart: (why) => this.#supervisor.restart(why),
+      onChange: () => options.onStateChange?.(),
     });
     this.#supervisor = new Supervisor({
       ...this.#options,
@@ -183,6 +184,7 @@ export class Source implements AsyncDisposable {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = { ...panic, at: clock.stampReject() };
             this.#panickedMs = this.#options.now();
+            this.#options.onStateChange?.();
           },
           onText: (text, level) => {
             firmware[level](verbatim(text));
