@@ -115,7 +115,7 @@ Deno.test({
       "it is told",
       () =>
         textsOf(heard, "board/state").at(-1) === "failed" &&
-        /^At \S+Z the program of the board waits for its next start, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
+        /^At \S+Z the program of the board waits for its next start in \d+ s, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
           .test(textsOf(heard, "board/detail").at(-1) ?? ""),
     );
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
@@ -144,5 +144,35 @@ Deno.test({
     }
     assert.deepEqual(textsOf(heard, "board/state"), []);
     assert.equal(heard.messages.at(-1)?.payload, "offline");
+  },
+});
+
+Deno.test({
+  name: "The topics say that a probe is released, and that it is taken back",
+  ...requires("mosquitto"),
+  fn: async () => {
+    await using broker = await startMosquitto();
+    await using heard = await subscribe(broker.url, "iiot/#", { states: true });
+    await using gateway = await create(broker, { "": SPEAKS });
+    const says = (word: string) =>
+      eventually(
+        word,
+        () => textsOf(heard, "board/state").at(-1) === word,
+      );
+    gateway.start();
+    await says("running");
+    const release = (...args: string[]) =>
+      gateway.run("release", "--config", "config.toml", ...args);
+    assert.equal((await release("--minutes", "15")).code, 0);
+    await says("released");
+    await eventually(
+      "the sentence",
+      () =>
+        /^At \S+Z the program of the board has given the probe away, .* in 15 min/
+          .test(textsOf(heard, "board/detail").at(-1) ?? ""),
+    );
+    assert.equal((await release("--end")).code, 0);
+    await says("running");
+    assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
   },
 });

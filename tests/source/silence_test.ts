@@ -95,6 +95,27 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
   );
 });
 
+Deno.test("Source tells of a silence and of its end as changes of its state", async () => {
+  await using _log = await captureLog();
+  const told: (string | undefined)[] = [];
+  await using board = await sourceOf(
+    `${order("speak")}; ${PACKET}; exec sleep 1000`,
+    { silenceTimeoutMs: 20_000, onStateChange: () => tell() },
+  );
+  const { source, time, packets } = board;
+  const tell = () => {
+    const { phase, silence } = source.state;
+    told.push(phase === "running" ? silence?.kind : phase);
+  };
+  source.run();
+  await until(() => source.state.phase === "running");
+  await time.pass(22);
+  assert.equal(told.at(-1), "no output");
+  await board.order("speak");
+  await until(() => packets() === 1);
+  assert.equal(told.at(-1), undefined);
+});
+
 Deno.test("Source says apart log lines without telemetry, and a panic", async () => {
   await using log = await captureLog();
   await using board = await sourceOf(
