@@ -10,6 +10,7 @@ const COMMON = [
   "wait",
   "counted",
   "program_output",
+  "try_lock",
 ];
 const ANY = ["*"];
 

@@ -13,6 +13,7 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { tryLock } from "../try_lock.ts";
 
 /** How long a look at the lock by `iiot-gateway status` may hold up a start. */
 const PATIENCE_MS = 1000;
@@ -178,20 +179,4 @@ async function realFolder(folder: string): Promise<string> {
       ? path
       : join(await realFolder(parent), basename(path));
   });
-}
-
-/** `tryLock` is newer than Deno 2.6; there, a lock that does not come at once is held by another. */
-async function tryLock(
-  file: Deno.FsFile,
-  exclusive: boolean,
-): Promise<boolean> {
-  if (file.tryLock !== undefined) return await file.tryLock(exclusive);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), PATIENCE_MS);
-  });
-  const locked = file.lock(exclusive).then(() => true, () => false);
-  return await Promise.race([locked, timeout]).finally(() =>
-    clearTimeout(timer)
-  );
 }
