@@ -60,7 +60,46 @@ const SIMULATE_HELP = `
 Examples:
   iiot-gateway simulate                                   a packet every second until Ctrl-C
   iiot-gateway simulate --count 3 --seed 1 --interval 0   the same three packets every time
-  iiot-gateway simulate --recording FILE --speed max      what was recorded, as it was printed`;
+  iiot-gateway simulate --recording FILE --speed max      what was recorded, as it was printed
+
+With --as-probe-rs it is called as probe-rs is, behind "--", and does what probe-rs does:
+
+  iiot-gateway simulate --as-probe-rs -- list
+  iiot-gateway simulate --as-probe-rs --scenario bench.toml --state bench -- run --chip STM32F446RETx fw.elf
+
+All calls with one --state folder are one bench: who holds which probe, what is in the flash, when the
+scenario began. A scenario is a TOML file; every key has a default:
+
+  version = "0.32.0"    what it pretends to be, 0.24 to 0.32
+  speed = 1             seconds of the scenario in a second
+  interval_s = 1        from one packet to the next
+  layout = "defmt"      or defmt-time, defmt-two-line, println, rtt, channels
+  flash_s = 1           how long programming takes
+  programmed = true     false: the board is blank until a run programs it
+  noise = false         true: damaged lines now and then
+  seed = 1              the same seed, the same values
+  record = false        true: a copy of all that was printed is kept in the state folder
+  [[probe]]             id = "VID:PID:SERIAL", chip, name; "probe = []" for none
+  [[event]]             at_s, do, and probe if it happens to one only
+
+What an event can do:
+
+  unplug plug               the probe
+  power_off power_on        the board
+  busy free                 another program holds the probe
+  no_permission permission  it may not be opened
+  erase_fails erase_works   the flash
+  reset                     the board begins anew
+  panic                     its firmware panics
+  blank                     another board in its place, with an empty flash
+  silence speak             the firmware logs nothing
+  no_telemetry telemetry    it logs no packets
+  radio_off radio_on        packets without node 1
+  no_rtt rtt                RTT cannot be found
+  stall go_on               probe-rs hangs, and hears no signal
+  truncated_json            a packet without its end
+  replacement_character     a character that a poll cut in two
+  hex                       a long line of bytes, without a newline`;
 
 const CHECK_HELP = `
 Looks at the configuration, the journal, the broker, the database and the probe, a line each. Exit
@@ -214,14 +253,32 @@ function createProgram(end: (exitCode: number) => void) {
       0,
     )
     .addOption(SPEED())
+    .addOption(
+      new Option("--as-probe-rs", "stand in for probe-rs, called as that is")
+        .conflicts(["interval", "count", "seed", "recording"]),
+    )
+    .option("--scenario <file>", "what happens, for --as-probe-rs")
+    .option("--state <folder>", "what its calls share, for --as-probe-rs")
+    .argument("[arguments...]", "those of probe-rs, behind --")
     .addHelpText("after", SIMULATE_HELP)
-    .action(async ({ recording, run, speed, ...options }) => {
+    .action(async (args, options) => {
+      const { asProbeRs, scenario, state, recording, run, speed, ...board } =
+        options;
+      if (asProbeRs === true) {
+        const { standIn } = await import("./stand_in.ts");
+        return end(await standIn({ args, scenario, state }));
+      }
+      if (args.length > 0 || scenario !== undefined || state !== undefined) {
+        throw new UsageError(
+          "Arguments, --scenario and --state are for --as-probe-rs",
+        );
+      }
       if (recording !== undefined) {
         const { playRecording } = await import("./play.ts");
         return end(await playRecording({ recording, run, speed }));
       }
       const { simulate } = await import("./simulate.ts");
-      end(await simulate(options));
+      end(await simulate(board));
     });
 
   program.command("check")

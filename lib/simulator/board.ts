@@ -14,6 +14,24 @@ export interface SimulatedBoardOptions {
   readonly stepMs: number;
 }
 
+/** A line of the firmware's log, before anybody has laid it out. */
+export interface LogLine {
+  readonly level: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  readonly text: string;
+  /** The line of `file` that logs it. */
+  readonly line: number;
+  /** @default {CRATE} */
+  readonly crate?: string;
+  /** @default {SOURCE} */
+  readonly file?: string;
+}
+
+/** What of the world outside a packet depends on. */
+export interface PacketOptions {
+  /** Node 1 is heard. @default {true} */
+  readonly radio?: boolean;
+}
+
 /** A value that walks at random within its bounds; all in tenths, as the firmware prints them. */
 interface Walk {
   tenths: number;
@@ -23,8 +41,17 @@ interface Walk {
   readonly step: number;
 }
 
-/** What the firmware puts behind each of its lines. */
-const SOURCE = "wk5_gateway_firmware wk5-gateway-firmware/src/main.rs";
+/** The firmware's crate, and the file that logs every line of it. */
+export const CRATE = "wk5_gateway_firmware";
+export const SOURCE = "wk5-gateway-firmware/src/main.rs";
+/** What stands before the JSON of a packet. */
+const MARKER = "JSON sent via VCP: ";
+/** What the firmware logs when it starts. */
+export const BOOT: LogLine = {
+  level: "INFO",
+  text: "Gateway firmware started, listening on 868 MHz",
+  line: 212,
+};
 /** One packet in so many arrives damaged and is only counted. */
 const CRC_ERROR_EVERY = 97;
 
@@ -61,47 +88,54 @@ export class SimulatedBoard {
 
   /** The line that the firmware prints when it starts. */
   boot(): string {
-    return logLine(
-      "INFO",
-      "Gateway firmware started, listening on 868 MHz",
-      212,
-    );
+    return printed(BOOT);
+  }
+
+  /** What {@linkcode log} gives, as probe-rs prints it. */
+  packet(): string[] {
+    return this.log().map(printed);
   }
 
   /**
-   * The lines that the next LoRa packet makes the firmware print. The last of them is the telemetry,
-   * always with nine metrics.
+   * The lines that the next LoRa packet makes the firmware log. The last of them is the telemetry, with
+   * nine metrics as long as node 1 is heard.
    */
-  packet(): string[] {
-    const lines: string[] = [];
+  log({ radio = true }: PacketOptions = {}): LogLine[] {
+    const lines: LogLine[] = [];
     this.#ts = (this.#ts + this.#stepMs) >>> 0;
     for (const one of this.#walks) this.#move(one);
     if (this.#random() < 1 / CRC_ERROR_EVERY) {
       this.#crcErrors++;
-      lines.push(
-        logLine(
-          "WARN",
-          `LoRa packet dropped: CRC error (${this.#crcErrors} so far)`,
-          431,
-        ),
-      );
+      lines.push({
+        level: "WARN",
+        text: `LoRa packet dropped: CRC error (${this.#crcErrors} so far)`,
+        line: 431,
+      });
     }
-    this.#received++;
-    const { rssi, snr } = this.#signal;
-    lines.push(
-      logLine(
-        "DEBUG",
-        `LoRa packet received: RSSI ${whole(rssi)} dBm, SNR ${whole(snr)} dB`,
-        448,
-      ),
-      logLine("INFO", `JSON sent via VCP: ${this.#json()}\\n`, 573),
-    );
+    if (radio) {
+      this.#received++;
+      const { rssi, snr } = this.#signal;
+      lines.push({
+        level: "DEBUG",
+        text: `LoRa packet received: RSSI ${whole(rssi)} dBm, SNR ${
+          whole(snr)
+        } dB`,
+        line: 448,
+      });
+    }
+    lines.push({
+      level: "INFO",
+      text: `${MARKER}${this.#json(radio)}\\n`,
+      line: 573,
+    });
     return lines;
   }
 
-  #json(): string {
+  #json(radio: boolean): string {
     const { t, h, g } = this.#n1;
-    const n1 = `{"t":${tenths(t)},"h":${tenths(h)},"g":${whole(g)}}`;
+    const n1 = radio
+      ? `{"t":${tenths(t)},"h":${tenths(h)},"g":${whole(g)}}`
+      : "{}";
     const n2 = `{"t":${tenths(this.#n2.t)},"p":${tenths(this.#n2.p)}}`;
     const sig = `{"rssi":${whole(this.#signal.rssi)},"snr":${
       whole(this.#signal.snr)
@@ -116,12 +150,8 @@ export class SimulatedBoard {
   }
 }
 
-function logLine(
-  level: "DEBUG" | "INFO" | "WARN",
-  text: string,
-  line: number,
-): string {
-  return `[${level}] ${text} (${SOURCE}:${line})`;
+function printed({ level, text, line }: LogLine): string {
+  return `[${level}] ${text} (${CRATE} ${SOURCE}:${line})`;
 }
 
 /** A walk that starts in the middle of its bounds. */
@@ -145,7 +175,7 @@ function whole({ tenths }: Walk): number {
 }
 
 /** Tommy Ettinger's mulberry32: small, fast, and good enough for a room's temperature. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

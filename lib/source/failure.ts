@@ -109,7 +109,7 @@ const ROWS: readonly Row[] = [
   {
     kind: "ambiguous probe",
     error:
-      /The following devices were found|multiple probes|Failed to parse probe index|probes were found:/i,
+      /The following devices were found|multiple probes|Failed to parse (?:interactive )?probe index|probes were found:/i,
     todo:
       'give "gateway.probe_id" with the serial number, VID:PID:SERIAL as "probe-rs list" shows it',
     pace: "slow",

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { PROGRAMS, runToEnd } from "./program.ts";
+import { EVENT_WORDS, LAYOUTS } from "../../lib/simulator/probe_rs/scenario.ts";
+import { SCENARIO_KEYS } from "../../lib/simulator/probe_rs/scenario_schema.ts";
+import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";
 
 const COMMANDS = [
   ...["run", "simulate", "check", "status"],
@@ -41,6 +43,16 @@ for (const { form, command } of PROGRAMS) {
     );
   });
 
+  Deno.test(`iiot-gateway simulate names every key and every word of a scenario in its help (${form})`, async () => {
+    const { stdout } = await start("simulate", "--help");
+    const readme = await Deno.readTextFile(`${PROJECT}README.md`);
+    const keys = Object.values(SCENARIO_KEYS).flat();
+    for (const word of [...keys, ...EVENT_WORDS, ...LAYOUTS]) {
+      assert.match(stdout, RegExp(`\\b${word}\\b`));
+      assert.match(readme, RegExp(`\\b${word}\\b`));
+    }
+  });
+
   Deno.test(`iiot-gateway shows its version (${form})`, async () => {
     const { code, stdout } = await start("version");
     assert.equal(code, 0);
@@ -78,6 +90,9 @@ for (const { form, command } of PROGRAMS) {
       [["simulate", "--interval", "1s"], /'1s' is invalid.*0 to 86400000/],
       [["simulate", "--count", "0"], /'0' is invalid.*1 to 1000000000/],
       [["simulate", "--seed", "-1"], /'-1' is invalid.*0 to 4294967295/],
+      [["simulate", "list"], /are for --as-probe-rs/],
+      [["simulate", "--state", "x"], /are for --as-probe-rs/],
+      [["simulate", "--as-probe-rs", "--count", "1"], /cannot be used with/],
       [["--config"], /'-c, --config <file>' argument missing/],
       [["status", "config.toml"], /too many arguments for 'status'/],
       [["release", "--minutes", "0"], /'0' is invalid.*1 to 1440/],
