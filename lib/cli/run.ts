@@ -18,7 +18,7 @@ import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
 import { useLocalBroker } from "./local_broker.ts";
 import { LiveValues } from "./live_values.ts";
-import { selfCommand, selfEnvironment } from "./self.ts";
+import { setUpBench } from "./simulated_bench.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { print, wantsColor, writeToStdout } from "./terminal.ts";
@@ -51,6 +51,7 @@ export async function run(options: RunOptions): Promise<number> {
   let config = options.embeddedBroker
     ? await useLocalBroker(loaded, stack)
     : loaded;
+  let env: Readonly<Record<string, string>> = environment();
   if (options.simulate) {
     const simulated = simulatedConfig(config, options.config, {
       ...options,
@@ -59,14 +60,16 @@ export async function run(options: RunOptions): Promise<number> {
     for (const sentence of simulated.leftOut) {
       getLogger(["gateway"]).warn(sentence);
     }
-    config = simulated.config;
+    ({ config, env } = await setUpBench(
+      simulated.config,
+      options.config,
+      env,
+    ));
     print(welcome(config, options));
   }
   await runGateway({
     config,
-    ...(options.simulate
-      ? simulatedBoards()
-      : await boardPrograms(config, stack)),
+    ...await boardPrograms(config, stack, env),
     signal: stop.signal,
     hideSecret: log.hide,
     ...(options.simulate ? { hints: DATABASE_HINT } : {}),
@@ -81,14 +84,17 @@ const DATABASE_HINT = {
   influxdb: '"docker compose up -d influxdb" starts one',
 };
 
-const get = (name: string) => Deno.env.get(name);
+/** What the programs that print the boards' lines may know. */
+function environment(): Record<string, string> {
+  return childEnvironment((name) => Deno.env.get(name));
+}
 
 /** How the programs that print the boards' lines are started, and what they may know; as long as `stack` lives. */
 export async function boardPrograms(
   { boards, journal }: Config,
   stack: AsyncDisposableStack,
+  env: Readonly<Record<string, string>> = environment(),
 ) {
-  const env = childEnvironment(get);
   const memory = stack.use(await FlashMemory.open(journal.folder));
   const launcherFor = (board: BoardConfig) => {
     const { name, command, probe_id, chip = "", firmware_path = "" } = board;
@@ -104,14 +110,6 @@ export async function boardPrograms(
       otherProbes: probesBeside(board, boards),
     });
   };
-  return { launcherFor, env };
-}
-
-function simulatedBoards() {
-  const env = { ...childEnvironment(get), ...selfEnvironment(get) };
-  // Each takes a seed of its own.
-  const launcherFor = () =>
-    new CommandLauncher(selfCommand(["simulate"]), env.PATH ?? "");
   return { launcherFor, env };
 }
 
