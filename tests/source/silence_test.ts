@@ -49,11 +49,21 @@ async function sourceOf(script: string, options: Partial<SourceOptions> = {}) {
     packets: () => packets,
     /** The script waits for it. */
     order: (name: string) => Deno.writeTextFile(join(folder, name), ""),
+    /** Comes when the script has made the file. */
+    made: (name: string) => until(() => isThere(join(folder, name))),
     async [Symbol.asyncDispose]() {
       await source.stop();
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** In a script: waits for an order. */
@@ -69,6 +79,8 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
   const { source, time, reasons } = board;
   source.run();
   await until(() => source.state.phase === "running");
+  // Or the next one would not know that there was one before it.
+  await board.made("once");
   await time.pass(122);
   const { silence } = source.state;
   const todo = 'look at what "reader" waits for: "gateway.command" starts it';
