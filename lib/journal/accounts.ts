@@ -41,6 +41,8 @@ export interface Extent {
   readonly beginning: Position;
   /** After the newest row. */
   readonly end: Position;
+  /** Readings of rows that were deleted in between. */
+  readonly gone: number;
 }
 
 /** A sink that has another target than before. */
@@ -61,7 +63,7 @@ export class Accounts {
   constructor(
     known: readonly SinkState[],
     registrations: readonly SinkRegistration[],
-    { beginning, end }: Extent,
+    { beginning, end, gone }: Extent,
     createCursor: (
       id: number,
       sink: SinkRegistration,
@@ -97,6 +99,8 @@ export class Accounts {
         const waiting = ledger.waiting(end.total) - ledger.parked;
         ledger.lose("evicted", Math.max(0, waiting - left));
       }
+      // While a sink is removed nobody tells it what is deleted.
+      ledger.forget({ from: { seq: 0, total: 0 }, to: beginning });
       open(registration, state.id, ledger);
     }
     for (const registration of added) {
@@ -106,7 +110,9 @@ export class Accounts {
       );
       const ledger = startAt === "now" && predecessor !== undefined
         ? Ledger.takingOver(predecessor.ledger, end)
-        : Ledger.startingAt(startAt === "oldest" ? beginning : end, end);
+        : startAt === "oldest"
+        ? Ledger.startingAt(beginning, end, gone)
+        : Ledger.startingAt(end, end);
       open(registration, ++lastId, ledger);
       if (predecessor === undefined) continue;
       this.#moved.push({

@@ -165,11 +165,13 @@ export class Cursor implements Lane {
           if (found.length === 0) return [];
         }
         if (barrier === undefined) return [];
-        // Rows that are missing before it are gone: nothing holds the cursor there.
+        const isLive = barrier.from.seq === this.#live?.start.seq;
+        // Rows that are missing before it are gone: nothing holds the cursor there. What is missing of
+        // those that the live lane has done is gone as well.
         if (this.#lastGiven <= this.#ledger.cursor.seq) {
-          this.#pass(barrier.from);
+          this.#pass(isLive ? this.#live!.done : barrier.from);
         }
-        if (barrier.from.seq === this.#live?.start.seq) return [];
+        if (isLive) return [];
         this.#position = barrier.to.seq;
       }
     } finally {

@@ -225,6 +225,8 @@ export interface DiskState extends CommitResult {
   readonly oldest: StoredRow | null;
   /** The newest row; it is never deleted, so `seq` and `total` go on from it. */
   readonly newest: StoredRow | null;
+  /** Readings of rows that were deleted between these two. @default {0} */
+  readonly gone?: number;
   /** The highest id of a parked reading; 0 when none is parked. */
   readonly lastParked: number;
 }
@@ -233,6 +235,8 @@ export interface DiskState extends CommitResult {
 export interface OldestRow {
   readonly seq: number;
   readonly readings: number;
+  /** Readings of all rows up to and with this one. */
+  readonly total: number;
   readonly epoch: number;
   readonly monoUs: number;
 }

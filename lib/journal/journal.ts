@@ -181,7 +181,7 @@ export class Journal implements AsyncDisposable {
     this.#accounts = new Accounts(
       state.sinks,
       options.sinks,
-      { beginning, end: this.#end },
+      { beginning, end: this.#end, gone: state.gone ?? 0 },
       (id, { name, needsTime = false }, ledger) =>
         new Cursor({ id, name, needsTime, ledger, host: this.#host }),
     );

@@ -49,7 +49,6 @@ export class LiveLane implements Lane {
   readonly past = false;
   #start: Position;
   readonly #host: LiveLaneHost;
-  /** Its rows up to here are done. */
   #done: Position;
   #position: number;
   #reading = false;
@@ -64,6 +63,11 @@ export class LiveLane implements Lane {
   /** The rows after this place are its own. */
   get start(): Position {
     return this.#start;
+  }
+
+  /** Its rows up to this place are done. */
+  get done(): Position {
+    return this.#done;
   }
 
   /** Its rows that are done come again, as the past. */

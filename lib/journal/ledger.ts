@@ -56,9 +56,9 @@ const NOTHING: Ended = { readings: 0, rejected: 0, parked: 0 };
 export interface LedgerState {
   /** Rows up to here are done. Replaced, never changed. */
   cursor: Position;
-  /** Readings beyond the cursor that are already booked as dropped, because their rows are gone. */
+  /** Readings beyond the cursor that have found their end, and whose rows are gone. */
   ahead: number;
-  /** Rows beyond the cursor that are done. */
+  /** Rows beyond the cursor that are done, and stand. */
   deliveredAhead: Stretch[];
   /** Readings kept aside in the table `parked`: behind the cursor, and still waiting. */
   parked: number;
@@ -76,14 +76,14 @@ export class Ledger {
     this.#state = structuredClone(state);
   }
 
-  /** A ledger that begins at `cursor` with everything up to `end` received. */
-  static startingAt(cursor: Position, end: Position): Ledger {
+  /** A ledger that begins at `cursor` with everything up to `end` received, but for `gone` readings. */
+  static startingAt(cursor: Position, end: Position, gone = 0): Ledger {
     return new Ledger({
       cursor,
-      ahead: 0,
+      ahead: gone,
       deliveredAhead: [],
       parked: 0,
-      received: end.total - cursor.total,
+      received: end.total - cursor.total - gone,
       requeued: 0,
       delivered: 0,
       dropped: {},
@@ -159,7 +159,7 @@ export class Ledger {
 
   /**
    * The cursor passes rows that found their end. Readings missing between the old and the new place
-   * were lost with their rows: those the ledger was told of are booked already, others are `corrupt`.
+   * are gone with their rows: those the ledger was told of are booked already, others are `corrupt`.
    */
   advance(to: Position, ended: Ended = NOTHING): void {
     const state = this.#state;
@@ -191,10 +191,26 @@ export class Ledger {
     else deliveredAhead.splice(-1, 1, { from: last.from, to: stretch.to });
   }
 
-  /** Makes room for one more stretch: the rows of the oldest beyond the limit are given out again. */
-  forgetStretches(): void {
+  /** The rows of a stretch are deleted: those that were done ahead cannot come again. */
+  forget({ from, to }: Stretch): void {
+    const state = this.#state;
+    const before = readingsOf(state.deliveredAhead);
+    state.deliveredAhead = state.deliveredAhead.flatMap((stretch) => {
+      if (stretch.to.seq <= from.seq || stretch.from.seq >= to.seq) {
+        return [stretch];
+      }
+      return [
+        { from: stretch.from, to: from },
+        { from: to, to: stretch.to },
+      ].filter((left) => left.from.seq < left.to.seq);
+    });
+    state.ahead += before - readingsOf(state.deliveredAhead);
+  }
+
+  /** Makes room for one more of `most` stretches: the rows of the oldest beyond that are given out again. */
+  forgetStretches(most = MAX_STRETCHES): void {
     const { deliveredAhead } = this.#state;
-    const excess = Math.max(0, deliveredAhead.length - (MAX_STRETCHES - 1));
+    const excess = Math.max(0, deliveredAhead.length - (most - 1));
     this.#state.requeued += readingsOf(deliveredAhead.splice(0, excess));
   }
 

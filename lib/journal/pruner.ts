@@ -110,10 +110,18 @@ export class Pruner {
 
   #book(rows: readonly OldestRow[]): void {
     const { accounts, timeUs } = this.#options;
+    const [oldest, newest] = [rows[0], rows.at(-1)];
+    if (oldest === undefined || newest === undefined) return;
+    const from = {
+      seq: oldest.seq - 1,
+      total: oldest.total - oldest.readings,
+    };
+    const to = { seq: newest.seq, total: newest.total };
     for (const { name, ledger } of accounts.active) {
       const lost = rows.filter(({ seq }) => !ledger.isDone(seq));
       const [first, last] = [lost[0], lost.at(-1)];
       const readings = lost.reduce((sum, row) => sum + row.readings, 0);
+      ledger.forget({ from, to });
       if (readings === 0 || first === undefined || last === undefined) continue;
       ledger.lose("evicted", readings);
       this.#losses.add(name, {

@@ -164,8 +164,8 @@ export class Store implements Disk {
   oldest(limit: number): OldestRow[] {
     return this.#guard(() =>
       this.#sound(this.#open().rows("ORDER BY seq", limit)).map((
-        { seq, readings, epoch, monoUs },
-      ) => ({ seq, readings, epoch, monoUs }))
+        { seq, readings, total, epoch, monoUs },
+      ) => ({ seq, readings, total, epoch, monoUs }))
     );
   }
 

@@ -94,7 +94,7 @@ export class Tables implements Disposable {
       .flatMap(({ deleted }) => deleted)
       .reduce<readonly Stretch[]>(addStretch, []);
     this.#digest = digest((sql) => this.db.prepare(sql));
-    return state;
+    return { ...state, gone: this.#goneBehind(state.oldest?.seq ?? Infinity) };
   }
 
   /** Writes everything of `commit`, or nothing. @throws {Error} if the disk does not take it */
@@ -249,6 +249,17 @@ export class Tables implements Disposable {
 
   [Symbol.dispose](): void {
     this.db.close();
+  }
+
+  /** Readings of the rows that were deleted behind the row `oldest`. */
+  #goneBehind(oldest: number): number {
+    const inner = this.#deleted.filter(([first]) => first > oldest);
+    return inner.reduce((readings, [first, last]) => {
+      const [before] = this.rows("WHERE seq < ? ORDER BY seq DESC", first, 1);
+      const [after] = this.rows("WHERE seq > ? ORDER BY seq", last, 1);
+      if (before === undefined || after === undefined) return readings;
+      return readings + after.total - after.readings - before.total;
+    }, 0);
   }
 
   /** The newest row is gone: one without readings keeps its number and the running total. */

@@ -7,6 +7,7 @@ import {
   balanced,
   delivered,
   directDisk,
+  drain,
   gatedDisk,
   makeFolder,
   openJournal,
@@ -499,6 +500,41 @@ Deno.test("Journal books for a removed sink what was given up behind rows in ano
   assert.deepEqual(Object.keys(ledger.dropped), ["evicted"]);
   assert.equal(ledger.delivered + (ledger.dropped.evicted ?? 0), 15_003);
   balanced(journal);
+});
+
+Deno.test("Journal gives a new sink all that it holds, and books nothing that was given up before the sink began", async () => {
+  await using folder = await makeFolder();
+  const values = { "n1.t": 27.6, "n1.h": 54.1, "n1.g": 84_190 };
+  const mqtt = { name: "mqtt", target: "there", startAt: "oldest" } as const;
+  {
+    await using journal = await openJournal(folder.path, {
+      sinks: [mqtt],
+      maxBytes: 200 * 1024,
+    });
+    const writer = new Writer(journal);
+    await writer.append(values);
+    // It stays in this sink's hands, so what stands behind it is given up.
+    await journal.cursor("mqtt").next(1);
+    for (let i = 0; i < 20; i++) {
+      await writer.append(...Array.from({ length: 250 }, () => values));
+    }
+    while (standing(journal, "mqtt").ledger.dropped.evicted === undefined) {
+      await journal.flush();
+    }
+    await journal.flush();
+  }
+  await using journal = await openJournal(folder.path, {
+    sinks: [mqtt, { ...mqtt, name: "influxdb" }],
+  });
+  const rows = await drain(journal.cursor("influxdb"));
+  assert.equal(rows[0]?.seq, 1);
+  assert.ok(rows[1]!.seq > 2);
+  const { ledger, waiting } = standing(journal, "influxdb");
+  assert.deepEqual(ledger.dropped, {});
+  assert.deepEqual(
+    [ledger.received, ledger.delivered, waiting],
+    [3 * rows.length, 3 * rows.length, 0],
+  );
 });
 
 Deno.test("Journal counts a board's lines over its runs", async () => {

@@ -131,3 +131,26 @@ Deno.test("Ledger passes a stretch whole although its rows come once more, and c
   assert.equal(ledger.waiting(10), 2);
   assert.equal(ledger.imbalance(10), 0);
 });
+
+Deno.test("Ledger lets nothing come again that was delivered ahead and is deleted", () => {
+  const at = (place: number) => ({ seq: place, total: place });
+  const ledger = Ledger.startingAt(at(0), at(20));
+  const ended = { readings: 6, rejected: 0, parked: 0 };
+  ledger.deliverAhead({ from: at(4), to: at(10) }, ended);
+  ledger.deliverAhead({ from: at(12), to: at(18) }, ended);
+  ledger.lose("evicted", 2);
+  ledger.forget({ from: at(5), to: at(7) });
+  ledger.forget({ from: at(9), to: at(13) });
+  assert.deepEqual(ledger.deliveredAhead, [
+    { from: at(4), to: at(5) },
+    { from: at(7), to: at(9) },
+    { from: at(13), to: at(18) },
+  ]);
+  assert.equal(ledger.waiting(20), 20 - 12 - 2);
+  ledger.forgetStretches(2);
+  assert.equal(ledger.state.requeued, 1 + 2);
+  const standing = 20 - 2 - 4 - 5;
+  ledger.advance(at(20), { readings: standing, rejected: 0, parked: 0 });
+  assert.deepEqual(ledger.state.dropped, { evicted: 2 });
+  assert.deepEqual([ledger.waiting(20), ledger.imbalance(20)], [0, 0]);
+});

@@ -162,6 +162,42 @@ Deno.test("Ledger remembers a hundred stretches, and lets the oldest beyond that
   assert.equal(ledger.waiting(4 * sessions), 2 * sessions + 2 * 5);
 });
 
+Deno.test("Journal that lets stretches come again whose rows were deleted misses none of these", async () => {
+  await using folder = await makeFolder();
+  const clock = { us: START_US };
+  await using journal = await openJournal(folder.path, {
+    maxBytes: 400_000,
+    now: () => clock.us,
+    sinks: [{ name: "mqtt", target: "broker/iiot", startAt: "oldest" }],
+  });
+  const writer = new Writer(journal);
+  const write = async (packets: number) => {
+    await writer.append(...values(0, packets));
+    clock.us += packets * 1e6;
+  };
+  const cursor = journal.cursor("mqtt");
+  // The last of three packets goes out ahead of the past, a hundred times.
+  for (let i = 0; i < MAX_STRETCHES; i++) {
+    await write(3);
+    await deliverAll(await cursor.openLive(0.5));
+    cursor.giveBack();
+  }
+  assert.equal(
+    standing(journal, "mqtt").ledger.deliveredAhead.length,
+    MAX_STRETCHES,
+  );
+  // Some of them are given up, the others are the past.
+  while (standing(journal, "mqtt").ledger.dropped.evicted === undefined) {
+    await write(500);
+  }
+  await journal.flush();
+  await deliverAll(await cursor.openLive(0.5));
+  await deliverAll(cursor);
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.deepEqual(Object.keys(ledger.dropped), ["evicted"]);
+  assert.deepEqual([waiting, ledger.ahead], [0, 0]);
+});
+
 /** Rows in memory, of which any may be deleted, and a cursor over them. */
 class Model {
   readonly rows: (Row & { gone: boolean; ended: number; due: number })[] = [];
@@ -228,9 +264,12 @@ class Model {
       .filter(({ gone, seq }) => !gone && !pinned(seq)).slice(0, count);
     for (const row of chosen) {
       row.gone = true;
-      if (!this.ledger.isDone(row.seq)) {
-        this.ledger.lose("evicted", row.readings.length);
-      }
+      const { seq, total, readings: { length } } = row;
+      if (!this.ledger.isDone(seq)) this.ledger.lose("evicted", length);
+      this.ledger.forget({
+        from: { seq: seq - 1, total: total - length },
+        to: { seq, total },
+      });
     }
   }
 
@@ -281,6 +320,13 @@ class Model {
 
   async goLive(withinS: number): Promise<void> {
     this.end();
+    const before = this.ledger.deliveredAhead;
+    this.ledger.forgetStretches(3);
+    for (const row of this.rows) {
+      const isForgotten = !row.gone && !this.ledger.isDone(row.seq) &&
+        before.some(({ from, to }) => row.seq > from.seq && row.seq <= to.seq);
+      if (isForgotten) row.due++;
+    }
     this.live = await this.cursor.openLive(withinS);
   }
 }

@@ -5,6 +5,7 @@ const rows = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => ({
     seq: first + i,
     readings: 9,
+    total: 9 * (first + i),
     epoch: 1,
     monoUs: (first + i) * 1e6,
   }));

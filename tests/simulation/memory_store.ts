@@ -152,13 +152,17 @@ export class MemoryStore implements Disk {
 
   open(_path: string, _logBytes: number): DiskState {
     const { rows, boards, sinks, epochs, parked, bytes } = this.#file();
+    const [oldest, newest] = [rows[0], rows.at(-1)];
+    const standing = rows.reduce((sum, { readings }) => sum + readings, 0);
     // What is read from a file is nobody else's.
     return structuredClone({
       boards: byId(boards),
       sinks: byId(sinks).map((sink) => withLeft(sink, rows)),
       epochs: byId(epochs),
-      oldest: rows[0] ?? null,
-      newest: rows.at(-1) ?? null,
+      oldest: oldest ?? null,
+      newest: newest ?? null,
+      gone: (newest?.total ?? 0) -
+        ((oldest?.total ?? 0) - (oldest?.readings ?? 0)) - standing,
       lastParked: parked.at(-1)?.id ?? 0,
       usedBytes: bytes,
     });

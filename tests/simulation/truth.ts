@@ -92,8 +92,6 @@ export class Truth {
   readonly #timeOf = new Map<number, number>();
   readonly #packetAt = new Map<string, number>();
   readonly #cursors = new Map<number, number>();
-  /** Readings that were given up before an account began, and that it may take for lost. */
-  readonly #holes = new Map<string, number>();
   /** Ledgers as they were last seen, by run of the gateway. */
   #seen = new Map<string, number[]>();
 
@@ -153,8 +151,12 @@ export class Truth {
   #undo({ target, ledger }: SinkState): void {
     const done = new Ledger(ledger);
     const superseded = this.#superseded.get(target);
+    const { rows } = this.#options.file();
+    const newest = rows.at(-1)?.seq ?? 0;
     for (const [key, { seq }] of superseded ?? []) {
-      if (!done.isDone(seq)) superseded?.delete(key);
+      // A ledger forgets what it has done with rows that are deleted.
+      const stands = seq > newest || rows.some((row) => row.seq === seq);
+      if (stands && !done.isDone(seq)) superseded?.delete(key);
     }
   }
 
@@ -212,11 +214,6 @@ export class Truth {
     this.#cursors.set(id, seq);
     if (before === undefined) {
       this.#inherited.set(id, ledger.deliveredAhead);
-      const held = file.rows.filter((row) => row.seq > seq)
-        .reduce((sum, row) => sum + row.readings, 0);
-      const end = file.rows.at(-1)?.total ?? 0;
-      const hole = Math.max(0, end - ledger.cursor.total - held - ledger.ahead);
-      this.#holes.set(name, hole);
       return;
     }
     if (seq < before && this.rewinds.count(target) === 0) {
@@ -309,7 +306,7 @@ export class Truth {
       if (waiting < 0 || parked < 0 || ahead < 0) {
         fail(`the ledger of ${name} counts below zero: ${JSON.stringify(one)}`);
       }
-      if ((dropped.corrupt ?? 0) > (this.#holes.get(name) ?? 0)) {
+      if (dropped.corrupt !== undefined) {
         fail(`${name} misses ${dropped.corrupt} readings that nobody gave up`);
       }
       if (dropped.evicted !== undefined && !mayEvict) {
