@@ -195,6 +195,7 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
 
   // Half of the time was the children's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
+  if (signal.aborted) disk.hurry(deadline);
   await sources.stop();
   await Promise.race([journal.flush(), aborted(deadline)]);
   for (const one of forwarders) one.stop(deadline);

@@ -10,6 +10,7 @@
  * - The disk is tried again every minute. It is opened anew for that: after a failed sync trying
  *   again proves nothing. When it has taken everything in one transaction, it is the disk again.
  * - A full disk is left time first: what fills it often goes away again.
+ * - When the gateway ends, a disk that hangs is left behind ({@linkcode SpareDisk.hurry}).
  * - A folder that holds somebody else's journal when it appears (one could not be read at the start)
  *   is not written to before the end: {@linkcode SpareDisk.foreign}.
  *
@@ -37,18 +38,17 @@ import type { Recovery } from "./recovery.ts";
 import { joinJournals } from "./join.ts";
 import { FolderInUseError } from "./lock.ts";
 import { MemoryCommit } from "./memory_commit.ts";
+import { Patience, type PatienceOptions } from "./patience.ts";
 
 /** How often the disk is tried again. */
 const RETRY_MS = 60_000;
 /** How long a full disk is tried before memory takes over. */
 const FULL_PATIENCE_MS = 10_000;
-/** A disk that takes longer for one call has failed; an SD card's slowest sync takes seconds. */
-const ANSWER_WITHIN_MS = 30_000;
 /** How long sinks wait for rows that are on a disk which cannot be read. */
 const UNREADABLE_PATIENCE_MS = 600_000;
 
 /** Options for {@linkcode SpareDisk}. */
-export interface SpareDiskOptions {
+export interface SpareDiskOptions extends PatienceOptions {
   readonly disk: AsyncDisk;
   /** Makes the disk usable: called before each attempt to open the file to be written. */
   prepare(): Promise<void>;
@@ -58,8 +58,6 @@ export interface SpareDiskOptions {
   readonly retryMs?: number;
   /** How long a full disk is tried before memory takes over. @default {10000} */
   readonly fullPatienceMs?: number;
-  /** How long one call of the disk may take. @default {30000} */
-  readonly answerWithinMs?: number;
   /** How long sinks wait for rows on a disk that cannot be read. @default {600000} */
   readonly unreadablePatienceMs?: number;
 }
@@ -95,6 +93,7 @@ const NOTHING: DiskState = {
 export class SpareDisk implements AsyncDisk {
   readonly #options: SpareDiskOptions;
   readonly #disk: AsyncDisk;
+  readonly #patience: Patience;
   readonly #log = getLogger(["gateway", "journal"]);
   readonly #foreign = Promise.withResolvers<void>();
   #path = "";
@@ -108,8 +107,6 @@ export class SpareDisk implements AsyncDisk {
   /** What was done about the file as it was opened anew, and is not told yet. */
   readonly #recoveries: Recovery[] = [];
   #isForeign = false;
-  /** A call that took too long and is still under way. */
-  #hanging = false;
   #fullSinceMs: number | undefined;
   /** The disk has taken a commit since the start: there is something to be patient for. */
   #hasTaken = false;
@@ -120,6 +117,7 @@ export class SpareDisk implements AsyncDisk {
   constructor(options: SpareDiskOptions) {
     this.#options = options;
     this.#disk = options.disk;
+    this.#patience = new Patience(options);
   }
 
   /** Where the journal is kept now. */
@@ -143,6 +141,14 @@ export class SpareDisk implements AsyncDisk {
     return this.#foreign.promise;
   }
 
+  /**
+   * The gateway ends: from `deadline` on no call is waited for longer than a second, but for the one that
+   * brings what memory holds to a disk that has just answered.
+   */
+  hurry(deadline: AbortSignal): void {
+    this.#patience.hurry(deadline);
+  }
+
   /** @throws {FolderInUseError} if another gateway has the journal */
   async open(path: string, logBytes: number): Promise<DiskState> {
     this.#path = path;
@@ -150,10 +156,10 @@ export class SpareDisk implements AsyncDisk {
     let state: DiskState;
     try {
       await this.#options.prepare();
-      state = await this.#ask(() => this.#disk.open(path, logBytes));
+      state = await this.#patience.ask(() => this.#disk.open(path, logBytes));
     } catch (error) {
       if (error instanceof FolderInUseError) throw error;
-      state = await this.#ask(() => this.#disk.openForReading(path))
+      state = await this.#patience.ask(() => this.#disk.openForReading(path))
         .catch(() => NOTHING);
       this.#beginSpare(error);
     }
@@ -179,7 +185,7 @@ export class SpareDisk implements AsyncDisk {
   async read(seq: number, limit: number): Promise<StoredRow[]> {
     const spare = this.#spare;
     if (spare === undefined) {
-      return await this.#ask(() => this.#disk.read(seq, limit)).catch(
+      return await this.#patience.ask(() => this.#disk.read(seq, limit)).catch(
         (error) => {
           void this.#inTurn(() => this.#reopen(error));
           throw error;
@@ -195,14 +201,14 @@ export class SpareDisk implements AsyncDisk {
   /** Of a disk that takes no deletion, nothing is offered for it. */
   async oldest(limit: number): Promise<OldestRow[]> {
     return this.#spare?.memory.oldest(limit) ??
-      await this.#ask(() => this.#disk.oldest(limit));
+      await this.#patience.ask(() => this.#disk.oldest(limit));
   }
 
   async parked(sink: number, limit: number): Promise<StoredParkedReading[]> {
     const memory = this.#spare?.memory;
     if (memory === undefined) return await this.#disk.parked(sink, limit);
     const { unparked } = memory;
-    const stored = await this.#ask(() =>
+    const stored = await this.#patience.ask(() =>
       this.#disk.parked(sink, limit + unparked.size)
     ).catch(() => []);
     const places = new Map<string, number>();
@@ -221,7 +227,7 @@ export class SpareDisk implements AsyncDisk {
     const memory = this.#spare?.memory;
     if (memory === undefined) return await this.#disk.oldestParked(sink, limit);
     const { unparked } = memory;
-    const stored = await this.#ask(() =>
+    const stored = await this.#patience.ask(() =>
       this.#disk.oldestParked(sink, limit + unparked.size)
     ).catch(() => []);
     return [
@@ -234,7 +240,9 @@ export class SpareDisk implements AsyncDisk {
   async rejects(after: number, limit: number): Promise<KeptReject[]> {
     for (let last = after;;) {
       const from = last;
-      const page = await this.#ask(() => this.#disk.rejects(from, limit));
+      const page = await this.#patience.ask(() =>
+        this.#disk.rejects(from, limit)
+      );
       const kept = page.filter(({ id }) =>
         !this.#spare?.memory.unrejected.has(id)
       );
@@ -246,7 +254,7 @@ export class SpareDisk implements AsyncDisk {
   /** Nothing is missing while the disk takes nothing. */
   async reserve(bytes: number, fill: boolean): Promise<Reserved> {
     if (this.#spare !== undefined) return { missingBytes: 0, roomy: true };
-    return await this.#disk.reserve(bytes, fill);
+    return await this.#patience.ask(() => this.#disk.reserve(bytes, fill));
   }
 
   /** Closes the file. @throws {Error} if the disk does not take what is still in memory */
@@ -255,7 +263,9 @@ export class SpareDisk implements AsyncDisk {
     try {
       await this.#inTurn(() => this.#leave());
     } finally {
-      await this.#disk.close();
+      const closed = this.#disk.close();
+      if (this.#patience.hanging) closed.catch(() => {});
+      else await closed;
     }
   }
 
@@ -269,9 +279,13 @@ export class SpareDisk implements AsyncDisk {
     }
   }
 
-  async #write(commit: Commit): Promise<CommitResult> {
-    const { recoveries = [], ...result } = await this.#ask(() =>
-      this.#disk.commit(commit)
+  async #write(
+    commit: Commit,
+    time?: "always",
+  ): Promise<CommitResult> {
+    const { recoveries = [], ...result } = await this.#patience.ask(
+      () => this.#disk.commit(commit),
+      time,
     );
     this.#end = commit.rows.at(-1) ?? this.#end;
     this.#fullSinceMs = undefined;
@@ -292,7 +306,7 @@ export class SpareDisk implements AsyncDisk {
       if (this.#hasTaken && sinceMs < fullPatienceMs) {
         throw error;
       }
-    } else if (!this.#hanging) {
+    } else if (!this.#patience.hanging) {
       try {
         await this.#openAnew();
         return await this.#write({ ...commit, again: true });
@@ -350,9 +364,11 @@ export class SpareDisk implements AsyncDisk {
   /** One attempt to write everything that is in memory. */
   async #tryDisk(): Promise<void> {
     const spare = this.#spare;
-    if (spare === undefined || this.#hanging || this.#isForeign) return;
+    if (spare === undefined || this.#patience.hanging || this.#isForeign) {
+      return;
+    }
     try {
-      await this.#options.prepare();
+      await this.#patience.ask(() => this.#options.prepare());
       if (!spare.full) {
         const state = await this.#openAnew();
         if (this.#isOthers(state, spare)) return this.#sayForeign();
@@ -361,7 +377,7 @@ export class SpareDisk implements AsyncDisk {
       await this.#write({ ...EMPTY_COMMIT, deleted: spare.deleted });
       const everything = spare.memory.toCommit();
       this.#attempt(spare, everything);
-      await this.#write(everything);
+      await this.#write(everything, "always");
       this.#spare = undefined;
       this.#log.warn(
         "The disk takes the journal again after {minutes} min: everything that was in memory is on it",
@@ -373,12 +389,12 @@ export class SpareDisk implements AsyncDisk {
       this.#log.debug("The disk still does not take the journal: {error}", {
         error: describeError(error),
       });
-      if (!spare.full && !this.#hanging) await this.#openReadable();
+      if (!spare.full && !this.#patience.hanging) await this.#openReadable();
     }
   }
 
   async #openAnew(): Promise<DiskState> {
-    const state = await this.#ask(() =>
+    const state = await this.#patience.ask(() =>
       this.#disk.open(this.#path, this.#logBytes)
     );
     this.#recoveries.push(...state.recoveries ?? []);
@@ -387,14 +403,14 @@ export class SpareDisk implements AsyncDisk {
 
   async #openReadable(): Promise<void> {
     // What cannot be read is said by those who read.
-    await this.#ask(() => this.#disk.openForReading(this.#path)).catch(
+    await this.#patience.ask(() => this.#disk.openForReading(this.#path)).catch(
       () => {},
     );
   }
 
   /** After a failed read: the next one has a file that was opened anew, or memory. */
   async #reopen(error: unknown): Promise<void> {
-    if (this.#spare !== undefined || this.#hanging) return;
+    if (this.#spare !== undefined || this.#patience.hanging) return;
     await this.#openAnew().catch(async () => {
       this.#beginSpare(error);
       await this.#openReadable();
@@ -430,7 +446,7 @@ export class SpareDisk implements AsyncDisk {
         base: this.#base,
         epochs: [...this.#epochs.values()],
       });
-      await this.#ask(() => this.#disk.commit(joined));
+      await this.#patience.ask(() => this.#disk.commit(joined), "always");
     } catch (error) {
       const { rows, sinks } = spare.memory.toCommit();
       const done = Math.min(
@@ -455,7 +471,9 @@ export class SpareDisk implements AsyncDisk {
     try {
       for (let after = seq;;) {
         if (after >= first - 1 && after < last) after = last;
-        const rows = await this.#ask(() => this.#disk.read(after, limit));
+        const rows = await this.#patience.ask(() =>
+          this.#disk.read(after, limit)
+        );
         spare.unreadableSinceMs = undefined;
         const known = rows.filter((row) =>
           row.seq <= this.#end.seq && (row.seq < first || row.seq > last)
@@ -478,34 +496,6 @@ export class SpareDisk implements AsyncDisk {
         { minutes: Math.round(sinceMs / 60_000), seq: this.#end.seq },
       );
       return [];
-    }
-  }
-
-  /** What a call of the disk gives; an error if that takes too long. */
-  async #ask<T>(start: () => Promise<T>): Promise<T> {
-    if (this.#hanging) {
-      throw new DiskError("The disk does not answer", "failing");
-    }
-    const call = start();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const withinMs = this.#options.answerWithinMs ?? ANSWER_WITHIN_MS;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#hanging = true;
-        const again = () => this.#hanging = false;
-        call.then(again, again);
-        reject(
-          new DiskError(
-            `The disk has not answered for ${withinMs / 1000} s`,
-            "failing",
-          ),
-        );
-      }, withinMs);
-    });
-    try {
-      return await Promise.race([call, late]);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -364,6 +364,60 @@ Deno.test("A gateway that ends while the disk takes nothing says what is lost wi
   await assert.rejects(journal.close(), /2 packets that were only in memory/);
 });
 
+Deno.test("A gateway that ends does not wait for a disk that hangs, and says what is lost with its memory", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  const disk = spareDisk(broken.disk, {
+    answerWithinMs: 1e9,
+    lateAnswerWithinMs: 1,
+  });
+  const journal = await openJournal(folder.path, { disk });
+  const writer = new Writer(journal);
+  broken.fault = "hangs";
+  writer.enqueue({ a: 1 }, { a: 2 });
+  const deadline = new AbortController();
+  disk.hurry(deadline.signal);
+  const closed = journal.close();
+  closed.catch(() => {});
+  assert.equal(journal.medium.kind, "disk");
+  deadline.abort();
+  await until("it waits no more", () => journal.medium.kind === "memory");
+  await assert.rejects(closed, /2 packets that were only in memory/);
+});
+
+Deno.test("A gateway that ends writes what was in memory to a disk that answers, however late it is", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  const deadline = new AbortController();
+  const { commit } = broken.disk;
+  const late = Promise.withResolvers<void>();
+  const disk = spareDisk({
+    ...broken.disk,
+    commit: async (what) => {
+      if (deadline.signal.aborted && what.rows.length > 0) await late.promise;
+      return await commit(what);
+    },
+  }, { retryMs: 1e9, lateAnswerWithinMs: 0 });
+  {
+    const journal = await openJournal(folder.path, { disk });
+    broken.fault = "dead";
+    await new Writer(journal).append(...packets(1, 3));
+    broken.fault = "none";
+    deadline.abort();
+    disk.hurry(deadline.signal);
+    const closed = journal.close();
+    // Longer than any other call of the disk has.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    late.resolve();
+    await closed;
+  }
+  await using journal = await openJournal(folder.path);
+  assert.deepEqual(
+    valuesOf(await drain(journal.cursor("influxdb"))),
+    numbers(1, 3),
+  );
+});
+
 Deno.test("A folder that another gateway took is not written by one that is in memory", async () => {
   await using folder = await makeFolder();
   const broken = brokenDisk();
