@@ -12,7 +12,7 @@
 
 import type { DropReason } from "../model.ts";
 import type { Cursor } from "./cursor.ts";
-import type { SinkState } from "./disk.ts";
+import type { DiskState, SinkState } from "./disk.ts";
 import { Ledger, type Position } from "./ledger.ts";
 
 /** A sink that the configuration has. */
@@ -43,6 +43,36 @@ export interface Extent {
   readonly end: Position;
   /** Readings of rows that were deleted in between. */
   readonly gone: number;
+}
+
+/** Where the rows of a file begin and end. */
+export function extentOf(
+  { oldest, newest, gone = 0 }: Pick<DiskState, "oldest" | "newest" | "gone">,
+): Extent {
+  const end = { seq: newest?.seq ?? 0, total: newest?.total ?? 0 };
+  const beginning = oldest === null ? end : {
+    seq: oldest.seq - 1,
+    total: oldest.total - oldest.readings,
+  };
+  return { beginning, end, gone };
+}
+
+/** The ledger of a sink that the configuration has: what came and went while it was removed is booked. */
+export function resume(
+  { active, seenTotal, left, ledger: state }: SinkState,
+  { beginning, end }: Omit<Extent, "gone">,
+): Ledger {
+  const ledger = new Ledger(state);
+  if (!active) {
+    ledger.receive(end.total - seenTotal);
+    const waiting = ledger.waiting(end.total) - ledger.parked;
+    const standing = left ??
+      end.total - Math.max(beginning.total, ledger.cursor.total);
+    ledger.lose("evicted", Math.max(0, waiting - standing));
+  }
+  // While a sink is removed nobody tells it what is deleted.
+  ledger.forget({ from: { seq: 0, total: 0 }, to: beginning });
+  return ledger;
 }
 
 /** A sink that has another target than before. */
@@ -91,17 +121,7 @@ export class Accounts {
         continue;
       }
       added.delete(registration);
-      const ledger = new Ledger(state.ledger);
-      if (!state.active) {
-        ledger.receive(end.total - state.seenTotal);
-        const left = state.left ??
-          end.total - Math.max(beginning.total, ledger.cursor.total);
-        const waiting = ledger.waiting(end.total) - ledger.parked;
-        ledger.lose("evicted", Math.max(0, waiting - left));
-      }
-      // While a sink is removed nobody tells it what is deleted.
-      ledger.forget({ from: { seq: 0, total: 0 }, to: beginning });
-      open(registration, state.id, ledger);
+      open(registration, state.id, resume(state, { beginning, end }));
     }
     for (const registration of added) {
       const { name, target, startAt } = registration;

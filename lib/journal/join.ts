@@ -10,6 +10,7 @@
  * @module
  */
 
+import { extentOf, resume } from "./accounts.ts";
 import type {
   BoardState,
   Commit,
@@ -31,7 +32,7 @@ import {
 export interface MemoryJournal {
   readonly commit: Commit;
   /** What was read from the disk when it began: counted in the file already. */
-  readonly base: Pick<DiskState, "boards" | "sinks">;
+  readonly base: Pick<DiskState, "boards" | "sinks" | "oldest" | "newest">;
   /** All epochs that its rows may belong to. */
   readonly epochs: readonly Epoch[];
 }
@@ -39,7 +40,7 @@ export interface MemoryJournal {
 /** The commit that adds `memory` to a file that holds `file`. */
 export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
   const { commit, base } = memory;
-  const end: Position = file.newest ?? { seq: 0, total: 0 };
+  const { end } = extentOf(file);
   const active = commit.sinks.filter((sink) => sink.active);
 
   const lastEpoch = Math.max(0, ...file.epochs.map(({ id }) => id));
@@ -85,8 +86,8 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
     sinks: active.map((sink) =>
       joinSinks(sink, {
         id: sinkIds.get(sink.id) ?? sink.id,
-        file: file.sinks.find((other) => isSame(other, sink)),
-        base: base.sinks.find((other) => isSame(other, sink)),
+        file: ledgerIn(file, sink),
+        base: ledgerIn(base, sink),
         parked: commit.parked.filter((one) => one.sink === sink.id).length,
         fileEnd: end,
         place,
@@ -123,6 +124,15 @@ function numbered<T extends { id: number }>(
 
 function isSame(one: SinkState, other: SinkState): boolean {
   return one.name === other.name && one.target === other.target;
+}
+
+/** What a file's account of `sink` would be if the configuration had it there; undefined if it has none. */
+function ledgerIn(
+  file: MemoryJournal["base"],
+  sink: SinkState,
+): LedgerState | undefined {
+  const state = file.sinks.find((other) => isSame(other, sink));
+  return state && resume(state, extentOf(file)).state;
 }
 
 interface BoardJoin {
@@ -174,8 +184,8 @@ function joinBoards(
 
 interface SinkJoin {
   readonly id: number;
-  readonly file: SinkState | undefined;
-  readonly base: SinkState | undefined;
+  readonly file: LedgerState | undefined;
+  readonly base: LedgerState | undefined;
   /** Readings parked in memory. */
   readonly parked: number;
   /** Where the file's rows end. */
@@ -190,11 +200,11 @@ function joinSinks(
   sink: SinkState,
   { id, file, base, parked, fileEnd, place, total }: SinkJoin,
 ): SinkState {
-  const before = file?.ledger ?? Ledger.startingAt(fileEnd, fileEnd).state;
+  const before = file ?? Ledger.startingAt(fileEnd, fileEnd).state;
   // A sink that the file does not know begins at its end.
   const hasBacklog = before.cursor.seq < fileEnd.seq;
   const sum = (key: "received" | "requeued" | "delivered") =>
-    before[key] + sink.ledger[key] - (base?.ledger[key] ?? 0);
+    before[key] + sink.ledger[key] - (base?.[key] ?? 0);
   const dropped: LedgerState["dropped"] = { ...before.dropped };
   for (
     const [reason, count] of Object.entries(sink.ledger.dropped) as [
@@ -202,7 +212,7 @@ function joinSinks(
       number,
     ][]
   ) {
-    const more = count - (base?.ledger.dropped[reason] ?? 0);
+    const more = count - (base?.dropped[reason] ?? 0);
     if (more > 0) dropped[reason] = (dropped[reason] ?? 0) + more;
   }
   const done = place(sink.ledger.cursor);

@@ -25,7 +25,7 @@ import type {
   TelemetryPacket,
   TimeQuality,
 } from "../model.ts";
-import { Accounts, type SinkRegistration } from "./accounts.ts";
+import { Accounts, extentOf, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
 import { Cursor, type CursorHost } from "./cursor.ts";
@@ -144,10 +144,10 @@ export class Journal implements AsyncDisposable {
   };
 
   /** The newest row appended, committed or not. */
-  #end: Position = { seq: 0, total: 0 };
+  #end: Position;
   /** When the newest packet happened. */
-  #newest: EventTime | null = null;
-  #committedSeq = 0;
+  #newest: EventTime | null;
+  #committedSeq: number;
   #filled: CommitResult;
   #ageTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -157,7 +157,8 @@ export class Journal implements AsyncDisposable {
     this.#recent = new RecentRows(options.maxRecentReadings);
     this.#pending = new Pending(state.lastParked, options.maxPendingBytes);
     this.#boards = new Boards(state.boards);
-    const { newest, oldest } = state;
+    const { newest } = state;
+    const extent = extentOf(state);
     this.epochs = new Epochs({
       known: state.epochs,
       newest,
@@ -169,19 +170,13 @@ export class Journal implements AsyncDisposable {
       },
       settled: () => this.#committer.schedule(),
     });
-    if (newest !== null) {
-      this.#end = { seq: newest.seq, total: newest.total };
-      this.#newest = newest;
-      this.#committedSeq = newest.seq;
-    }
-    const beginning = oldest === null ? this.#end : {
-      seq: oldest.seq - 1,
-      total: oldest.total - oldest.readings,
-    };
+    this.#end = extent.end;
+    this.#newest = newest;
+    this.#committedSeq = extent.end.seq;
     this.#accounts = new Accounts(
       state.sinks,
       options.sinks,
-      { beginning, end: this.#end, gone: state.gone ?? 0 },
+      extent,
       (id, { name, needsTime = false }, ledger) =>
         new Cursor({ id, name, needsTime, ledger, host: this.#host }),
     );

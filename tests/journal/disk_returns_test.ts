@@ -7,6 +7,7 @@ import {
   drain,
   makeFolder,
   openJournal,
+  standing,
   START_US,
   valuesOf,
   Writer,
@@ -57,6 +58,36 @@ Deno.test("A reading that was parked in memory keeps its time when the disk come
   const again = await journal.cursor("mqtt").refused.parked();
   assert.equal(again?.rows[0]?.timeUs, timeUs);
   again?.settle({ done: 0, rejected: [], parked: [] });
+});
+
+Deno.test("A sink that was removed before the journal was in memory has the account of all that came, when the two are joined", async () => {
+  await using folder = await makeFolder();
+  const influxdb = { name: "influxdb", target: "server/bucket" } as const;
+  await writeFile(folder.path, 1, 10);
+  {
+    await using journal = await openJournal(folder.path, {
+      sinks: [{ ...influxdb, startAt: "oldest" }],
+    });
+    await append(journal, 11, 15, START_US + 1e9);
+    await drain(journal.cursor("influxdb"));
+  }
+  const broken = brokenDisk();
+  broken.fault = "dead";
+  const disk = spareDisk(broken.disk);
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await append(journal, 16, 18, START_US + 2e9);
+    await drain(journal.cursor("mqtt"));
+    broken.fault = "none";
+    await disk.foreign;
+  }
+  await using journal = await openJournal(folder.path);
+  const mqtt = await drain(journal.cursor("mqtt"));
+  assert.deepEqual(valuesOf(mqtt), [11, 12, 13, 14, 15]);
+  for (const name of ["mqtt", "influxdb"]) {
+    const { received, requeued } = standing(journal, name).ledger;
+    assert.deepEqual([received, requeued], [18, 0], name);
+  }
 });
 
 Deno.test("A disk that is swapped for another one while the gateway runs leaves ledgers that balance", async () => {

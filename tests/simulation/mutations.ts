@@ -67,8 +67,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "rows of a commit that was reported as failed are given out",
     file: "journal/journal.ts",
-    from: "seq <= this.#committedSeq && (seq < gone || after >= gone)",
-    to: "seq < gone || after >= gone",
+    from: "seq <= this.#committedSeq && !isIn(seq, before) &&",
+    to: "!isIn(seq, before) &&",
   },
   {
     name: "rows are committed without being synced",
