@@ -5,7 +5,7 @@
  *   history either, nor what a sink that is not configured now has to get later.
  * - A sink that had no backlog in the file goes on where it was in memory. For one that had, what it
  *   has had from memory was delivered ahead of that.
- * - What both counted is added up.
+ * - What both counted is added up. A sink that memory's configuration has not is removed.
  *
  * @module
  */
@@ -83,17 +83,21 @@ export function joinJournals(file: DiskState, memory: MemoryJournal): Commit {
         epochOf,
       })
     ),
-    sinks: active.map((sink) =>
-      joinSinks(sink, {
-        id: sinkIds.get(sink.id) ?? sink.id,
-        file: ledgerIn(file, sink),
-        base: ledgerIn(base, sink),
-        parked: commit.parked.filter((one) => one.sink === sink.id).length,
-        fileEnd: end,
-        place,
-        total,
-      })
-    ),
+    sinks: [
+      ...file.sinks.filter((sink) => !active.some((one) => isSame(one, sink)))
+        .map((sink) => ({ ...sink, active: false })),
+      ...active.map((sink) =>
+        joinSinks(sink, {
+          id: sinkIds.get(sink.id) ?? sink.id,
+          file: ledgerIn(file, sink),
+          base: ledgerIn(base, sink),
+          parked: commit.parked.filter((one) => one.sink === sink.id).length,
+          fileEnd: end,
+          place,
+          total,
+        })
+      ),
+    ],
     rejects: commit.rejects,
     parked: commit.parked.map((reading) => ({
       ...reading,

@@ -15,6 +15,7 @@ import type { RowTime } from "./epochs.ts";
 import type { RefusedReading, Settlement } from "./lane.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Pending } from "./pending.ts";
+import { NO_TIME_US } from "./schema.ts";
 
 /** Parked readings kept for each sink; beyond that the oldest are given up. */
 export const MAX_PARKED = 10_000;
@@ -116,9 +117,12 @@ export class Refused {
       const row: Row = {
         seq,
         board: this.#host.boards.name(board),
-        ...(epoch === null || monoUs === null
-          ? { timeUs, timeQuality: "known" as const }
-          : this.#host.time({ epoch, monoUs })),
+        ...(epoch !== null && monoUs !== null
+          ? this.#host.time({ epoch, monoUs })
+          : {
+            timeUs,
+            timeQuality: timeUs === NO_TIME_US ? "unknown" : "known",
+          }),
         boardTs: null,
         readings: [{ path, value }],
         total: 0,

@@ -35,6 +35,9 @@ export const TIME_OF_DAY: Epoch = {
   lastUs: 0,
 };
 
+/** The time of a parked reading whose row was deleted before it was known when that happened. */
+export const NO_TIME_US = 0;
+
 /** Each step from one schema version to the next; `PRAGMA user_version` counts the steps taken. */
 export const MIGRATIONS: readonly string[] = [
   `

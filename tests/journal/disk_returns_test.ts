@@ -90,6 +90,29 @@ Deno.test("A sink that was removed before the journal was in memory has the acco
   }
 });
 
+Deno.test("A sink that is not configured while the journal is in memory has the account of that, too, when it comes back", async () => {
+  await using folder = await makeFolder();
+  await writeFile(folder.path, 1, 10);
+  const broken = brokenDisk();
+  broken.fault = "dead";
+  const disk = spareDisk(broken.disk);
+  const sinks = [
+    { name: "influxdb", target: "server/bucket", startAt: "oldest" as const },
+  ];
+  {
+    await using journal = await openJournal(folder.path, { disk, sinks });
+    await append(journal, 11, 13, START_US + 1e9);
+    broken.fault = "none";
+    await disk.foreign;
+  }
+  await using journal = await openJournal(folder.path);
+  assert.equal(standing(journal, "mqtt").ledger.received, 13);
+  const mqtt = await drain(journal.cursor("mqtt"));
+  assert.deepEqual(valuesOf(mqtt), [11, 12, 13]);
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.deepEqual([ledger.delivered, ledger.requeued, waiting], [13, 0, 0]);
+});
+
 Deno.test("A disk that is swapped for another one while the gateway runs leaves ledgers that balance", async () => {
   await using folder = await makeFolder();
   await using other = await makeFolder();

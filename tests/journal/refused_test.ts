@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase } from "../../lib/journal/database.ts";
+import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import {
   balanced,
   directDisk,
@@ -148,4 +149,38 @@ Deno.test("Journal keeps at most 2 MiB of rejects, the newest", async () => {
   };
   assert.ok(Number(bytes) > 1.9e6 && Number(bytes) < 2.1e6, String(bytes));
   assert.equal(String(oldest).slice(0, 1), "3");
+});
+
+Deno.test("A parked reading whose row is deleted before the clock is known has no time, rather than a wrong one", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  const { board } = new Writer(journal);
+  const epoch = journal.epochs
+    .open({ offsetUs: START_US - 1e9, monoUs: 0, quality: "unknown" });
+  const readings = [{ path: "a", value: 1 }];
+  const packet = { boardTs: null, readings, dropped: [] };
+  for (const monoUs of [8, 16, 24]) {
+    void board.append([{ packet, at: { epoch, monoUs } }], 9);
+  }
+  await journal.flush();
+  const cursor = journal.cursor("mqtt");
+  const rows = await cursor.next(2);
+  const parked = rows.map((row) => ({
+    row,
+    reading: row.readings[0]!,
+    reason: "forbidden",
+  }));
+  cursor.settle(rows, { done: 2, rejected: [], parked });
+  await journal.flush();
+  await disk.commit({ ...EMPTY_COMMIT, deleted: [1, 1] });
+  journal.epochs.know(START_US, "timesyncd");
+  await journal.flush();
+  const tried = await cursor.refused.parked();
+  assert.deepEqual(
+    tried?.rows.map(({ timeQuality }) => timeQuality),
+    ["unknown", "known"],
+  );
+  const known = tried?.rows[1];
+  assert.ok(known && Math.abs(known.timeUs - START_US) < 100);
 });

@@ -21,7 +21,7 @@ import type {
   StoredRow,
 } from "../../lib/journal/disk.ts";
 
-import { TIME_OF_DAY } from "../../lib/journal/schema.ts";
+import { NO_TIME_US, TIME_OF_DAY } from "../../lib/journal/schema.ts";
 import { KEPT_EPOCHS } from "../../lib/journal/tables.ts";
 
 /** What an empty file takes, and a row besides its body, in bytes. */
@@ -74,9 +74,12 @@ export class MemoryFile {
         return reading;
       }
       const epoch = this.epochs.get(row.epoch);
-      return epoch === undefined
-        ? reading
-        : { ...reading, timeUs: epoch.offsetUs + row.monoUs };
+      if (epoch === undefined) return reading;
+      const isKnown = epoch.quality !== "unknown";
+      return {
+        ...reading,
+        timeUs: isKnown ? epoch.offsetUs + row.monoUs : NO_TIME_US,
+      };
     });
     this.rows = this.rows.filter((row) => {
       const kept = row.seq < first || row.seq > last;
