@@ -12,10 +12,17 @@ import { getLogger, lazy, type Logger } from "@logtape/logtape";
 
 const board = new AsyncLocalStorage<string | undefined>();
 
-/** The logger of a category; its lines have the property `board`. */
-export function getBoardLogger(category: string): Logger {
-  return getLogger(["gateway", category])
-    .with({ board: lazy(() => board.getStore()) });
+/**
+ * The logger of a category; its lines have the property `board`.
+ *
+ * @param name for what is of one board wherever it is called
+ */
+export function getBoardLogger(category: string, name?: string): Logger {
+  return getLogger(["gateway", category]).with({
+    board: name === undefined
+      ? lazy(() => board.getStore())
+      : name || undefined,
+  });
 }
 
 /** Runs `run`: what is logged in it, and in all that it begins, is of the board `name`. */

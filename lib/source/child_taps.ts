@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getBoardLogger } from "./board_log.ts";
 import type { ChildTap } from "./child.ts";
 import {
   Recorder,
@@ -44,7 +44,7 @@ export class ChildTaps implements ChildTap {
     send: (line: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    const log = getLogger(["gateway", "source"]);
+    const log = getBoardLogger("source", this.#options.board);
     log.info("A command records what the board prints");
     const ended = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

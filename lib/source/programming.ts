@@ -10,9 +10,9 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
 import { counted } from "../counted.ts";
 import { wait } from "../wait.ts";
+import { getBoardLogger } from "./board_log.ts";
 import { endedBeforeProgramming, type Failure } from "./failure.ts";
 import { FirmwareFile, type FirmwareImage } from "./firmware_file.ts";
 import { verbatim } from "./firmware_text.ts";
@@ -76,7 +76,7 @@ const FINISHED = /^\s*Finished in [\d.]+s/;
 /** What 0.28 to 0.32.0 print before they ask which probe is meant: nothing is programmed then. */
 const ASKS = "Available Probes:";
 
-const log = getLogger(["gateway", "source"]);
+const log = getBoardLogger("source");
 
 /** Decides between `run` and `attach`, start by start, for one board. */
 export class Programming {

@@ -8,11 +8,12 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import type { Logger } from "@logtape/logtape";
 import { basename } from "node:path";
 import project from "../../deno.json" with { type: "json" };
 import { describeError } from "../error_text.ts";
 import { wait } from "../wait.ts";
+import { getBoardLogger } from "./board_log.ts";
 import type { ChildTap } from "./child.ts";
 import {
   MAX_CHUNK_BYTES,
@@ -57,7 +58,7 @@ export class Recorder implements ChildTap, AsyncDisposable {
     & Required<
       Pick<RecorderOptions, "now" | "wait">
     >;
-  readonly #log = getLogger(["gateway", "source"]);
+  readonly #log: Logger;
   readonly #beganMs: number;
   readonly #closing = new AbortController();
   #waiting: RecordingEntry[] = [];
@@ -75,6 +76,7 @@ export class Recorder implements ChildTap, AsyncDisposable {
       now: options.now ?? (() => performance.now()),
       wait: options.wait ?? wait,
     };
+    this.#log = getBoardLogger("source", options.board);
     this.#beganMs = this.#options.now();
     const { board, running } = options;
     const { us, isKnown } = options.timeOfDay();

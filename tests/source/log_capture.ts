@@ -6,7 +6,7 @@
 
 import { configure, reset } from "@logtape/logtape";
 
-/** Takes all that is logged under `gateway` until it is disposed. */
+/** Takes all that is logged under `gateway` until it is disposed; a line of a board with a name ends in it. */
 export async function captureLog(): Promise<
   AsyncDisposable & { readonly lines: string[] }
 > {
@@ -14,9 +14,11 @@ export async function captureLog(): Promise<
   await configure({
     reset: true,
     sinks: {
-      memory: ({ category, level, message }) =>
+      memory: ({ category, level, message, properties: { board } }) =>
         void lines.push(
-          `${category.slice(1).join(".")} ${level}: ${message.join("")}`,
+          `${category.slice(1).join(".")} ${level}: ${message.join("")}${
+            board === undefined ? "" : ` (${board})`
+          }`,
         ),
     },
     loggers: [

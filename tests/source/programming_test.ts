@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ofBoard } from "../../lib/source/board_log.ts";
 import { recognizeFailure } from "../../lib/source/failure.ts";
 import type { FlashMode } from "../../lib/source/programming.ts";
 import { FINISHED, FlashWorld, TARGET } from "./flash_world.ts";
@@ -91,6 +92,16 @@ Deno.test("A board is programmed once, and attached to ever after", async () => 
     await world.kill();
   }
   assert.equal(world.flash.report.cyclesAtMost, 1);
+});
+
+Deno.test("What is programmed is logged as of its board", async () => {
+  await using log = await captureLog();
+  await using world = await FlashWorld.make();
+  await ofBoard("yard", async () => {
+    await world.begin();
+    await world.succeed();
+  });
+  assert.match(log.lines.join(), /The board has the firmware .* \(yard\)$/);
 });
 
 const SIGNS: readonly [name: string, show: (world: FlashWorld) => void][] = [

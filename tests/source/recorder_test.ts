@@ -153,6 +153,7 @@ Deno.test("Recorder goes on when its target works again, with what came last, an
   const target = new Target();
   const retry = { go: () => {} };
   const recorder = record(target, {
+    board: "yard",
     wait: () => new Promise((resolve) => retry.go = () => resolve()),
   });
   recorder.printed("out", CHUNK);
@@ -178,8 +179,8 @@ Deno.test("Recorder goes on when its target works again, with what came last, an
     missing: 3 * CHUNK.length,
   });
   assert.deepEqual(log.lines, [
-    "source warning: Cannot record to target: No space left on device. What the board prints goes on its way, and is missing in the recording; it is tried again every second",
-    "source warning: Records to target again: 180000 bytes are missing in it",
+    "source warning: Cannot record to target: No space left on device. What the board prints goes on its way, and is missing in the recording; it is tried again every second (yard)",
+    "source warning: Records to target again: 180000 bytes are missing in it (yard)",
   ]);
 });
 
@@ -216,4 +217,21 @@ Deno.test("ChildTaps begins a recording in the middle of a run, and ends one wit
   assert.ok(header?.kind === "header");
   assert.deepEqual(header.running, { pid: 5, command: ["cat"] });
   assert.deepEqual([header.board, header.clock], ["hall", "unknown"]);
+});
+
+Deno.test("What a command records is logged as of its board, which may have no name", async () => {
+  await using log = await captureLog();
+  for (const board of ["yard", ""]) {
+    const taps = new ChildTaps({
+      board,
+      timeOfDay: () => ({ us: 0, isKnown: false }),
+    });
+    await taps.stream(() => Promise.resolve(), AbortSignal.abort());
+  }
+  assert.deepEqual(log.lines, [
+    "source info: A command records what the board prints (yard)",
+    "source info: The command has ended its recording (yard)",
+    "source info: A command records what the board prints",
+    "source info: The command has ended its recording",
+  ]);
 });
