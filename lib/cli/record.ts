@@ -67,9 +67,9 @@ export async function record(options: RecordOptions): Promise<number> {
       for (const entry of entries) summary.add(entry);
     },
   };
-  using _shown = show(summary);
   let exitCode = 0;
   try {
+    using _shown = show(summary);
     const isHere = await recordRunning(config, board, target, signal);
     if (!isHere) await recordOnOurOwn(config, board, target, signal);
   } catch (error) {
@@ -170,12 +170,13 @@ function show(summary: RecordingSummary): Disposable {
   const startedMs = performance.now();
   const timer = setInterval(() => {
     const time = formatDuration(performance.now() - startedMs);
-    write(`\r${formatBytes(summary.bytes)} in ${time}, Ctrl-C ends it\x1b[K`);
+    // What is logged meanwhile is written over it, and longer.
+    write(`${formatBytes(summary.bytes)} in ${time}, Ctrl-C ends it\x1b[K\r`);
   }, SHOW_MS);
   return {
     [Symbol.dispose]() {
       clearInterval(timer);
-      write("\r\x1b[K");
+      write("\x1b[K");
     },
   };
 }
@@ -185,7 +186,9 @@ export function sayRecorded(file: string, summary: RecordingSummary): string {
   if (!summary.isBegun) return "Nothing was recorded.";
   const { bytes, missingBytes, exitCode, starts } = summary;
   const parts = [
-    `${file} holds ${formatBytes(bytes)} of ${formatDuration(summary.ms)}`,
+    bytes === 0
+      ? `${file} holds nothing that the board's program printed`
+      : `${file} holds ${formatBytes(bytes)} of ${formatDuration(summary.ms)}`,
     starts > 0 && `the program was started ${counted(starts, "time")}`,
     exitCode !== undefined && `it ended last with exit code ${exitCode}`,
     missingBytes > 0 && `${formatBytes(missingBytes)} are missing`,

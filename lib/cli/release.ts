@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Released } from "../control/release.ts";
 import { counted } from "../counted.ts";
 import { askRunning } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
@@ -28,7 +29,7 @@ export interface ReleaseCommandOptions {
  */
 export async function release(options: ReleaseCommandOptions): Promise<number> {
   const { minutes, board } = options;
-  const { journal: { folder } } = await loadConfigFile(options.config);
+  const { journal: { folder }, boards } = await loadConfigFile(options.config);
   const done = await askRunning(folder, {
     do: "release",
     minutes,
@@ -40,15 +41,35 @@ export async function release(options: ReleaseCommandOptions): Promise<number> {
     );
     return 0;
   }
-  const probe = done.board === "" ? "The probe" : `The probe of ${done.board}`;
-  if (minutes > 0) {
-    const until = new Date(Date.now() + minutes * 60_000);
-    print(
-      `${probe} is free for ${counted(minutes, "minute")}, until ${
-        until.toTimeString().slice(0, 5)
-      }; then the gateway takes it back by itself. "iiot-gateway release --end" does so at once.`,
-    );
-  } else if (done.wasReleased) print(`${probe} is taken back.`);
-  else print(`${probe} was not released: nothing has changed.`);
+  const isOnly = boards.length === 1;
+  print(sayReleased(done, { minutes, isOnly, now: new Date() }));
   return 0;
+}
+
+/** Options for {@linkcode sayReleased}. */
+export interface SayReleasedOptions {
+  /** For so long; 0: it was to be taken back. */
+  readonly minutes: number;
+  /** There is one board alone. */
+  readonly isOnly: boolean;
+  readonly now: Date;
+}
+
+/** What became of a probe, in a sentence, and what to do next. */
+export function sayReleased(
+  { board, wasReleased }: Released,
+  { minutes, isOnly, now }: SayReleasedOptions,
+): string {
+  const name = board || (isOnly ? "" : "the board without a name");
+  const probe = name === "" ? "The probe" : `The probe of ${name}`;
+  if (minutes === 0) {
+    return wasReleased
+      ? `${probe} is taken back.`
+      : `${probe} was not released: nothing has changed.`;
+  }
+  const until = new Date(now.getTime() + minutes * 60_000);
+  const which = isOnly ? "" : ` --board ${board || "''"}`;
+  return `${probe} is free for ${counted(minutes, "minute")}, until ${
+    until.toTimeString().slice(0, 5)
+  }; then the gateway takes it back by itself. "iiot-gateway release --end${which}" does so at once.`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeError } from "../error_text.ts";
 import {
   Bench,
   keepScenario,
@@ -22,6 +23,7 @@ import {
 import { standIn as run } from "../simulator/probe_rs/stand_in.ts";
 import { wait } from "../wait.ts";
 import { writeAll } from "./terminal.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Options for {@linkcode standIn}. */
 export interface StandInCommandOptions {
@@ -38,6 +40,7 @@ export interface StandInCommandOptions {
  *
  * @returns the exit code of probe-rs
  * @throws {ConfigError} if the scenario is wrong
+ * @throws {UsageError} if it cannot be read
  */
 export async function standIn(options: StandInCommandOptions): Promise<number> {
   const { args, state } = options;
@@ -55,13 +58,23 @@ async function loadScenario(
   file: string | undefined,
 ): Promise<Scenario> {
   const kept = await readScenario(store);
-  const text = file === undefined ? "" : await Deno.readTextFile(file);
+  const text = file === undefined ? "" : await read(file);
   if (kept?.text === text) return kept.scenario;
   const scenario = file === undefined
     ? DEFAULT_SCENARIO
     : (await import("./scenario.ts")).parseScenario(text, file);
   await keepScenario(store, { text, scenario });
   return scenario;
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read the scenario "${file}": ${describeError(error)}`,
+    );
+  }
 }
 
 /** This process. */

@@ -93,6 +93,10 @@ for (const { form, command } of PROGRAMS) {
       [["simulate", "list"], /are for --as-probe-rs/],
       [["simulate", "--state", "x"], /are for --as-probe-rs/],
       [["simulate", "--as-probe-rs", "--count", "1"], /cannot be used with/],
+      [
+        ["simulate", "--as-probe-rs", "--scenario", "/none.toml", "--", "list"],
+        /^Error: Cannot read the scenario "\/none\.toml": No such file/,
+      ],
       [["--config"], /'-c, --config <file>' argument missing/],
       [["status", "config.toml"], /too many arguments for 'status'/],
       [["release", "--minutes", "0"], /'0' is invalid.*1 to 1440/],

@@ -36,7 +36,7 @@ const Schema = z.strictObject({
   version: z.string()
     .regex(
       /^0\.(?:2[4-9]|3[0-2])(?:\.\d{1,3})?$/,
-      "must be of 0.24 to 0.32",
+      "must be a version from 0.24 to 0.32",
     )
     .transform((text) => text.split(".").length === 2 ? `${text}.0` : text)
     .default(DEFAULT_SCENARIO.version),
