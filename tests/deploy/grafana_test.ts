@@ -9,6 +9,7 @@ interface Panel {
   readonly id: number;
   readonly title: string;
   readonly datasource: { readonly uid: string };
+  readonly fieldConfig: { readonly defaults: { readonly displayName: string } };
   readonly targets: readonly {
     readonly datasource: { uid: string };
     readonly query: string;
@@ -84,4 +85,25 @@ Deno.test("The dashboard shows every built-in measurement, and no other, from th
   );
   const ids = dashboard.panels.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
+});
+
+Deno.test("The dashboard keeps boards apart, and names one only where it has a name", () => {
+  for (const { title, fieldConfig, targets } of dashboard.panels) {
+    assert.equal(
+      fieldConfig.defaults.displayName,
+      "${__field.labels.series}",
+      title,
+    );
+    for (const { query } of targets) {
+      const [, named, alone] = query.match(
+        /\|> map\(fn: \(r\) => \(\{r with series: if exists r\.board then r\.board \+ " " \+ r\.(\w+) else r\.(\w+)\}\)\)\n/,
+      ) ?? assert.fail(title);
+      assert.equal(named, alone, title);
+      assert.match(
+        query,
+        /\n {2}\|> group\(columns: \["series"\]\)\n {2}\|> keep\(columns: \["_time", "_value", "series"\]\)$/,
+        title,
+      );
+    }
+  }
 });
