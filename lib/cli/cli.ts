@@ -54,7 +54,10 @@ what is in the journal goes out at the next start.
 
 Examples:
   iiot-gateway run --config /etc/iiot-gateway/config.toml
-  iiot-gateway run --simulate --embedded-broker`;
+  iiot-gateway run --simulate --embedded-broker
+  iiot-gateway run --simulate --embedded-broker --scenario bench.toml
+
+A scenario is a TOML file, see "iiot-gateway simulate --help". Its clock begins with the gateway.`;
 
 const SIMULATE_HELP = `
 Examples:
@@ -216,15 +219,20 @@ function createProgram(end: (exitCode: number) => void) {
     .description("Runs the gateway; this is what no command means")
     .option(...CONFIG)
     .option("--simulate", "a simulated board instead of the real one")
+    .option("--scenario <file>", "what happens to the simulated board")
     .option("--embedded-broker", "an MQTT broker of its own, see [broker]")
     .option("--force", "let simulated values leave this machine")
     .addHelpText("after", RUN_HELP)
-    .action(async ({ config, simulate, embeddedBroker, force }) => {
+    .action(async ({ config, simulate, scenario, embeddedBroker, force }) => {
+      if (scenario !== undefined && simulate !== true) {
+        throw new UsageError("--scenario is for --simulate");
+      }
       const { run } = await import("./run.ts");
       end(
         await run({
           config,
           simulate: simulate === true,
+          scenario,
           embeddedBroker: embeddedBroker === true,
           force: force === true,
         }),

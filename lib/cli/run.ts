@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly config: string;
   readonly simulate: boolean;
   readonly embeddedBroker: boolean;
+  /** A file that says what happens to the simulated boards. @default {they work} */
+  readonly scenario?: string | undefined;
   /** Simulated values may leave this machine. */
   readonly force: boolean;
 }
@@ -60,11 +62,11 @@ export async function run(options: RunOptions): Promise<number> {
     for (const sentence of simulated.leftOut) {
       getLogger(["gateway"]).warn(sentence);
     }
-    ({ config, env } = await setUpBench(
-      simulated.config,
-      options.config,
+    ({ config, env } = await setUpBench(simulated.config, {
+      configPath: options.config,
       env,
-    ));
+      scenario: options.scenario,
+    }));
     print(welcome(config, options));
   }
   await runGateway({

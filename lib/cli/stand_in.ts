@@ -58,7 +58,7 @@ async function loadScenario(
   file: string | undefined,
 ): Promise<Scenario> {
   const kept = await readScenario(store);
-  const text = file === undefined ? "" : await read(file);
+  const text = file === undefined ? "" : await readScenarioFile(file);
   if (kept?.text === text) return kept.scenario;
   const scenario = file === undefined
     ? DEFAULT_SCENARIO
@@ -67,7 +67,8 @@ async function loadScenario(
   return scenario;
 }
 
-async function read(file: string): Promise<string> {
+/** The text of a scenario. @throws {UsageError} if it cannot be read */
+export async function readScenarioFile(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {

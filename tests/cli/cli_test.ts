@@ -97,6 +97,7 @@ for (const { form, command } of PROGRAMS) {
         ["simulate", "--as-probe-rs", "--scenario", "/none.toml", "--", "list"],
         /^Error: Cannot read the scenario "\/none\.toml": No such file/,
       ],
+      [["run", "--scenario", "x"], /--scenario is for --simulate/],
       [["--config"], /'-c, --config <file>' argument missing/],
       [["status", "config.toml"], /too many arguments for 'status'/],
       [["release", "--minutes", "0"], /'0' is invalid.*1 to 1440/],
