@@ -7,7 +7,7 @@
 import { closest } from "fastest-levenshtein";
 import { type Complaint, ConfigError, locate } from "../config/fault.ts";
 import { nameOf, wanted } from "../config/messages.ts";
-import { TomlDocument, TomlError } from "../config/toml.ts";
+import { parseToml } from "../config/toml.ts";
 import type { Scenario } from "../simulator/probe_rs/scenario.ts";
 import {
   checkScenario,
@@ -20,7 +20,7 @@ import {
  * @throws {ConfigError} with every fault
  */
 export function parseScenario(text: string, file: string): Scenario {
-  const document = parse(text, file);
+  const document = parseToml(text, file);
   const { data } = document;
   const result = checkScenario(data, wanted);
   if ("scenario" in result) return result.scenario;
@@ -40,18 +40,6 @@ export function parseScenario(text: string, file: string): Scenario {
     return [{ path, message: `"${nameOf(path, data)}" ${message}${now}` }];
   });
   throw new ConfigError(locate(complaints, file, document));
-}
-
-function parse(text: string, file: string): TomlDocument {
-  try {
-    return new TomlDocument(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const message = `Not valid TOML: ${error.message.toLowerCase()}`;
-    throw new ConfigError([{ file, ...error.place, message }], {
-      cause: error,
-    });
-  }
 }
 
 function unknown(path: readonly PropertyKey[]): Complaint {

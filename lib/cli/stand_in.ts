@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError } from "../error_text.ts";
+import { describeFileError } from "../config/fault.ts";
 import {
   Bench,
   keepScenario,
@@ -73,7 +73,7 @@ export async function readScenarioFile(file: string): Promise<string> {
     return await Deno.readTextFile(file);
   } catch (error) {
     throw new UsageError(
-      `Cannot read the scenario "${file}": ${describeError(error)}`,
+      `Cannot read the scenario: "${file}" ${describeFileError(error)}`,
     );
   }
 }

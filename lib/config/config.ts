@@ -19,7 +19,7 @@ import {
 import { describeIssue, nameOf, wanted } from "./messages.ts";
 import { type Config, createConfigSchema } from "./schema.ts";
 import { fillSecrets } from "./secrets.ts";
-import { TomlDocument, TomlError } from "./toml.ts";
+import { parseToml, type TomlDocument } from "./toml.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 
 export { ConfigError, type Fault } from "./fault.ts";
@@ -44,7 +44,7 @@ export async function loadConfig(
   options: LoadConfigOptions,
 ): Promise<Config> {
   const { readTextFile = Deno.readTextFile } = options;
-  const document = parse(await read(path, readTextFile), path);
+  const document = parseToml(await read(path, readTextFile), path);
   const complaints = checkLeaves(document, options);
 
   const folder = dirname(resolve(path));
@@ -89,18 +89,6 @@ async function read(
       }` +
       ": copy config.toml from the repository, or name another file with --config";
     throw new ConfigError([{ file: path, line: 1, column: 1, message }], {
-      cause: error,
-    });
-  }
-}
-
-function parse(text: string, file: string): TomlDocument {
-  try {
-    return new TomlDocument(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const message = `Not valid TOML: ${error.message.toLowerCase()}`;
-    throw new ConfigError([{ file, ...error.place, message }], {
       cause: error,
     });
   }

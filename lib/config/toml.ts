@@ -10,6 +10,7 @@ import {
   ParseError,
   parseTOML,
 } from "toml-eslint-parser";
+import { ConfigError } from "./fault.ts";
 
 /** Keys and list indices from the document's top to a value. */
 export type Path = readonly PropertyKey[];
@@ -41,6 +42,19 @@ const TOP: Place = { line: 1, column: 1 };
 
 /** Beyond any honest file, and far below what the stack holds. */
 const MAX_DEPTH = 100;
+
+/** Parses `text`, the content of `file`. @throws {ConfigError} at the first thing that is no TOML */
+export function parseToml(text: string, file: string): TomlDocument {
+  try {
+    return new TomlDocument(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = `Not valid TOML: ${error.message.toLowerCase()}`;
+    throw new ConfigError([{ file, ...error.place, message }], {
+      cause: error,
+    });
+  }
+}
 
 /** A parsed document. */
 export class TomlDocument {

@@ -31,7 +31,7 @@ export async function keepListening(
       } catch (error) {
         if (!warned) {
           getLogger(["gateway", "control"]).warn(
-            'Cannot listen for commands in "{folder}": {error}. "iiot-gateway rewind" and "rejects" need the gateway to be stopped; it is tried again every minute',
+            'Cannot listen for commands in "{folder}": {error}. "iiot-gateway release" and "record" do not reach this gateway, "rewind" and "rejects" need it to be stopped; it is tried again every minute',
             { folder, error: describeError(error) },
           );
         }

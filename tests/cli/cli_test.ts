@@ -95,7 +95,7 @@ for (const { form, command } of PROGRAMS) {
       [["simulate", "--as-probe-rs", "--count", "1"], /cannot be used with/],
       [
         ["simulate", "--as-probe-rs", "--scenario", "/none.toml", "--", "list"],
-        /^Error: Cannot read the scenario "\/none\.toml": No such file/,
+        /^Error: Cannot read the scenario: "\/none\.toml" does not exist$/m,
       ],
       [["run", "--scenario", "x"], /--scenario is for --simulate/],
       [["--config"], /'-c, --config <file>' argument missing/],
