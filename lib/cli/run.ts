@@ -138,6 +138,9 @@ function welcome(
   const who = boards.length === 1
     ? "A SIMULATED board speaks"
     : `${boards.length} SIMULATED boards speak`;
+  const [check, start] = Deno.build.standalone
+    ? ["iiot-gateway check", "iiot-gateway"]
+    : ["deno task check", "deno task start"];
   const lines = [
     `${who}: own journal, own client id, points tagged simulated=true;`,
     `the topics are the real ones${
@@ -165,7 +168,7 @@ function welcome(
     "Try next:",
     "  stop the broker or the database for a while: nothing is missing afterwards",
     `  connect your board: set probe_id, chip and firmware_path in ${configPath}, then`,
-    `  deno task check --config ${configPath} and deno task start --config ${configPath}`,
+    `  ${check} --config ${configPath} and ${start} --config ${configPath}`,
     "Ctrl-C ends it.",
     "",
   );

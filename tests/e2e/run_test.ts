@@ -49,6 +49,12 @@ for (const program of PROGRAMS) {
       ),
     );
     assert.match(gateway.output, /mosquitto_sub -h 127\.0\.0\.1 -p \d+ -t/);
+    assert.match(
+      gateway.output,
+      program.form === "source"
+        ? /^ {2}deno task check --config config\.toml and deno task start --config config\.toml$/m
+        : /^ {2}iiot-gateway check --config config\.toml and iiot-gateway --config config\.toml$/m,
+    );
     const before = performance.now();
     assert.equal(await gateway.end("SIGINT"), 0);
     assert.ok(performance.now() - before < 3000);
