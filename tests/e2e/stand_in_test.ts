@@ -16,7 +16,7 @@ interval_s = 0.2
 at_s = 15
 do = "unplug"
 [[event]]
-at_s = 18
+at_s = 24
 do = "plug"
 `);
   const bin = await bench.install();
