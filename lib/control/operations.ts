@@ -113,7 +113,7 @@ export class Operations {
       case "resend": {
         if (command.reading !== reading) {
           throw new Error(
-            'The running gateway reads lines by another configuration than this one ("gateway.marker" or a [[metric]] was changed since it started): restart the gateway, then send the rejects again',
+            'The running gateway reads lines by another configuration than this one ("marker" or a [[metric]] was changed since it started): restart the gateway, then send the rejects again',
           );
         }
         const resent = await journal.rejects.resend(command, readAgain);

@@ -80,7 +80,7 @@ const ROWS: readonly Row[] = [
     code: 2,
     error: /^error: .*'--probe\b/,
     todo:
-      'correct "gateway.probe_id": it is VID:PID:SERIAL as "probe-rs list" shows it',
+      'correct "probe_id" in config.toml: it is VID:PID:SERIAL as "probe-rs list" shows it',
     pace: "slow",
   },
   {
@@ -103,7 +103,7 @@ const ROWS: readonly Row[] = [
     error:
       /reading the (?:firmware|object) file|Failed to read firmware from|Failed to (?:load|read or decode) the ELF|No loadable segments|Failed to open the ELF|^Error: Is a directory/i,
     todo:
-      'build the firmware or correct "gateway.firmware_path", and let the user of the gateway read the file',
+      'build the firmware or correct "firmware_path" in config.toml, and let the user of the gateway read the file',
     pace: "slow",
   },
   {
@@ -111,7 +111,7 @@ const ROWS: readonly Row[] = [
     error:
       /The following devices were found|multiple probes|Failed to parse (?:interactive )?probe index|probes were found:/i,
     todo:
-      'give "gateway.probe_id" with the serial number, VID:PID:SERIAL as "probe-rs list" shows it',
+      'give "probe_id" in config.toml with the serial number, VID:PID:SERIAL as "probe-rs list" shows it',
     pace: "slow",
   },
   {
@@ -120,7 +120,7 @@ const ROWS: readonly Row[] = [
     error:
       /No (?:connected )?probes? (?:were|was) found|^Error: Failed to open the debug probe\..*probe was not found/i,
     todo:
-      'plug the probe in, compare "gateway.probe_id" with "probe-rs list", and on Linux install deploy/69-probe-rs.rules',
+      'plug the probe in, compare "probe_id" in config.toml with "probe-rs list", and on Linux install deploy/69-probe-rs.rules',
     pace: "fast",
   },
   {
@@ -158,7 +158,7 @@ const ROWS: readonly Row[] = [
     kind: "chip unknown",
     error:
       /not found in the (?:database|list of known targets)|multiple chips matching|elf_chip does not match/i,
-    todo: 'correct "gateway.chip": "probe-rs chip list" has the names',
+    todo: 'correct "chip" in config.toml: "probe-rs chip list" has the names',
     pace: "slow",
   },
   {
@@ -166,7 +166,7 @@ const ROWS: readonly Row[] = [
     error:
       /flashing procedure|Failed to (?:flash|erase|program|verify)|page write|flash algorithm|error occurred during download|not compatible with the (?:target|image)/i,
     todo:
-      'check that "gateway.chip" and "gateway.firmware_path" fit the board, its power and its wiring, and that its flash is not write protected',
+      'check that "chip" and "firmware_path" in config.toml fit the board, its power and its wiring, and that its flash is not write protected',
     pace: "slow",
   },
   {
@@ -187,7 +187,7 @@ const ROWS: readonly Row[] = [
     kind: "no RTT",
     error: /control block|attach to RTT/i,
     todo:
-      'check that the firmware logs through RTT and that "gateway.firmware_path" is the ELF file of the firmware on the board',
+      'check that the firmware logs through RTT and that "firmware_path" in config.toml is the ELF file of the firmware on the board',
     pace: "slow",
   },
   {

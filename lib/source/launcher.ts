@@ -65,7 +65,7 @@ export function programNotFound(name: string, path: string): Failure {
     : `Cannot find the program "${name}": it is in no folder of PATH, "${path}"`;
   const todo = name === "probe-rs"
     ? INSTALL_PROBE_RS
-    : 'install it or correct "gateway.command"';
+    : 'install it or correct "command" in config.toml';
   return { kind: "not installed", error, todo, pace: "slow" };
 }
 

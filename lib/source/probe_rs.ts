@@ -47,7 +47,7 @@ export async function* checkProbeRs(
 ): AsyncIterable<Finding> {
   const { command, chip, firmware_path, env } = options;
   const name = command?.[0] ?? "probe-rs";
-  const subject = command ? "gateway.command" : "probe-rs";
+  const subject = command ? "command" : "probe-rs";
   const program = await findProgram(name, env.PATH ?? "");
   if (!program) {
     yield toFinding(subject, programNotFound(name, env.PATH ?? ""));
@@ -140,13 +140,13 @@ function describeChoice(
 ): string {
   if (connected === 0) return "no debug probe is connected";
   if (probe_id === undefined) {
-    return `"gateway.probe_id" must name one of the ${connected} probes that are connected`;
+    return `"probe_id" must name one of the ${connected} probes that are connected`;
   }
   return meant === 0
     ? `the probe "${probe_id}" is not connected, but ${
       counted(connected, "other is", "others are")
     }`
-    : `"gateway.probe_id" must mean one probe: "${probe_id}" means ${meant} that are connected`;
+    : `"probe_id" must mean one probe: "${probe_id}" means ${meant} that are connected`;
 }
 
 async function checkChip(
@@ -167,14 +167,14 @@ async function checkChip(
     level: "failed",
     subject,
     detail:
-      `"gateway.chip" must be a chip that probe-rs knows: it is "${chip}" (${text})`,
+      `"chip" must be a chip that probe-rs knows: it is "${chip}" (${text})`,
     hint: 'find its name with "probe-rs chip list"',
   };
 }
 
 async function checkFirmware(path: string): Promise<Finding> {
   const subject = "firmware";
-  const hint = 'build the firmware, or correct "gateway.firmware_path"';
+  const hint = 'build the firmware, or correct "firmware_path" in config.toml';
   try {
     using file = await Deno.open(path);
     const head = new Uint8Array(ELF_MAGIC.length);
@@ -182,8 +182,7 @@ async function checkFirmware(path: string): Promise<Finding> {
     if (ELF_MAGIC.every((byte, i) => head[i] === byte)) {
       return { level: "ok", subject, detail: path };
     }
-    const detail =
-      `"gateway.firmware_path" must name an ELF file: "${path}" is none`;
+    const detail = `"firmware_path" must name an ELF file: "${path}" is none`;
     return { level: "failed", subject, detail, hint };
   } catch (error) {
     const why = error instanceof Error ? error.message : error;

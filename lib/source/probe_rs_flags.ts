@@ -78,7 +78,7 @@ export function refusedInterface(
   return {
     kind: "wrong usage",
     error:
-      `"gateway.probe_id" names a USB interface, which probe-rs takes from 0.${INTERFACE_SINCE} on: it is "${probe_id}", and probe-rs is ${version.text}`,
+      `"probe_id" names a USB interface, which probe-rs takes from 0.${INTERFACE_SINCE} on: it is "${probe_id}", and probe-rs is ${version.text}`,
     todo:
       `leave out the "-" and the number behind it, or install 0.${INTERFACE_SINCE} or later`,
     pace: "slow",

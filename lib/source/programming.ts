@@ -199,14 +199,14 @@ export class Programming {
       if (mode === "never") {
         log.warning(
           verbatim(
-            `${what}, and "gateway.flash" is "never": the board goes on with the one it has. To do: program it yourself, then restart the gateway; lines of one firmware cannot be read with another`,
+            `${what}, and "flash" is "never": the board goes on with the one it has. To do: program it yourself, then restart the gateway; lines of one firmware cannot be read with another`,
           ),
         );
       } else if (reflashOnChange) restart(`${what}, the board is programmed`);
       else {
         log.warning(
           verbatim(
-            `${what}: the board goes on with the one it has, and is programmed when probe-rs is started next. To do: restart the gateway to have it now, or set "gateway.reflash_on_change"`,
+            `${what}: the board goes on with the one it has, and is programmed when probe-rs is started next. To do: restart the gateway to have it now, or set "reflash_on_change" in config.toml`,
           ),
         );
       }

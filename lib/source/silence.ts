@@ -52,14 +52,14 @@ export function whatToDo(
     return "reset the board: its firmware panicked and has not gone on since, the log has the panic";
   }
   if (kind === "no telemetry") {
-    return 'compare "gateway.marker" with what the firmware logs, and look at "iiot-gateway rejects"';
+    return 'compare "marker" in config.toml with what the firmware logs, and look at "iiot-gateway rejects"';
   }
   if (program !== "probe-rs") {
-    return `look at what "${program}" waits for: "gateway.command" starts it`;
+    return `look at what "${program}" waits for: "command" in config.toml starts it`;
   }
   return hasPrinted
     ? "check the board's power and reset it: its firmware has come to a halt, or its log no longer goes through RTT"
-    : 'check that "gateway.firmware_path" is the ELF file of the firmware on the board and that this logs through RTT: without its control block probe-rs is silent for ever';
+    : 'check that "firmware_path" in config.toml is the ELF file of the firmware on the board and that this logs through RTT: without its control block probe-rs is silent for ever';
 }
 
 /** The alarm. */

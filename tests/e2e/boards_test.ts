@@ -162,8 +162,8 @@ token = "boards"
 
     const checked = await gateway.run("check", "--config", "config.toml");
     assert.equal(checked.code, 0, checked.stdout);
-    assert.match(checked.stdout, /^ok +gateway\.command \/.*deno$/m);
-    assert.match(checked.stdout, /^ok +gateway\.command of hall \/.*deno$/m);
+    assert.match(checked.stdout, /^ok +command \/.*deno$/m);
+    assert.match(checked.stdout, /^ok +command of hall \/.*deno$/m);
 
     const children = status.boards.flatMap(({ child }) => child?.process ?? []);
     assert.equal(children.length, 3);

@@ -390,6 +390,11 @@ for (const { name, code = 1, error, said, kind, pace } of CASES) {
     assert.equal(failure.pace, pace);
     assert.equal(failure.error, error ?? said);
     assert.ok(failure.todo.length > 10);
+    assert.doesNotMatch(
+      failure.todo,
+      /gateway\./,
+      "a [[board]] has the key too",
+    );
   });
 }
 

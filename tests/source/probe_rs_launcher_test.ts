@@ -360,7 +360,7 @@ for (const command of ["run", "attach"] as const) {
         assert.match(noFile.error ?? "", /\(caused by: No such file/);
         const wrongProbe = await start({ probe_id: "zzz" });
         assert.equal(wrongProbe.kind, "wrong usage", wrongProbe.stderr);
-        assert.match(wrongProbe.todo, /gateway\.probe_id/);
+        assert.match(wrongProbe.todo, /"probe_id" in config\.toml/);
         assert.equal(wrongProbe.code, 2);
       } finally {
         await Deno.remove(folder, { recursive: true });

@@ -116,7 +116,7 @@ Deno.test("checkProbeRs names a chip that probe-rs does not know, and a file tha
     ]);
     assert.equal(
       findings[2]?.detail,
-      '"gateway.chip" must be a chip that probe-rs knows: it is "NOPE" ' +
+      '"chip" must be a chip that probe-rs knows: it is "NOPE" ' +
         "(Error: The requested chip was not found in the list of known targets.)",
     );
     assert.match(
@@ -160,8 +160,7 @@ const PROBE_CASES: readonly {
     name: "several where none is named",
     list: ONE + OTHER,
     level: "failed",
-    detail:
-      '"gateway.probe_id" must name one of the 2 probes that are connected',
+    detail: '"probe_id" must name one of the 2 probes that are connected',
     hint:
       'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "1366:0101-2:000123" (J-Link)',
   },
@@ -180,7 +179,7 @@ const PROBE_CASES: readonly {
     probe_id: "0483:374b",
     level: "failed",
     detail:
-      '"gateway.probe_id" must mean one probe: "0483:374b" means 2 that are connected',
+      '"probe_id" must mean one probe: "0483:374b" means 2 that are connected',
     hint:
       'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "0483:374b:0671" (STLink V2-1)',
   },
@@ -280,10 +279,13 @@ Deno.test("checkProbeRs looks for gateway.command instead, where there is one", 
   await withProbeRs(REAL_0_32, async (folder) => {
     const own = join(folder, "probe-rs");
     assert.deepEqual(await check({ command: [own, "x"], chip: "NOPE" }, ""), [
-      { level: "ok", subject: "gateway.command", detail: own },
+      { level: "ok", subject: "command", detail: own },
     ]);
     const [finding] = await check({ command: ["printer"] }, folder);
     assert.equal(finding?.level, "failed");
-    assert.equal(finding?.hint, 'install it or correct "gateway.command"');
+    assert.equal(
+      finding?.hint,
+      'install it or correct "command" in config.toml',
+    );
   });
 });

@@ -374,7 +374,7 @@ Deno.test("A replaced file is said once, and starts nothing anew unless that is 
   assert.equal(warnings.length, 1);
   assert.match(
     warnings[0] ?? "",
-    /^source warning: The firmware "\/srv\/fw\.elf" was replaced \(7692c3ad3540 by 3fc4ccfe7458\): the board goes on .* set "gateway\.reflash_on_change"$/,
+    /^source warning: The firmware "\/srv\/fw\.elf" was replaced \(7692c3ad3540 by 3fc4ccfe7458\): the board goes on .* set "reflash_on_change" in config\.toml$/,
   );
 });
 

@@ -83,7 +83,8 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
   await board.made("once");
   await time.pass(122);
   const { silence } = source.state;
-  const todo = 'look at what "reader" waits for: "gateway.command" starts it';
+  const todo =
+    'look at what "reader" waits for: "command" in config.toml starts it';
   assert.deepEqual(silence, {
     kind: "no output",
     forMs: 122_000,
@@ -143,7 +144,7 @@ Deno.test("Source says apart log lines without telemetry, and a panic", async ()
   await until(() => source.counters.other === 1);
   await time.pass(21);
   assert.equal(source.state.silence?.kind, "no telemetry");
-  assert.match(source.state.silence.todo, /compare "gateway\.marker"/);
+  assert.match(source.state.silence.todo, /compare "marker" in config\.toml/);
   assert.ok(log.lines.some((line) => line.includes("prints only log lines")));
   await board.order("panic");
   await until(() => source.state.lastPanic !== undefined);
@@ -236,10 +237,10 @@ const FACTS: SilenceFacts = {
   panicked: false,
 };
 const TODO: [what: string, facts: Partial<SilenceFacts>, todo: RegExp][] = [
-  ["no RTT", {}, /"gateway\.firmware_path" is the ELF.*control block/],
+  ["no RTT", {}, /"firmware_path" in config\.toml is the ELF.*control block/],
   ["a firmware that stopped", { hasPrinted: true }, /power and reset it/],
   ["a panic", { hasPrinted: true, panicked: true }, /reset.*panicked/],
-  ["log lines alone", { kind: "no telemetry" }, /gateway\.marker.*rejects/],
+  ["log lines alone", { kind: "no telemetry" }, /marker.*rejects/],
   ["another program", { program: "cat" }, /"cat" waits for/],
 ];
 for (const [what, facts, todo] of TODO) {
