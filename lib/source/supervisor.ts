@@ -27,6 +27,7 @@ import { verbatim } from "./firmware_text.ts";
 import type { FlashReport } from "./flash_memory.ts";
 import type { Launch, Launcher, StartReason } from "./launcher.ts";
 import type { Leftover } from "./leftover.ts";
+import { Release } from "./release.ts";
 import { formatDuration } from "../duration.ts";
 import { wait } from "../wait.ts";
 
@@ -98,14 +99,6 @@ export interface SupervisorOptions {
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
 const STEADY_AFTER_MS = 5_000;
-/** The probe is somebody else's. */
-interface Release {
-  readonly forMs: number;
-  readonly untilMs: number;
-  /** Resolved once the child is gone. */
-  readonly freed: PromiseWithResolvers<void>;
-}
-
 /** Between two looks for a program that is not there, or is not one that can be used. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -127,9 +120,7 @@ export class Supervisor implements AsyncDisposable {
   };
   /** Only while it waits for that or is released. */
   #nextStartMs: number | undefined;
-  #release: Release | undefined;
-  /** The log has heard of the release. */
-  #isTold = false;
+  readonly #release: Release;
   readonly #failures: FailureLog;
 
   constructor(options: SupervisorOptions) {
@@ -140,6 +131,7 @@ export class Supervisor implements AsyncDisposable {
       startReason: options.startReason ?? (() => ({ silentRestarts: 0 })),
     };
     this.#failures = new FailureLog(options.launcher.name);
+    this.#release = new Release(this.#options.now);
     this.#backoffs = {
       fast: options.backoff(PACES.fast),
       usual: options.backoff(PACES.usual),
@@ -203,33 +195,27 @@ export class Supervisor implements AsyncDisposable {
    * @throws {Error} if the board is being programmed, the gateway ends, or somebody takes the probe back before it is free
    */
   async release(forMs: number): Promise<void> {
-    const { launcher, now } = this.#options;
     // Half a firmware is worse than having to wait for it.
-    if (launcher.isProgramming) {
+    if (this.#options.launcher.isProgramming) {
       throw new Error(
         "The board is just being programmed: try again when that is over",
       );
     }
-    const freed = this.#release?.freed ?? Promise.withResolvers<void>();
-    this.#release = { forMs, untilMs: now() + forMs, freed };
-    this.#isTold = false;
+    const had = this.#release.begin(forMs);
     this.#restarting.abort();
-    await freed.promise;
-    if (this.#state.phase !== "released") {
-      throw new Error(
-        this.#state.phase === "stopped"
-          ? "The gateway is just ending: the probe is free"
-          : "The probe was taken back before it was free",
-      );
-    }
+    if (await had) return;
+    throw new Error(
+      this.#current.phase === "stopped"
+        ? "The gateway is just ending: the probe is free"
+        : "The probe was taken back before it was free",
+    );
   }
 
   /** Ends a release before its time; whether there was one. */
   take(): boolean {
-    if (this.#release === undefined) return false;
-    this.#release = { ...this.#release, untilMs: -Infinity };
-    this.#restarting.abort();
-    return true;
+    const wasOn = this.#release.take();
+    if (wasOn) this.#restarting.abort();
+    return wasOn;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -257,7 +243,7 @@ export class Supervisor implements AsyncDisposable {
         this.#state = { ...this.#state, lastExit: exit };
         if (signal.aborted) break;
         if (restarting.aborted) {
-          if (this.#release === undefined) {
+          if (this.#release.leftMs === undefined) {
             log.info(
               verbatim(`Starting "${this.#name}" anew: ${restarting.reason}`),
             );
@@ -280,13 +266,10 @@ export class Supervisor implements AsyncDisposable {
 
   /** Waits while the probe is released, or until the next order; false: it is not, or no longer. */
   async #stayAway(signal: AbortSignal): Promise<boolean> {
-    const { now, wait } = this.#options;
-    if (this.#release === undefined) return false;
-    const { forMs, untilMs, freed } = this.#release;
-    const leftMs = untilMs - now();
-    if (leftMs <= 0) {
-      this.#release = undefined;
-      freed.resolve();
+    const { leftMs } = this.#release;
+    if (leftMs === undefined) return false;
+    if (leftMs === 0) {
+      this.#release.end();
       log.info("The release is over: the probe is taken back");
       return false;
     }
@@ -295,9 +278,8 @@ export class Supervisor implements AsyncDisposable {
     this.#failures.forget();
     this.#resetBackoffs();
     this.#become("released", { startInMs: leftMs });
-    freed.resolve();
-    if (!this.#isTold) {
-      this.#isTold = true;
+    const forMs = this.#release.free();
+    if (forMs !== undefined) {
       const time = formatDuration(forMs);
       log.info(
         verbatim(
@@ -305,7 +287,7 @@ export class Supervisor implements AsyncDisposable {
         ),
       );
     }
-    await wait(leftMs, signal);
+    await this.#options.wait(leftMs, signal);
     return true;
   }
 
@@ -383,6 +365,6 @@ export class Supervisor implements AsyncDisposable {
   /** Nothing is started any more, and the probe is free. */
   #end(): void {
     this.#become("stopped");
-    this.#release?.freed.resolve();
+    this.#release.close();
   }
 }

@@ -213,6 +213,12 @@ Deno.test("Supervisor that stops says so to whoever waits for the probe, and end
   await refused;
   await assert.rejects(supervisor.release(MINUTE_MS), /just ending/);
 
+  // Also where nobody asked before.
+  const never = supervise().supervisor;
+  never.run();
+  await never.stop();
+  await assert.rejects(never.release(MINUTE_MS), /just ending/);
+
   const other = supervise().supervisor;
   other.run();
   await until(() => isRunning(other));
