@@ -76,11 +76,18 @@ export interface GatewayOptions {
  * @throws {Error} if the journal cannot be opened
  */
 export async function runGateway(options: GatewayOptions): Promise<void> {
-  while (await runOnce(options) === "again");
+  let end = await runOnce(options);
+  while (end !== "end") end = await runOnce(options, end.released);
 }
 
+/** It has to begin anew; these probes stay released. */
+type Again = Pick<Sources, "released">;
+
 /** Runs until the end, or until it has to begin anew to join two journals. */
-async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
+async function runOnce(
+  options: GatewayOptions,
+  released: Sources["released"] = new Map(),
+): Promise<"end" | Again> {
   const { config, signal } = options;
   const log = getLogger(["gateway"]);
   const catalogue = createCatalogue(config.metrics);
@@ -162,6 +169,7 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
     ]),
   );
   const sources = stack.use(new Sources(byBoard));
+  sources.release(released);
   stack.use(
     await keepListening(
       config.journal.folder,
@@ -180,7 +188,7 @@ async function runOnce(options: GatewayOptions): Promise<"end" | "again"> {
   const reason = await Promise.race([
     sources.run(signal).then(() => "end" as const),
     broken.promise,
-    disk.foreign.then(() => "again" as const),
+    disk.foreign.then((): Again => ({ released: sources.released })),
   ]);
   if (reason === "end" && options.isReplay && !signal.aborted) {
     for (const { counters } of byBoard.values()) {

@@ -47,6 +47,25 @@ export class Sources implements AsyncDisposable {
     );
   }
 
+  /** The boards whose probe is released, and how many milliseconds are left of that. */
+  get released(): ReadonlyMap<string, number> {
+    return new Map(
+      [...this.#sources].flatMap(([board, { state }]) =>
+        state.phase === "released"
+          ? [[board, state.nextStartInMs ?? 0] as const]
+          : []
+      ),
+    );
+  }
+
+  /** Releases probes that were {@linkcode released} before; ahead of `run` nothing is started in between. */
+  release(released: ReadonlyMap<string, number>): void {
+    for (const [board, forMs] of released) {
+      // Should it be taken back meanwhile, nobody waits for it.
+      this.#sources.get(board)?.release(forMs).catch(() => {});
+    }
+  }
+
   /** Stops all children at the same time; comes back when the last one is gone. */
   async stop(): Promise<void> {
     const stops = [...this.#sources.values()].map((one) => one.stop());

@@ -5,6 +5,7 @@ import { EventClock } from "../../lib/source/event_clock.ts";
 import { CommandLauncher } from "../../lib/source/launcher.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
 import { Sources } from "../../lib/source/sources.ts";
+import { until } from "./fake_time.ts";
 
 /** A source of a shell script. */
 function sourceOf(
@@ -143,4 +144,34 @@ Deno.test("What is logged of a board says which one, all along the way of its li
     assert.match(own, /oops/);
     assert.match(own, /source Started "sh"/);
   }
+});
+
+Deno.test("Sources that begin anew start no program whose probe was released before", async () => {
+  await using _log = await captureBoards();
+  const fresh = () =>
+    new Sources(
+      new Map([
+        ["lent", sourceOf("exec sleep 1000")],
+        ["kept", sourceOf("exec sleep 1000")],
+      ]),
+    );
+  const phases = ({ boards }: Sources) =>
+    Object.values(boards).map(({ state }) => state.phase);
+  const released = await (async () => {
+    await using before = fresh();
+    before.run();
+    assert.deepEqual([...before.released], []);
+    await until(() => `${phases(before)}` === "running,running");
+    await before.boards.lent!.release(900_000);
+    return before.released;
+  })();
+  const left = released.get("lent") ?? 0;
+  assert.ok(left > 800_000 && left <= 900_000);
+  assert.deepEqual([...released.keys()], ["lent"]);
+
+  await using after = fresh();
+  after.release(released);
+  after.run();
+  await until(() => `${phases(after)}` === "released,running");
+  assert.equal(after.boards.lent!.state.lastExit, undefined);
 });
