@@ -15,6 +15,8 @@ export interface ChildStatus {
   readonly phase: SourceState["phase"];
   /** Its process id while it runs, else null. */
   readonly process: number | null;
+  /** It programs the board now, and nothing comes of that until it is done. */
+  readonly programming: boolean;
   /** Seconds until it is started, while it waits for that or the probe is released; else null. */
   readonly next_start_in_s: number | null;
   /** Starts after the first. */
@@ -58,10 +60,11 @@ export function toChildStatus(
 ): ChildStatus | null {
   if (state === undefined) return null;
   const { phase, pid = null, nextStartInMs, restarts, failure } = state;
-  const { silence, silentNodes = [], lastPanic } = state;
+  const { isProgramming = false, silence, silentNodes = [], lastPanic } = state;
   return {
     phase,
     process: pid,
+    programming: isProgramming,
     next_start_in_s: nextStartInMs === undefined
       ? null
       : seconds(nextStartInMs),
@@ -97,6 +100,8 @@ function seconds(ms: number): number {
 export type ChildWord =
   | "starting"
   | "running"
+  /** Its program runs, and programs it: nothing comes of it until that is done. */
+  | "programming"
   /** Its program runs, and no telemetry comes although it should. */
   | "silent"
   /** Its program does not run, or does not last; it is tried again. */
@@ -115,17 +120,32 @@ const WORDS: Readonly<Record<SourceState["phase"], ChildWord>> = {
 
 /** The state as one word: a program that ends again and again has `failed` until it lasts. */
 export function wordOfChild(
-  { phase, failure, silence }: SourceState,
+  { phase, failure, silence, isProgramming }: SourceState,
 ): ChildWord {
   const word = WORDS[phase];
   if (word === "running" && silence !== undefined) return "silent";
   const tries = word === "starting" || word === "running";
-  return tries && failure !== undefined ? "failed" : word;
+  if (tries && failure !== undefined) return "failed";
+  return isProgramming ? "programming" : word;
 }
 
-/** The state as one sentence, without its full stop and its first word's capital. */
+/**
+ * The state as one sentence, without its full stop and its first word's capital. Of a failure it is the same
+ * at each try, so that it is told once.
+ */
 export function describeChild(state: SourceState): string {
-  return `the program of the board ${formatChild(toChildStatus(state))}`;
+  const child = toChildStatus(state);
+  const { failure, last_panic } = child;
+  const program = "the program of the board";
+  if (wordOfChild(state) !== "failed" || failure === null) {
+    return `${program} ${formatChild(child)}`;
+  }
+  const panic = failure.kind === "firmware crashed" && last_panic !== null
+    ? `; the firmware panicked${formatPanic(last_panic)}`
+    : "";
+  return `${program} has failed and is tried again: ${
+    formatFailure(failure)
+  }${panic}`;
 }
 
 /** What is wrong with a board, for the first sentence. */
@@ -134,10 +154,10 @@ export function faultOfChild(
   child: ChildStatus | null,
 ): string[] {
   if (child === null) return [];
-  const { phase, failure, silence, silent_nodes, next_start_in_s } = child;
+  const { phase, failure, programming, silence, silent_nodes } = child;
   const board = name === "" ? "the board" : `the board ${name}`;
   if (phase === "released") {
-    const left = age(next_start_in_s ?? 0);
+    const left = age(child.next_start_in_s ?? 0);
     return [`the probe of ${board} is released for another ${left}`];
   }
   if (failure !== null && phase !== "running") {
@@ -152,6 +172,7 @@ export function faultOfChild(
       }. To do: ${silence.todo}`,
     ];
   }
+  if (programming) return [`${board} is being programmed`];
   return silent_nodes.map(({ node, for_s }) =>
     `${node} of ${board} has been silent for ${age(for_s)}`
   );
@@ -167,13 +188,14 @@ const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
 
 /** `runs as process 8, 3 restarts` */
 export function formatChild(
-  { phase, process, next_start_in_s, restarts, ...wrong }: ChildStatus,
+  { phase, process, programming, next_start_in_s, ...more }: ChildStatus,
 ): string {
-  const { failure, silence, silent_nodes, last_panic } = wrong;
+  const { restarts, failure, silence, silent_nodes, last_panic } = more;
+  const does = programming ? "programs the flash" : PHASES[phase];
   const which = process === null ? "" : ` as process ${process}`;
   const when = next_start_in_s === null ? "" : ` in ${age(next_start_in_s)}`;
   const parts = [
-    `${PHASES[phase]}${which}${when}, ${counted(restarts, "restart")}`,
+    `${does}${which}${when}, ${counted(restarts, "restart")}`,
   ];
   if (silence !== null) {
     const { kind, for_s, restarts, todo } = silence;
@@ -186,16 +208,25 @@ export function formatChild(
     parts.push(`nothing from ${node} for ${age(for_s)}`);
   }
   if (failure !== null) {
-    const { kind, error, todo } = failure;
-    const said = error === null ? "" : `: ${error}`;
-    parts.push(`last failure: ${kind}${said}. To do: ${todo}`);
+    parts.push(`last failure: ${formatFailure(failure)}`);
   }
   if (last_panic !== null) {
-    const { message, location, age_s } = last_panic;
-    const at = location === null ? "" : ` at ${location}`;
-    parts.push(`the firmware panicked ${age(age_s)} ago${at}: ${message}`);
+    const ago = `${age(last_panic.age_s)} ago`;
+    parts.push(`the firmware panicked ${ago}${formatPanic(last_panic)}`);
   }
   return parts.join("; ");
+}
+
+function formatFailure(
+  { kind, error, todo }: NonNullable<ChildStatus["failure"]>,
+): string {
+  return `${kind}${error === null ? "" : `: ${error}`}. To do: ${todo}`;
+}
+
+function formatPanic(
+  { message, location }: NonNullable<ChildStatus["last_panic"]>,
+): string {
+  return `${location === null ? "" : ` at ${location}`}: ${message}`;
 }
 
 function age(seconds: number): string {

@@ -31,6 +31,8 @@ export interface SilenceAlarmOptions {
   lines(): number;
   /** When its firmware panicked last; undefined: never. */
   panickedMs(): number | undefined;
+  /** The board is just being programmed, and can say nothing. */
+  isProgramming(): boolean;
   /** Starts the program anew; false: not now. */
   restart(why: string): boolean;
   /** Called when a silence of the board or of a node is told, and when it is over. */
@@ -119,11 +121,17 @@ export class SilenceAlarm {
   }
 
   async #lookUntil(ended: AbortSignal): Promise<void> {
-    const { lines, now, program, restart, wait } = this.#options;
+    const { isProgramming, lines, now, program, restart, wait } = this.#options;
     this.#watch.started(now(), lines());
     for (;;) {
+      const wasProgramming = isProgramming();
       await wait(this.#watch.untilNextLookMs(now()), ended);
       if (ended.aborted) return;
+      // When within that it was done is not known: it begins now.
+      if (wasProgramming) {
+        this.#watch.started(now(), lines());
+        continue;
+      }
       const due = this.#watch.look(now());
       const { silence } = this;
       if (due === undefined || silence === undefined) continue;

@@ -97,6 +97,7 @@ export class Source implements AsyncDisposable {
       program: launcher.name,
       lines: () => this.#counters.lines,
       panickedMs: () => this.#panickedMs,
+      isProgramming: () => launcher.isProgramming ?? false,
       restart: (why) => this.#supervisor.restart(why),
       onChange: () => options.onStateChange?.(),
     });

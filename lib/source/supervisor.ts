@@ -40,6 +40,8 @@ export interface SupervisorState {
   readonly phase: "starting" | "running" | "waiting" | "released" | "stopped";
   /** Only while it runs. */
   readonly pid?: number;
+  /** It runs, and programs the board: nothing comes of that until it is done. */
+  readonly isProgramming?: true;
   /** Until it is started, while it waits for that or is released. */
   readonly nextStartInMs?: number;
   /** Starts after the first. */
@@ -95,6 +97,12 @@ export interface SupervisorOptions {
   wait?(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** What of the state is not found out when it is asked for. */
+type CurrentState = Omit<
+  SupervisorState,
+  "nextStartInMs" | "isProgramming" | "flash"
+>;
+
 /** A child that ran so long was well: the failures before it are forgotten. */
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
@@ -114,7 +122,7 @@ export class Supervisor implements AsyncDisposable {
   #restarting = new AbortController();
   #running: Promise<void> | undefined;
   readonly #backoffs: Readonly<Record<Pace, Backoff>>;
-  #current: Omit<SupervisorState, "nextStartInMs"> = {
+  #current: CurrentState = {
     phase: "stopped",
     restarts: 0,
   };
@@ -141,20 +149,23 @@ export class Supervisor implements AsyncDisposable {
 
   /** How the child is now. */
   get state(): SupervisorState {
-    const { flash } = this.#options.launcher;
-    const state = flash === undefined
-      ? this.#current
-      : { ...this.#current, flash };
+    const { flash, isProgramming } = this.#options.launcher;
+    const state: SupervisorState = {
+      ...this.#current,
+      ...(isProgramming && this.#current.phase === "running" &&
+        { isProgramming }),
+      ...(flash && { flash }),
+    };
     if (this.#nextStartMs === undefined) return state;
     const nextStartInMs = this.#nextStartMs - this.#options.now();
     return { ...state, nextStartInMs: Math.max(0, nextStartInMs) };
   }
 
-  get #state(): Omit<SupervisorState, "nextStartInMs"> {
+  get #state(): CurrentState {
     return this.#current;
   }
 
-  set #state(state: Omit<SupervisorState, "nextStartInMs">) {
+  set #state(state: CurrentState) {
     this.#current = state;
     this.#options.onStateChange?.();
   }
@@ -233,7 +244,8 @@ export class Supervisor implements AsyncDisposable {
       const either = AbortSignal.any([signal, restarting]);
       if (await this.#stayAway(either)) continue;
       this.#become("starting");
-      const launch = await launcher.prepare(either, startReason());
+      const launch = await launcher.prepare(either, startReason())
+        .catch(faultOf);
       if (either.aborted) continue;
       if (launch === null) break;
       let pauseMs = LOOK_AGAIN_MS;
@@ -291,12 +303,16 @@ export class Supervisor implements AsyncDisposable {
     return true;
   }
 
-  #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
+  async #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
     const { now } = this.#options;
     const started = now();
-    return runChild({
+    const gone = new AbortController();
+    const outlasting = this.#outlast(gone.signal);
+    const exit = await runChild({
       ...this.#options,
       ...launch,
+      onStdoutChunk: this.#watched(launch.onStdoutChunk),
+      onStderrLine: this.#watched(launch.onStderrLine),
       signal,
       onStart: (pid) => {
         launch.onStarted?.();
@@ -307,10 +323,36 @@ export class Supervisor implements AsyncDisposable {
         log[level](verbatim(`Started "${this.#name}" as process ${pid}`));
       },
       onChunk: () => {
-        if (!this.#failures.isOpen || now() - started < STEADY_AFTER_MS) return;
-        this.#forgetFailure();
-        this.#failures.over(this.#state.restarts);
+        if (now() - started >= STEADY_AFTER_MS) this.#overcome();
       },
+    });
+    gone.abort();
+    await outlasting;
+    return exit;
+  }
+
+  /** Has a failure over that a child outlasts in silence: some boards speak once an hour. */
+  async #outlast(gone: AbortSignal): Promise<void> {
+    const { launcher, wait } = this.#options;
+    do await wait(WELL_AFTER_MS, gone); while (
+      launcher.isProgramming && !gone.aborted
+    );
+    if (!gone.aborted) this.#overcome();
+  }
+
+  #overcome(): void {
+    if (!this.#failures.isOpen) return;
+    this.#forgetFailure();
+    this.#failures.over(this.#state.restarts);
+  }
+
+  /** `see`, which may find out that the board is programmed. */
+  #watched<T>(see: ((seen: T) => void) | undefined) {
+    return see && ((seen: T) => {
+      const { launcher, onStateChange } = this.#options;
+      const before = launcher.isProgramming;
+      see(seen);
+      if (launcher.isProgramming !== before) onStateChange?.();
     });
   }
 
@@ -344,7 +386,10 @@ export class Supervisor implements AsyncDisposable {
     const failure = await this.#options.launcher.ended?.(recognized, signal) ??
       recognized;
     this.#state = { ...this.#state, failure };
-    if (exit.ranMs >= WELL_AFTER_MS) this.#resetBackoffs();
+    // Writing a flash takes its time, and wears it each time.
+    const wasWell = exit.ranMs >= WELL_AFTER_MS &&
+      failure.kind !== "flashing failed";
+    if (wasWell) this.#resetBackoffs();
     const pauseMs = this.#backoffs[failure.pace].next();
     this.#failures.ended(exit, failure, pauseMs);
     return pauseMs;
@@ -352,13 +397,8 @@ export class Supervisor implements AsyncDisposable {
 
   /** Takes a fault of this program: nothing is started any more. */
   #fail(fault: unknown): never {
-    const error = describeError(fault);
-    const todo = "restart the gateway, and report this fault";
     this.#end();
-    this.#state = {
-      ...this.#state,
-      failure: { kind: "unknown", pace: "slow", error, todo },
-    };
+    this.#state = { ...this.#state, failure: faultOf(fault) };
     throw fault;
   }
 
@@ -367,4 +407,11 @@ export class Supervisor implements AsyncDisposable {
     this.#become("stopped");
     this.#release.close();
   }
+}
+
+/** A fault of this program. */
+function faultOf(fault: unknown): Failure {
+  const error = describeError(fault);
+  const todo = "restart the gateway, and report this fault";
+  return { kind: "unknown", pace: "slow", error, todo };
 }

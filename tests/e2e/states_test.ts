@@ -115,7 +115,7 @@ Deno.test({
       "it is told",
       () =>
         textsOf(heard, "board/state").at(-1) === "failed" &&
-        /^At \S+Z the program of the board waits for its next start in \d+ s, \d+ restarts?; last failure: probe missing: .*No connected probes were found\. To do: plug the probe in/
+        /^At \S+Z the program of the board has failed and is tried again: probe missing: .*No connected probes were found\. To do: plug the probe in/
           .test(textsOf(heard, "board/detail").at(-1) ?? ""),
     );
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);

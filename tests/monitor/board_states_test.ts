@@ -25,7 +25,7 @@ Deno.test("BoardStates tells each board's word and sentence on its own topics, t
     {
       topic: "board/detail",
       text:
-        "At 2023-11-14T22:13:20Z the program of the board waits for its next start, 2 restarts; last failure: probe missing: Error: No connected probes were found. To do: plug it in",
+        "At 2023-11-14T22:13:20Z the program of the board has failed and is tried again: probe missing: Error: No connected probes were found. To do: plug it in",
     },
     { topic: "press/board/state", text: "running" },
     {
@@ -66,6 +66,28 @@ Deno.test("BoardStates dates a sentence by when it became so, and not at all whi
   nowUs = NOW_US;
 });
 
+Deno.test("BoardStates tells a failure once, however often it is tried again, and since when", () => {
+  const states = new BoardStates({ now: () => nowUs });
+  const failure = { ...MISSING, kind: "firmware crashed" } as const;
+  let told = 0;
+  states.onChange(() => told++);
+  nowUs = NOW_US;
+  for (let restarts = 1; restarts <= 3; restarts++) {
+    const lastPanic = { message: "no radio", agoMs: restarts * 10_000 };
+    const tried = { restarts, failure, lastPanic };
+    states.set("", { ...tried, phase: "waiting", nextStartInMs: 3000 });
+    states.set("", { ...tried, phase: "starting" });
+    states.set("", { ...tried, phase: "running", pid: restarts });
+    nowUs += 10e6;
+  }
+  nowUs = NOW_US;
+  assert.equal(told, 1);
+  assert.equal(
+    [...states.current()][1]?.text,
+    "At 2023-11-14T22:13:20Z the program of the board has failed and is tried again: firmware crashed: Error: No connected probes were found. To do: plug it in; the firmware panicked: no radio",
+  );
+});
+
 Deno.test("A board's word is failed while its program ends again and again, and silent while nothing comes", () => {
   const failure = MISSING;
   const silence = {
@@ -77,6 +99,9 @@ Deno.test("A board's word is failed while its program ends again and again, and 
   const story: [Partial<SourceState>, word: string][] = [
     [{ phase: "starting" }, "starting"],
     [{ phase: "running" }, "running"],
+    [{ phase: "running", isProgramming: true }, "programming"],
+    [{ phase: "running", isProgramming: true, failure }, "failed"],
+    [{ phase: "running", isProgramming: true, silence }, "silent"],
     [{ phase: "waiting", failure }, "failed"],
     [{ phase: "starting", failure }, "failed"],
     [{ phase: "running", failure }, "failed"],

@@ -307,6 +307,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
   assert.deepEqual(waiting.boards[0]?.child, {
     phase: "waiting",
     process: null,
+    programming: false,
     next_start_in_s: null,
     restarts: 2,
     silence: null,
@@ -354,6 +355,11 @@ const CHILDREN: [
   line: string,
 ][] = [
   [CHILD, undefined, "runs as process 8, 3 restarts"],
+  [
+    { ...CHILD, isProgramming: true },
+    "the board is being programmed",
+    "programs the flash as process 8, 3 restarts",
+  ],
   [
     { ...CHILD, silence: SILENCE },
     "the board has been silent for 3 min. To do: look at it",

@@ -108,6 +108,35 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
   );
 });
 
+Deno.test("Source calls no board silent that is being programmed, and waits anew when that is over", async () => {
+  await using log = await captureLog();
+  const launcher = {
+    name: "reader",
+    isProgramming: true,
+    prepare: () =>
+      Promise.resolve({ command: ["/bin/sh", "-c", "exec sleep 1000"] }),
+  };
+  await using board = await sourceOf("", {
+    launcher,
+    silenceTimeoutMs: 20_000,
+  });
+  const { source, time } = board;
+  source.run();
+  await until(() => source.state.phase === "running");
+  await time.pass(90);
+  const kind = () => source.state.silence?.kind;
+  assert.equal(kind(), undefined);
+  launcher.isProgramming = false;
+  await time.pass(29);
+  assert.equal(kind(), undefined);
+  await time.pass(31);
+  assert.equal(kind(), "no output");
+  assert.match(
+    log.lines.findLast((line) => line.includes("No telemetry")) ?? "",
+    /^source warning: No telemetry for 2\d s/,
+  );
+});
+
 Deno.test("Source tells of a silence and of its end as changes of its state", async () => {
   await using _log = await captureLog();
   const told: (string | undefined)[] = [];

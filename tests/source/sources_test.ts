@@ -3,6 +3,7 @@ import { configure, reset } from "@logtape/logtape";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { Leftover } from "../../lib/source/leftover.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
 import { Sources } from "../../lib/source/sources.ts";
 import { until } from "./fake_time.ts";
@@ -30,12 +31,10 @@ function sourceOf(
 
 /** A source that fails itself, at once. */
 function broken(): Source {
-  return sourceOf("", {
-    launcher: {
-      name: "sh",
-      prepare: () => Promise.reject(new Error("A fault of the program")),
-    },
+  const leftover = Object.assign(new Leftover(""), {
+    end: () => Promise.reject(new Error("A fault of the program")),
   });
+  return sourceOf("", { leftover });
 }
 
 /** All that is logged, with the board that it is of, until it is disposed. */

@@ -8,6 +8,7 @@ import {
   type SupervisorOptions,
 } from "../../lib/source/supervisor.ts";
 import { wait } from "../../lib/wait.ts";
+import { FakeTime, until } from "./fake_time.ts";
 import { captureLog } from "./log_capture.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";
@@ -98,7 +99,9 @@ Deno.test("Supervisor tells of each change of its state after it", async () => {
 Deno.test("Supervisor tells that a fault of its own has ended it", async () => {
   const told: string[] = [];
   const { supervisor } = supervise("true", {
-    launcher: { name: "sh", prepare: () => Promise.reject(new Error("no")) },
+    startReason() {
+      throw new Error("no");
+    },
     onStateChange: () => {
       const { phase, failure } = supervisor.state;
       told.push(`${phase} ${failure?.error}`);
@@ -106,6 +109,117 @@ Deno.test("Supervisor tells that a fault of its own has ended it", async () => {
   });
   await assert.rejects(supervisor.run(), /^Error: no$/);
   assert.equal(told.at(-1), "stopped no");
+});
+
+Deno.test("Supervisor whose launcher fails itself says so, and goes on when that is over", async () => {
+  await using log = await captureLog();
+  const works = new CommandLauncher(["sh", "-c", "exec sleep 1000"], PATH);
+  let isBroken = true;
+  const time = new FakeTime();
+  const { supervisor } = supervise("", {
+    launcher: {
+      name: "sh",
+      prepare: () =>
+        isBroken ? Promise.reject(new Error("no")) : works.prepare(),
+    },
+    now: time.now,
+    wait: time.wait,
+  });
+  await using _stopped = supervisor;
+  supervisor.run();
+  await until(() => supervisor.state.nextStartInMs === 60_000);
+  await time.pass(90);
+  assert.equal(supervisor.state.failure?.error, "no");
+  assert.deepEqual(
+    log.lines.filter((line) => line.startsWith("source error")),
+    [
+      "source error: no. To do: restart the gateway, and report this fault; it is looked for again every minute",
+    ],
+  );
+  isBroken = false;
+  await time.pass(30);
+  await until(() => supervisor.state.phase === "running");
+});
+
+Deno.test("Supervisor has a failure over when its child lasts a minute, though it prints nothing", async () => {
+  await using log = await captureLog();
+  const folder = await Deno.makeTempDir();
+  const time = new FakeTime();
+  const { supervisor } = supervise(
+    `test -e "${folder}/1" && exec sleep 1000; touch "${folder}/1"; exit 1`,
+    {
+      now: time.now,
+      wait: time.wait,
+      backoff: () => ({ next: () => 1000, reset() {} }),
+    },
+  );
+  try {
+    supervisor.run();
+    await until(() => supervisor.state.nextStartInMs === 1000);
+    await time.pass(1);
+    await until(() => supervisor.state.phase === "running");
+    await time.pass(59);
+    assert.equal(supervisor.state.failure?.kind, "unknown");
+    await time.pass(1);
+    assert.equal(supervisor.state.failure, undefined);
+    assert.ok(
+      log.lines.includes('source info: "sh" runs again (restarts: 1)'),
+      `${log.lines}`,
+    );
+  } finally {
+    await supervisor.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Supervisor tells while its board is being programmed, and when that is over", async () => {
+  await using _log = await captureLog();
+  const told: string[] = [];
+  let isProgramming = false;
+  const { supervisor, stop } = supervise("", {
+    launcher: {
+      name: "sh",
+      get isProgramming() {
+        return isProgramming;
+      },
+      prepare: () =>
+        Promise.resolve({
+          command: ["/bin/sh", "-c", "echo on; echo done; exec sleep 1000"],
+          onStarted: () => isProgramming = true,
+          onStdoutChunk: () => isProgramming = false,
+        }),
+    },
+    onStateChange: () => {
+      const { phase, isProgramming = false } = supervisor.state;
+      const now = `${phase} ${isProgramming}`;
+      if (now !== told.at(-1)) told.push(now);
+    },
+  });
+  const running = supervisor.run(stop.signal);
+  await until(() => told.includes("running false"));
+  await supervisor.stop();
+  await running;
+  assert.deepEqual(told.slice(0, 3), [
+    "starting false",
+    "running true",
+    "running false",
+  ]);
+});
+
+Deno.test("Supervisor does not hurry with a flash that cannot be programmed, though each try takes minutes", async () => {
+  await using _log = await captureLog();
+  let now = 0;
+  let resets = 0;
+  const { supervisor, stop } = supervise(
+    "echo 'Error: The flashing procedure failed' >&2; exit 1",
+    {
+      now: () => now += 60_000,
+      backoff: () => ({ next: () => PAUSE_MS, reset: () => resets++ }),
+    },
+  );
+  await supervisor.run(stop.signal);
+  assert.equal(supervisor.state.failure?.kind, "flashing failed");
+  assert.equal(resets, 0);
 });
 
 Deno.test("Supervisor that shall restart ends its child in order and starts the next without a pause", async () => {
@@ -442,8 +556,8 @@ Deno.test("Supervisor names a missing program and the PATH once, and takes it wh
       onStdout: (stdout) =>
         whenPrinted("run", printed, () => stop.abort())(stdout),
       wait: async (ms, signal) => {
-        if (ms !== 60_000) return await wait(ms, signal);
-        assert.equal(supervisor.state.phase, "waiting");
+        const isPause = supervisor.state.phase === "waiting";
+        if (ms !== 60_000 || !isPause) return await wait(ms, signal);
         tries.push(ms);
         if (tries.length < 3) return;
         await Deno.writeTextFile(
