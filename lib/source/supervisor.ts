@@ -320,7 +320,11 @@ export class Supervisor implements AsyncDisposable {
         this.#options.leftover?.note(pid);
         // During an outage each try would say so.
         const level = this.#failures.isOpen ? "debug" : "info";
-        log[level](verbatim(`Started "${this.#name}" as process ${pid}`));
+        const { isProgramming } = this.#options.launcher;
+        const what = `Started "${this.#name}" as process ${pid}`;
+        log[level](
+          verbatim(isProgramming ? `${what}, to program the board` : what),
+        );
       },
       onChunk: () => {
         if (now() - started >= STEADY_AFTER_MS) this.#overcome();

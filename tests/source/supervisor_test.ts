@@ -173,7 +173,7 @@ Deno.test("Supervisor has a failure over when its child lasts a minute, though i
 });
 
 Deno.test("Supervisor tells while its board is being programmed, and when that is over", async () => {
-  await using _log = await captureLog();
+  await using log = await captureLog();
   const told: string[] = [];
   let isProgramming = false;
   const { supervisor, stop } = supervise("", {
@@ -204,6 +204,10 @@ Deno.test("Supervisor tells while its board is being programmed, and when that i
     "running true",
     "running false",
   ]);
+  assert.match(
+    log.lines[0] ?? "",
+    /^source info: Started "sh" as process \d+, to program the board$/,
+  );
 });
 
 Deno.test("Supervisor does not hurry with a flash that cannot be programmed, though each try takes minutes", async () => {
