@@ -20,6 +20,8 @@ export type FailureKind =
   | "chip unknown"
   | "flashing failed"
   | "firmware crashed"
+  /** It ended by itself, as a test or an example does. */
+  | "firmware ended"
   | "no RTT"
   | "target lost"
   | "unknown";
@@ -193,8 +195,15 @@ const ROWS: readonly Row[] = [
   {
     kind: "firmware crashed",
     // 0.28.0 to 0.29.1 exit with 0 then, and this is all they say.
-    said: /^Firmware exited (?:successfully|unexpectedly: |with: )/,
+    said: /^Firmware exited (?:unexpectedly: |with: )/,
     todo: FIRMWARE_CRASHED,
+    pace: "usual",
+  },
+  {
+    kind: "firmware ended",
+    said: /^Firmware exited successfully/,
+    todo:
+      "let the firmware run for ever: it told the debugger by semihosting that it has ended",
     pace: "usual",
   },
 ];
@@ -214,8 +223,19 @@ export function tellsOfTheEnd(line: string): boolean {
 /** What the end of the board's program means: it shall run for ever, so exit code 0 is a failure too. */
 export function recognizeFailure(ending: Ending): Failure {
   const { kind, todo, pace } = ROWS.find((row) => fits(row, ending)) ?? UNKNOWN;
-  const error = ending.error ?? ending.said;
+  const error = describeEnd(kind, ending);
   return { kind, todo, pace, ...(error === undefined ? {} : { error }) };
+}
+
+/** Of a crash stdout says more than the error, where it says anything: the reason, and the place. */
+function describeEnd(
+  kind: FailureKind,
+  { error, said }: Ending,
+): string | undefined {
+  return kind === "firmware crashed" && error !== undefined &&
+      said !== undefined
+    ? `${error} (${said})`
+    : error ?? said;
 }
 
 /** What ends a `run` before it programs: without a probe and a chip that answers there is nothing to program. */

@@ -29,8 +29,8 @@ export class FailureLog {
 
   /** The program ended, though nobody asked for it; it is started again after `pauseMs`. */
   ended(
-    { code, error, ranMs }: ChildExit,
-    { kind, todo }: Failure,
+    { code, ranMs }: Pick<ChildExit, "code" | "ranMs">,
+    { kind, error, todo }: Failure,
     pauseMs: number,
   ): void {
     const known = kind !== "unknown";

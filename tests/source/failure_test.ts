@@ -11,6 +11,8 @@ interface Case {
   readonly code?: number;
   readonly error?: string;
   readonly said?: string;
+  /** The error of the failure. @default {that, or what was said} */
+  readonly told?: string;
   readonly kind: FailureKind;
   readonly pace: Pace;
 }
@@ -283,7 +285,9 @@ const CASES: readonly Case[] = [
   {
     name: "the target is reset, 0.30 and later",
     error: "Error: Exception",
-    said: "Firmware exited unexpectedly: Exception",
+    said: "Firmware exited unexpectedly: Exception at src/main.rs:7:5",
+    told:
+      "Error: Exception (Firmware exited unexpectedly: Exception at src/main.rs:7:5)",
     kind: "firmware crashed",
     pace: "usual",
   },
@@ -322,7 +326,15 @@ const CASES: readonly Case[] = [
     name: "the firmware ends itself, 0.30 and later",
     error: "Error: Stack overflow",
     said: "Firmware exited with: Stack overflow",
+    told: "Error: Stack overflow (Firmware exited with: Stack overflow)",
     kind: "firmware crashed",
+    pace: "usual",
+  },
+  {
+    name: "the firmware ends itself as if all were well, 0.28 and later",
+    code: 0,
+    said: "Firmware exited successfully",
+    kind: "firmware ended",
     pace: "usual",
   },
   {
@@ -383,12 +395,12 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, code = 1, error, said, kind, pace } of CASES) {
+for (const { name, code = 1, error, said, told, kind, pace } of CASES) {
   Deno.test(`recognizeFailure knows that ${name}`, () => {
     const failure = recognizeFailure({ code, error, said });
     assert.equal(failure.kind, kind);
     assert.equal(failure.pace, pace);
-    assert.equal(failure.error, error ?? said);
+    assert.equal(failure.error, told ?? error ?? said);
     assert.ok(failure.todo.length > 10);
     assert.doesNotMatch(
       failure.todo,

@@ -85,7 +85,7 @@ Deno.test("Recording: the probe was pulled in the middle of a line, came back, a
     failures: [
       "target lost: Error: USB error while reading from the target (caused by: No such device (it may have been disconnected))",
       "probe missing: Error: No connected probes were found",
-      "firmware crashed: Error: Exception",
+      "firmware crashed: Error: Exception (Firmware exited unexpectedly: Exception)",
       // Here the recording was cut.
       "unknown: undefined",
     ],
