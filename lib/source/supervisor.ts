@@ -195,7 +195,10 @@ export class Supervisor implements AsyncDisposable {
   restart(why: string): boolean {
     // Half a firmware is worse than whatever the child is to be started anew for.
     if (this.#options.launcher.isProgramming) return false;
-    this.#restarting.abort(why);
+    if (this.#release.leftMs === undefined) {
+      log.info(verbatim(`Starting "${this.#name}" anew: ${why}`));
+    }
+    this.#restarting.abort();
     return true;
   }
 
@@ -254,14 +257,7 @@ export class Supervisor implements AsyncDisposable {
         const exit = await this.#runOnce(launch, either);
         this.#state = { ...this.#state, lastExit: exit };
         if (signal.aborted) break;
-        if (restarting.aborted) {
-          if (this.#release.leftMs === undefined) {
-            log.info(
-              verbatim(`Starting "${this.#name}" anew: ${restarting.reason}`),
-            );
-          }
-          continue;
-        }
+        if (restarting.aborted) continue;
         this.#become("waiting");
         pauseMs = await this.#takeEnd(exit, either);
       } else {
