@@ -386,6 +386,7 @@ function createSource(
     // What was recorded of a silence has its end there as well.
     ...(isReplay ? { silenceTimeoutMs: 0 } : silence_timeout_s !== undefined &&
       { silenceTimeoutMs: silence_timeout_s * 1000 }),
+    knownPaths: pathsOf(board, journal, clock),
     leftover: new Leftover(childPath(needs.config, board)),
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),
@@ -411,6 +412,18 @@ function createSource(
   const boardLog = journal.board(board, source.counters, counts);
   return source;
 }
+
+/** Where the readings stood that came of a board of late: a node that was taken away is not missed for ever. */
+function pathsOf(board: string, journal: Journal, clock: Clock): string[] {
+  return [...journal.latest()]
+    .filter((one) =>
+      one.board === board && clock.timeUs - one.timeUs < OF_LATE_US
+    )
+    .map(({ path }) => path);
+}
+
+/** A week. */
+const OF_LATE_US = 7 * 86_400e6;
 
 /** The file that names a board's program while it runs. */
 function childPath({ journal }: Config, board: string): string {

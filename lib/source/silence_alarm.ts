@@ -25,6 +25,8 @@ export interface SilenceAlarmOptions {
   /** How long no telemetry is silence. @default {learned from the board} */
   readonly timeoutMs?: number | undefined;
   readonly catalogue: Catalogue;
+  /** Where readings stood that came before this process: their nodes are missed as well. @default {none} */
+  readonly knownPaths?: readonly string[] | undefined;
   /** The program's name. */
   readonly program: string;
   /** Lines of all its runs so far. */
@@ -52,7 +54,10 @@ export class SilenceAlarm {
 
   constructor(options: SilenceAlarmOptions) {
     this.#options = options;
-    this.#watch = new SilenceWatch(options.timeoutMs);
+    const { catalogue, knownPaths = [], timeoutMs } = options;
+    // What the catalogue does not have any more is no reading, and would be missed for nothing.
+    const nodes = knownPaths.flatMap((path) => catalogue.get(path)?.node ?? []);
+    this.#watch = new SilenceWatch(timeoutMs, nodes);
   }
 
   /** How often in a row the program was started anew for silence. */

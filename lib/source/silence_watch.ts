@@ -69,9 +69,16 @@ export class SilenceWatch {
   /** What is due is done at the next look: what came meanwhile is read first. */
   #isDue = false;
 
-  /** @param fixedMs how long no telemetry is silence; learned from the board where it is left out */
-  constructor(fixedMs?: number) {
+  /**
+   * @param fixedMs how long no telemetry is silence; learned from the board where it is left out
+   * @param nodes those that have spoken before this process
+   */
+  constructor(fixedMs?: number, nodes: Iterable<string> = []) {
     this.#fixedMs = fixedMs;
+    for (const node of nodes) {
+      const interval = new UsualInterval();
+      this.#nodes.set(node, { interval, heardMs: 0, silent: false });
+    }
   }
 
   /** How often in a row the program was started anew for silence. */

@@ -35,6 +35,8 @@ export interface SourceOptions
   readonly maxLineBytes: number;
   readonly catalogue: Catalogue;
   readonly clock: EventClock;
+  /** Where readings stood that came before this process: their nodes are missed as well. @default {none} */
+  readonly knownPaths?: readonly string[] | undefined;
   /** How long no telemetry is silence; 0: never. @default {learned from the board} */
   readonly silenceTimeoutMs?: number | undefined;
   /**

@@ -282,7 +282,8 @@ export class Supervisor implements AsyncDisposable {
       return false;
     }
     // Whoever has the probe now may have mended what was wrong.
-    this.#forgetFailure();
+    const { failure: _over, ...rest } = this.#current;
+    this.#current = rest;
     this.#failures.forget();
     this.#resetBackoffs();
     this.#become("released", { startInMs: leftMs });

@@ -108,6 +108,26 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
   );
 });
 
+Deno.test("Source misses a node of before it was made, if that still has a place in the catalogue", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf(
+    `${order("speak")}; ${OTHER}; ${order("again")}; ${OTHER}; exec sleep 1000`,
+    { knownPaths: ["n1.t", "n1.h", "n2.t", "n7.t"], silenceTimeoutMs: 5e6 },
+  );
+  const { source, time, packets } = board;
+  source.run();
+  await until(() => source.state.phase === "running");
+  await board.order("speak");
+  await until(() => packets() === 1);
+  const missed = () => source.state.silentNodes?.map(({ node }) => node);
+  assert.equal(missed(), undefined);
+  await time.pass(901);
+  await board.order("again");
+  await until(() => packets() === 2);
+  assert.deepEqual(missed(), ["node1"]);
+  assert.match(`${log.lines}`, /No readings of "node1" for 15 min/);
+});
+
 Deno.test("Source calls no board silent that is being programmed, and waits anew when that is over", async () => {
   await using log = await captureLog();
   const launcher = {

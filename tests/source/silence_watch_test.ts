@@ -15,9 +15,10 @@ class World {
   lines = 0;
   #lookS = 0;
 
-  constructor(fixedS?: number) {
+  constructor(fixedS?: number, nodes?: readonly string[]) {
     this.watch = new SilenceWatch(
       fixedS === undefined ? undefined : fixedS * 1000,
+      nodes,
     );
     this.start();
   }
@@ -238,6 +239,14 @@ Deno.test("SilenceWatch tells of a node that is silent while others speak, and s
   world.speak(10, 2);
   assert.deepEqual(world.told, ["260 silent node1", "3810 back node1"]);
   assert.deepEqual(world.watch.silentNodes(world.nowS), []);
+});
+
+Deno.test("SilenceWatch misses a node that has spoken before this process, after a quarter of an hour", () => {
+  const world = new World(undefined, ["node1", "node2"]);
+  world.speak(10, 100, NODE2);
+  assert.deepEqual(world.told, ["910 silent node1"]);
+  world.hear();
+  assert.match(world.told[1] ?? "", /back node1$/);
 });
 
 Deno.test("SilenceWatch measures each node by its own pace", () => {
