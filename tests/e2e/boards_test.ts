@@ -162,8 +162,16 @@ token = "boards"
 
     const checked = await gateway.run("check", "--config", "config.toml");
     assert.equal(checked.code, 0, checked.stdout);
-    assert.match(checked.stdout, /^ok +command \/.*deno$/m);
-    assert.match(checked.stdout, /^ok +command of hall \/.*deno$/m);
+    assert.match(checked.stdout, /^ok +command +\/.*deno$/m);
+    assert.match(checked.stdout, /^ok +command of hall +\/.*deno$/m);
+
+    const release = (...args: string[]) =>
+      gateway.run("release", "--config", "config.toml", ...args);
+    const lent = await release("--board", "yard", "--minutes", "5");
+    assert.match(lent.stdout, /^The probe of yard is free .* --board yard" do/);
+    assert.equal((await board("yard"))?.child?.phase, "released");
+    const back = await release("--end", "--board", "yard");
+    assert.equal(back.stdout, "The probe of yard is taken back.\n");
 
     const children = status.boards.flatMap(({ child }) => child?.process ?? []);
     assert.equal(children.length, 3);

@@ -4,9 +4,18 @@ import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { CommandLauncher } from "../../lib/source/launcher.ts";
 import { Leftover } from "../../lib/source/leftover.ts";
+import { ofBoard } from "../../lib/source/board_log.ts";
+import { Programming } from "../../lib/source/programming.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
 import { Sources } from "../../lib/source/sources.ts";
 import { until } from "./fake_time.ts";
+import {
+  FINISHED,
+  forgetful,
+  NamedFirmware,
+  never,
+  TARGET,
+} from "./flash_world.ts";
 
 /** A source of a shell script. */
 function sourceOf(
@@ -143,6 +152,25 @@ Deno.test("What is logged of a board says which one, all along the way of its li
     assert.match(own, /oops/);
     assert.match(own, /source Started "sh"/);
   }
+});
+
+Deno.test("What is said of a board's flash says which board", async () => {
+  await using log = await captureBoards();
+  await ofBoard("yard", async () => {
+    const programming = new Programming({
+      target: TARGET,
+      mode: "when-changed",
+      reflashOnChange: false,
+      flash: forgetful(),
+      file: new NamedFirmware(),
+    });
+    const why = { comparesFirst: true, silentRestarts: 0 };
+    assert.equal(await programming.begin(why, never), "run");
+    programming.started();
+    programming.takeStderr(FINISHED);
+    await until(() => log.lines.length > 0);
+  });
+  assert.match(log.lines[0] ?? "", /^yard: source The board has the firmware/);
 });
 
 Deno.test("Sources that begin anew start no program whose probe was released before", async () => {
