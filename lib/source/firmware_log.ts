@@ -39,6 +39,10 @@ const WITHIN_TRACE = /^(?:\s|$|Core \d+$|0x[0-9a-f]{6,}$)/;
 const EXITED =
   /^(?:Firmware exited (?:(successfully)|unexpectedly: |with: )|Exited by user request)/;
 
+/** How 0.28 to 0.32.0 ask which of several probes is meant, though nobody can answer: said with the exit. */
+const ASKS =
+  /^(?:Available Probes:$|\d+: .* -- [0-9a-f]{4}:[0-9a-f]{4}\b|Selection: ?$)/i;
+
 /** Tells the log lines of one child. */
 export class FirmwareLog {
   readonly #options: FirmwareLogOptions;
@@ -94,6 +98,7 @@ export class FirmwareLog {
       const isNews = !this.#panicked && exited[1] !== undefined;
       return this.#put(text, isNews ? "warning" : "debug");
     }
+    if (layout === "bare" && ASKS.test(text)) return this.#put(text, "debug");
     if (layout === "location") return this.#put(text, "debug");
     // Asked of every log line: one with a level is part of a trace only at the level of an error.
     const mayTrace = layout === "bare" || layout === "plain" ||
