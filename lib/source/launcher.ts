@@ -46,7 +46,7 @@ export interface Launcher {
    * more. Gives the failure with all that it knows of it. Does not reject; `signal` cuts it short.
    */
   ended?(failure: Failure, signal: AbortSignal): Promise<Failure>;
-  /** Calls `restart` when what runs is to be started anew; until `signal` is aborted. Does not reject. */
+  /** Calls `restart` when what runs is to be started anew; until it has ended, which aborts `signal`. Does not reject. */
   watch?(restart: (why: string) => void, signal: AbortSignal): Promise<void>;
   /** The board may just be programmed, which nothing but the end shall interrupt. */
   readonly isProgramming?: boolean;

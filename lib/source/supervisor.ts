@@ -240,7 +240,6 @@ export class Supervisor implements AsyncDisposable {
     const { launcher, leftover, startReason, wait } = this.#options;
     this.#become("starting");
     await leftover?.end({ ...this.#options, signal });
-    const watching = launcher.watch?.((why) => this.restart(why), signal);
     for (let starts = 0; !signal.aborted;) {
       this.#restarting = new AbortController();
       const restarting = this.#restarting.signal;
@@ -267,7 +266,6 @@ export class Supervisor implements AsyncDisposable {
       this.#become("waiting", { startInMs: pauseMs });
       await wait(pauseMs, either);
     }
-    await watching;
     this.#end();
     await leftover?.settled(wait);
   }
@@ -301,10 +299,13 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
-    const { now } = this.#options;
+    const { launcher, now } = this.#options;
     const started = now();
     const gone = new AbortController();
-    const outlasting = this.#outlast(gone.signal);
+    const watching = [
+      this.#outlast(gone.signal),
+      launcher.watch?.((why) => this.restart(why), gone.signal),
+    ];
     const exit = await runChild({
       ...this.#options,
       ...launch,
@@ -317,18 +318,15 @@ export class Supervisor implements AsyncDisposable {
         this.#options.leftover?.note(pid);
         // During an outage each try would say so.
         const level = this.#failures.isOpen ? "debug" : "info";
-        const { isProgramming } = this.#options.launcher;
-        const what = `Started "${this.#name}" as process ${pid}`;
-        log[level](
-          verbatim(isProgramming ? `${what}, to program the board` : what),
-        );
+        const why = launcher.isProgramming ? ", to program the board" : "";
+        log[level](verbatim(`Started "${this.#name}" as process ${pid}${why}`));
       },
       onChunk: () => {
         if (now() - started >= STEADY_AFTER_MS) this.#overcome();
       },
     });
     gone.abort();
-    await outlasting;
+    await Promise.all(watching);
     return exit;
   }
 

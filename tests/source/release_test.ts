@@ -114,6 +114,33 @@ Deno.test("Supervisor that shall restart while it is released stays so", async (
   assert.equal(supervisor.state.nextStartInMs, 14 * MINUTE_MS);
 });
 
+Deno.test("Supervisor has nobody watch the file of a board that somebody else has", async () => {
+  await using _log = await captureLog();
+  const watches: AbortSignal[] = [];
+  const launcher: Launcher = {
+    name: "sh",
+    prepare: () =>
+      Promise.resolve({ command: ["/bin/sh", "-c", "exec sleep 1000"] }),
+    watch: (_restart, signal) => {
+      watches.push(signal);
+      return new Promise((resolve) =>
+        signal.addEventListener("abort", () => resolve())
+      );
+    },
+  };
+  const { supervisor } = supervise({ launcher });
+  await using _stopped = supervisor;
+  supervisor.run();
+  await until(() => isRunning(supervisor));
+  const watched = () => watches.map(({ aborted }) => !aborted);
+  assert.deepEqual(watched(), [true]);
+  await supervisor.release(MINUTE_MS);
+  assert.deepEqual(watched(), [false]);
+  supervisor.take();
+  await until(() => isRunning(supervisor));
+  assert.deepEqual(watched(), [false, true]);
+});
+
 Deno.test("Supervisor is released also while it waits for a start, and forgets why", async () => {
   const { supervisor, time } = supervise({
     launcher: new CommandLauncher(["sh", "-c", "exit 1"], PATH),
