@@ -33,10 +33,10 @@ export interface SilenceAlarmOptions {
   lines(): number;
   /** When its firmware panicked last; undefined: never. */
   panickedMs(): number | undefined;
-  /** The board is just being programmed, and can say nothing. */
-  isProgramming(): boolean;
   /** Starts the program anew; false: not now. */
   restart(why: string): boolean;
+  /** The board is just being programmed, and can say nothing. */
+  isProgramming(): boolean;
   /** Called when a silence of the board or of a node is told, and when it is over. */
   onChange?(): void;
   /** Milliseconds that only grow. */

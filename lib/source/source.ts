@@ -15,11 +15,8 @@ import { verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 import type { Silence, SilentNode } from "./silence.ts";
 import { SilenceAlarm } from "./silence_alarm.ts";
-import {
-  Supervisor,
-  type SupervisorOptions,
-  type SupervisorState,
-} from "./supervisor.ts";
+import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import type { SupervisorState } from "./supervisor_state.ts";
 import {
   type SourceCounters,
   type SourcedPacket,
@@ -99,9 +96,9 @@ export class Source implements AsyncDisposable {
       program: launcher.name,
       lines: () => this.#counters.lines,
       panickedMs: () => this.#panickedMs,
-      isProgramming: () => launcher.isProgramming ?? false,
       restart: (why) => this.#supervisor.restart(why),
       onChange: () => options.onStateChange?.(),
+      isProgramming: () => launcher.isProgramming ?? false,
     });
     this.#supervisor = new Supervisor({
       ...this.#options,

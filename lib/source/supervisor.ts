@@ -24,34 +24,12 @@ import {
 } from "./failure.ts";
 import { FailureLog } from "./failure_log.ts";
 import { verbatim } from "./firmware_text.ts";
-import type { FlashReport } from "./flash_memory.ts";
 import type { Launch, Launcher, StartReason } from "./launcher.ts";
 import type { Leftover } from "./leftover.ts";
 import { Release } from "./release.ts";
+import { StateKeeper, type SupervisorState } from "./supervisor_state.ts";
 import { formatDuration } from "../duration.ts";
 import { wait } from "../wait.ts";
-
-/** How a supervisor's child is. */
-export interface SupervisorState {
-  /**
-   * `starting` may take seconds: the program is looked at first. `waiting`: for the next start.
-   * `released`: the probe is somebody else's for a time.
-   */
-  readonly phase: "starting" | "running" | "waiting" | "released" | "stopped";
-  /** Only while it runs. */
-  readonly pid?: number;
-  /** It runs, and programs the board: nothing comes of that until it is done. */
-  readonly isProgramming?: true;
-  /** Until it is started, while it waits for that or is released. */
-  readonly nextStartInMs?: number;
-  /** Starts after the first. */
-  readonly restarts: number;
-  readonly lastExit?: ChildExit;
-  /** Why it does not run, or did not last; gone once it has printed for a while again. */
-  readonly failure?: Failure;
-  /** What is known of the board's flash, where the launcher programs it. */
-  readonly flash?: FlashReport;
-}
 
 /** Pauses between starts. */
 export interface Backoff {
@@ -97,12 +75,6 @@ export interface SupervisorOptions {
   wait?(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** What of the state is not found out when it is asked for. */
-type CurrentState = Omit<
-  SupervisorState,
-  "nextStartInMs" | "isProgramming" | "flash"
->;
-
 /** A child that ran so long was well: the failures before it are forgotten. */
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
@@ -122,12 +94,7 @@ export class Supervisor implements AsyncDisposable {
   #restarting = new AbortController();
   #running: Promise<void> | undefined;
   readonly #backoffs: Readonly<Record<Pace, Backoff>>;
-  #current: CurrentState = {
-    phase: "stopped",
-    restarts: 0,
-  };
-  /** Only while it waits for that or is released. */
-  #nextStartMs: number | undefined;
+  readonly #state: StateKeeper;
   readonly #release: Release;
   readonly #failures: FailureLog;
 
@@ -139,6 +106,7 @@ export class Supervisor implements AsyncDisposable {
       startReason: options.startReason ?? (() => ({ silentRestarts: 0 })),
     };
     this.#failures = new FailureLog(options.launcher.name);
+    this.#state = new StateKeeper(this.#options);
     this.#release = new Release(this.#options.now);
     this.#backoffs = {
       fast: options.backoff(PACES.fast),
@@ -149,25 +117,7 @@ export class Supervisor implements AsyncDisposable {
 
   /** How the child is now. */
   get state(): SupervisorState {
-    const { flash, isProgramming } = this.#options.launcher;
-    const state: SupervisorState = {
-      ...this.#current,
-      ...(isProgramming && this.#current.phase === "running" &&
-        { isProgramming }),
-      ...(flash && { flash }),
-    };
-    if (this.#nextStartMs === undefined) return state;
-    const nextStartInMs = this.#nextStartMs - this.#options.now();
-    return { ...state, nextStartInMs: Math.max(0, nextStartInMs) };
-  }
-
-  get #state(): CurrentState {
-    return this.#current;
-  }
-
-  set #state(state: CurrentState) {
-    this.#current = state;
-    this.#options.onStateChange?.();
+    return this.#state.current;
   }
 
   /**
@@ -219,7 +169,7 @@ export class Supervisor implements AsyncDisposable {
     this.#restarting.abort();
     if (await had) return;
     throw new Error(
-      this.#current.phase === "stopped"
+      this.state.phase === "stopped"
         ? "The gateway is just ending: the probe is free"
         : "The probe was taken back before it was free",
     );
@@ -238,32 +188,32 @@ export class Supervisor implements AsyncDisposable {
 
   async #keepRunning(signal: AbortSignal): Promise<void> {
     const { launcher, leftover, startReason, wait } = this.#options;
-    this.#become("starting");
+    this.#state.become("starting");
     await leftover?.end({ ...this.#options, signal });
     for (let starts = 0; !signal.aborted;) {
       this.#restarting = new AbortController();
       const restarting = this.#restarting.signal;
       const either = AbortSignal.any([signal, restarting]);
       if (await this.#stayAway(either)) continue;
-      this.#become("starting");
+      this.#state.become("starting");
       const launch = await launcher.prepare(either, startReason())
         .catch(faultOf);
       if (either.aborted) continue;
       if (launch === null) break;
       let pauseMs = LOOK_AGAIN_MS;
       if ("command" in launch) {
-        this.#state = { ...this.#state, restarts: starts++ };
+        this.#state.change({ restarts: starts++ });
         const exit = await this.#runOnce(launch, either);
-        this.#state = { ...this.#state, lastExit: exit };
+        this.#state.change({ lastExit: exit });
         if (signal.aborted) break;
         if (restarting.aborted) continue;
-        this.#become("waiting");
+        this.#state.become("waiting");
         pauseMs = await this.#takeEnd(exit, either);
       } else {
-        this.#state = { ...this.#state, failure: launch };
+        this.#state.change({ failure: launch });
         this.#failures.refused(launch);
       }
-      this.#become("waiting", { startInMs: pauseMs });
+      this.#state.become("waiting", { startInMs: pauseMs });
       await wait(pauseMs, either);
     }
     this.#end();
@@ -280,11 +230,9 @@ export class Supervisor implements AsyncDisposable {
       return false;
     }
     // Whoever has the probe now may have mended what was wrong.
-    const { failure: _over, ...rest } = this.#current;
-    this.#current = rest;
     this.#failures.forget();
     this.#resetBackoffs();
-    this.#become("released", { startInMs: leftMs });
+    this.#state.become("released", { startInMs: leftMs, isWell: true });
     const forMs = this.#release.free();
     if (forMs !== undefined) {
       const time = formatDuration(forMs);
@@ -309,12 +257,14 @@ export class Supervisor implements AsyncDisposable {
     const exit = await runChild({
       ...this.#options,
       ...launch,
-      onStdoutChunk: this.#watched(launch.onStdoutChunk),
-      onStderrLine: this.#watched(launch.onStderrLine),
+      onStdoutChunk: (chunk) =>
+        this.#state.watch(() => launch.onStdoutChunk?.(chunk)),
+      onStderrLine: (line) =>
+        this.#state.watch(() => launch.onStderrLine?.(line)),
       signal,
       onStart: (pid) => {
         launch.onStarted?.();
-        this.#become("running", { pid });
+        this.#state.become("running", { pid });
         this.#options.leftover?.note(pid);
         // During an outage each try would say so.
         const level = this.#failures.isOpen ? "debug" : "info";
@@ -341,38 +291,12 @@ export class Supervisor implements AsyncDisposable {
 
   #overcome(): void {
     if (!this.#failures.isOpen) return;
-    this.#forgetFailure();
-    this.#failures.over(this.#state.restarts);
-  }
-
-  /** `see`, which may find out that the board is programmed. */
-  #watched<T>(see: ((seen: T) => void) | undefined) {
-    return see && ((seen: T) => {
-      const { launcher, onStateChange } = this.#options;
-      const before = launcher.isProgramming;
-      see(seen);
-      if (launcher.isProgramming !== before) onStateChange?.();
-    });
+    this.#state.forgetFailure();
+    this.#failures.over(this.state.restarts);
   }
 
   get #name(): string {
     return this.#options.launcher.name;
-  }
-
-  #become(
-    phase: SupervisorState["phase"],
-    { startInMs, ...pid }: { startInMs?: number; pid?: number } = {},
-  ): void {
-    const { pid: _before, ...rest } = this.#state;
-    this.#nextStartMs = startInMs === undefined
-      ? undefined
-      : this.#options.now() + startInMs;
-    this.#state = { ...rest, phase, ...pid };
-  }
-
-  #forgetFailure(): void {
-    const { failure: _over, ...rest } = this.#state;
-    this.#state = rest;
   }
 
   #resetBackoffs(): void {
@@ -384,7 +308,7 @@ export class Supervisor implements AsyncDisposable {
     const recognized = recognizeFailure(exit);
     const failure = await this.#options.launcher.ended?.(recognized, signal) ??
       recognized;
-    this.#state = { ...this.#state, failure };
+    this.#state.change({ failure });
     // Writing a flash takes its time, and wears it each time.
     const wasWell = exit.ranMs >= WELL_AFTER_MS &&
       failure.kind !== "flashing failed";
@@ -397,13 +321,13 @@ export class Supervisor implements AsyncDisposable {
   /** Takes a fault of this program: nothing is started any more. */
   #fail(fault: unknown): never {
     this.#end();
-    this.#state = { ...this.#state, failure: faultOf(fault) };
+    this.#state.change({ failure: faultOf(fault) });
     throw fault;
   }
 
   /** Nothing is started any more, and the probe is free. */
   #end(): void {
-    this.#become("stopped");
+    this.#state.become("stopped");
     this.#release.close();
   }
 }
