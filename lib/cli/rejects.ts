@@ -7,7 +7,7 @@
 import type { KeptReject } from "../journal/disk.ts";
 import { JournalReader } from "../journal/reader.ts";
 import type { RejectFilter, Resent } from "../journal/rejects.ts";
-import { readingOf } from "../gateway.ts";
+import { readingOf } from "../gateway/operations.ts";
 import { escapeTricks } from "../source/firmware_text.ts";
 import { carryOut, existingJournal } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";

@@ -7,7 +7,7 @@
 import { join, resolve } from "node:path";
 import { getLogger } from "@logtape/logtape";
 import { secretsOf } from "../config/config.ts";
-import { runGateway } from "../gateway.ts";
+import { runGateway } from "../gateway/gateway.ts";
 import { makeJournalFolder } from "../journal/folder.ts";
 import { lockFolder } from "../journal/lock.ts";
 import { configureLog } from "../log.ts";

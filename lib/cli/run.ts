@@ -9,7 +9,7 @@ import { createCatalogue } from "../catalogue.ts";
 import { probesBeside } from "../config/board_schema.ts";
 import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
-import { runGateway } from "../gateway.ts";
+import { runGateway } from "../gateway/gateway.ts";
 import { configureLog } from "../log.ts";
 import { FlashMemory } from "../source/flash_memory.ts";
 import { CommandLauncher } from "../source/launcher.ts";

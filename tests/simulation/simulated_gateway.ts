@@ -1,5 +1,5 @@
 /**
- * One run of the gateway: the recipe of `lib/gateway.ts` with the simulated world in the place of
+ * One run of the gateway: the recipe of `lib/gateway/gateway.ts` with the simulated world in the place of
  * worker, child and servers.
  *
  * @module
@@ -10,7 +10,7 @@ import { Clock } from "../../lib/clock/clock.ts";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { Forwarder } from "../../lib/forwarder/forwarder.ts";
-import { createSinks } from "../../lib/gateway.ts";
+import { createSinks } from "../../lib/gateway/sinks.ts";
 import type { AsyncDisk } from "../../lib/journal/disk.ts";
 import {
   type BoardLog,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createOperations, readingOf } from "../lib/gateway.ts";
-import { INFLUXDB, load } from "./config/load.ts";
-import { makeFolder, openJournal } from "./journal/world.ts";
+import { createOperations, readingOf } from "../../lib/gateway/operations.ts";
+import { INFLUXDB, load } from "../config/load.ts";
+import { makeFolder, openJournal } from "../journal/world.ts";
 
 const board = (name: string, marker: string) =>
   `[[board]]\nname = "${name}"\ncommand = ["cat", "${name}"]\nmarker = "${marker}"\n`;

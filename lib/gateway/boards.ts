@@ -1,0 +1,154 @@
+/**
+ * The boards that the configuration has: each with its program, its stamps, its place in the journal,
+ * its recordings.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { Catalogue } from "../catalogue.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { BoardConfig, Config } from "../config/schema.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Row } from "../model.ts";
+import type { BoardStates } from "../monitor/board_states.ts";
+import { Backoff } from "../sink/backoff.ts";
+import { ChildTaps } from "../source/child_taps.ts";
+import { EventClock } from "../source/event_clock.ts";
+import type { Launcher } from "../source/launcher.ts";
+import { Leftover } from "../source/leftover.ts";
+import { RecordingFile } from "../source/recording_file.ts";
+import { dropReason } from "../source/second_reading.ts";
+import { Source } from "../source/source.ts";
+import type { SourcedPacket } from "../source/telemetry_stream.ts";
+
+/** The programs that print the boards' lines, and who sees what they print. */
+export interface BoardPrograms {
+  /** What starts the program that prints a board's lines. */
+  launcherFor(board: BoardConfig): Launcher;
+  /** The environment of these programs. */
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * These programs play recordings: they wait for whoever reads them, so nothing of them is left out,
+   * keep the pauses between their starts by themselves, and end. @default {false}
+   */
+  readonly isReplay?: boolean;
+  /** Sees each packet as it is read. */
+  onPacket?(packet: Pick<Row, "board" | "timeUs" | "readings">): void;
+}
+
+/** A node that has been silent for longer is not missed after a start: a week. */
+const OF_LATE_US = 7 * 86_400e6;
+
+/**
+ * Characters of a recording's lines that may wait for the disk. As rows they take five times that at the
+ * most: less than the 8 MiB beyond which packets are dropped.
+ */
+const MAX_AHEAD = 512 * 1024;
+
+const NO_PAUSE = { next: () => 0, reset() {} };
+
+/** The taps of all boards; what is recorded always is as long as `stack` lives. */
+export function createTaps(
+  { boards }: Config,
+  clock: Clock,
+  stack: AsyncDisposableStack,
+): Record<string, ChildTaps> {
+  const timeOfDay = () => ({
+    us: clock.timeUs,
+    isKnown: clock.knownBy !== null,
+  });
+  return Object.fromEntries(
+    boards.map(({ name: board, record, record_max_megabytes }) => {
+      const taps = new ChildTaps({ board, timeOfDay });
+      if (record !== undefined) {
+        const maxBytes = record_max_megabytes * 1e6;
+        const file = stack.use(new RecordingFile(record, { maxBytes }));
+        stack.use(taps.record(file));
+      }
+      return [board, taps];
+    }),
+  );
+}
+
+/** What a source needs from the rest of the gateway. */
+interface SourceNeeds extends BoardPrograms {
+  readonly config: Config;
+  readonly tap: ChildTaps | undefined;
+  readonly catalogue: Catalogue;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly states: BoardStates;
+}
+
+/** The source of one board, with its own stamps and its own place in the journal. */
+export function createSource(
+  config: BoardConfig,
+  needs: SourceNeeds,
+): Source {
+  const { name: board, marker, max_line_bytes, channel_capacity } = config;
+  const { launcherFor, env, isReplay, onPacket, catalogue, journal, clock } =
+    needs;
+  const { tap, states } = needs;
+  const { stop_timeout_s } = needs.config.gateway;
+  const eventClock = new EventClock({ now: () => clock.now() });
+  const { silence_timeout_s } = config;
+  /** What was given since the disk had all. */
+  let ahead = 0;
+  /** A recording can wait, so nothing of it is dropped. */
+  const waitForDisk = async (packets: readonly SourcedPacket[]) => {
+    for (const { line } of packets) ahead += line.length;
+    if (ahead < MAX_AHEAD) return;
+    ahead = 0;
+    await journal.flush();
+  };
+  const source: Source = new Source({
+    launcher: launcherFor(config),
+    env,
+    tap,
+    marker,
+    maxLineBytes: max_line_bytes,
+    catalogue,
+    // What was recorded of a silence has its end there as well.
+    ...(isReplay ? { silenceTimeoutMs: 0 } : silence_timeout_s !== undefined &&
+      { silenceTimeoutMs: silence_timeout_s * 1000 }),
+    knownPaths: pathsOf(board, journal, clock),
+    leftover: new Leftover(childPath(needs.config, board)),
+    stopTimeoutMs: stop_timeout_s * 500,
+    backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),
+    clock: eventClock,
+    onStateChange: () => states.set(board, source.state),
+    write: async (packets) => {
+      for (const { packet: { readings }, at } of onPacket ? packets : []) {
+        onPacket?.({ board, timeUs: journal.epochs.time(at).timeUs, readings });
+      }
+      await boardLog.append(packets, channel_capacity);
+      if (isReplay) await waitForDisk(packets);
+    },
+    // Stamped like packets, so that each can become one with a time of its own.
+    onReject: (line, reason) =>
+      boardLog.reject(line, reason, eventClock.stampReject()),
+    onDropped: (dropped, line) => {
+      for (const one of dropped) {
+        boardLog.reject(line, dropReason(one), eventClock.stampReject());
+      }
+    },
+  });
+  const { counts } = eventClock.board;
+  const boardLog = journal.board(board, source.counters, counts);
+  return source;
+}
+
+/** Where the readings stood that came of a board of late: a node that was taken away is not missed for ever. */
+function pathsOf(board: string, journal: Journal, clock: Clock): string[] {
+  return [...journal.latest()]
+    .filter((one) =>
+      one.board === board && clock.timeUs - one.timeUs < OF_LATE_US
+    )
+    .map(({ path }) => path);
+}
+
+/** The file that names a board's program while it runs. */
+function childPath({ journal }: Config, board: string): string {
+  return join(journal.folder, `child${board && "-"}${board}.json`);
+}
