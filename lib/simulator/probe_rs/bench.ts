@@ -142,10 +142,14 @@ export class Bench {
     }
   }
 
-  /** Keeps a copy of what a probe's board printed, if the scenario wants one. */
-  async printed(probe: ScenarioProbe, text: string): Promise<void> {
+  /** Keeps a copy of what is about to be printed of a probe's board, if the scenario wants one. */
+  async prints(probe: ScenarioProbe, text: string): Promise<void> {
     if (!this.scenario.record) return;
-    await this.#store.append(`${fileOf(probe.id)}.printed`, text);
+    const piece: PrintedPiece = { pid: Deno.pid, at_s: this.atS, text };
+    await this.#store.append(
+      `${fileOf(probe.id)}.printed`,
+      `${JSON.stringify(piece)}\n`,
+    );
   }
 
   #secondsAt(ms: number): number {
@@ -224,7 +228,7 @@ export async function readBench(folder: string): Promise<BenchState> {
   const began = await store.read(BEGAN);
   const scenario = (await readScenario(store))?.scenario;
   const began_ms = began === undefined ? undefined : Number(began);
-  const starts = readStarts(await store.read(STARTS) ?? "");
+  const starts = await readStarts(store);
   if (scenario === undefined || began_ms === undefined) {
     return { began_ms, boards: [], starts };
   }
@@ -253,13 +257,25 @@ export async function readBench(folder: string): Promise<BenchState> {
   return { began_ms, boards, starts };
 }
 
-/** All that a probe's board printed on the bench in `folder`, if the scenario keeps it. */
+/** What a call printed at once. */
+export interface PrintedPiece {
+  /** The call's process. */
+  readonly pid: number;
+  readonly at_s: number;
+  readonly text: string;
+}
+
+/**
+ * All that was printed of a probe's board on the bench in `folder`, if the scenario keeps it. Of a call that
+ * was killed the last piece may not have got out whole.
+ */
 export async function readPrinted(
   folder: string,
   probe: string,
-): Promise<string> {
+): Promise<PrintedPiece[]> {
   const store = new FolderStore(folder);
-  return await store.read(`${fileOf(probe)}.printed`) ?? "";
+  return wholeLines(await store.read(`${fileOf(probe)}.printed`))
+    .map((line) => JSON.parse(line) as PrintedPiece);
 }
 
 /** A scenario that was read and checked before. */
@@ -285,12 +301,17 @@ export async function keepScenario(
   await store.write(SCENARIO, JSON.stringify(kept));
 }
 
-/** The calls in the log; a line that is not whole yet is left out. */
-function readStarts(log: string): Start[] {
+/** Every call, the first one first. */
+export async function readStarts(store: BenchStore): Promise<Start[]> {
   const starts = new Map<string, Start>();
-  for (const line of log.split("\n").slice(0, -1)) {
+  for (const line of wholeLines(await store.read(STARTS))) {
     const { id, ...more } = JSON.parse(line) as Start & { id: string };
     starts.set(id, { ...starts.get(id), ...more });
   }
   return [...starts.values()];
+}
+
+/** The lines of a log; one that is not whole yet is left out. */
+function wholeLines(log = ""): string[] {
+  return log.split("\n").slice(0, -1);
 }

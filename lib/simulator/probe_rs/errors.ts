@@ -171,17 +171,28 @@ const PROBE = "The debug probe encountered an error.";
 const SPECIFIC =
   "An error which is specific to the debug probe in use occurred.";
 
-/** The flash cannot be erased. */
-export function eraseFailed(minor: number, path: string): ProbeRsError {
+/** Something goes wrong while the flash is compared or written; a lost target is no other matter then. */
+export function flashingFailed(
+  minor: number,
+  path: string,
+  cause: "erase" | "power_off" | "unplug",
+): ProbeRsError {
+  const lost = cause === "erase" ? undefined : targetLost(cause);
   return new ProbeRsError(
     "flashing failed",
     minor < 28
       ? `The flashing procedure failed for '${path}'.`
       : "An error with the flashing procedure has occurred.",
-    [
-      "Failed to erase flash sector at address 0x08000000.",
-      "The execution of 'erase_sector' failed with code 1. This might indicate a problem with the flash algorithm.",
-    ],
+    lost === undefined
+      ? [
+        "Failed to erase flash sector at address 0x08000000.",
+        "The execution of 'erase_sector' failed with code 1. This might indicate a problem with the flash algorithm.",
+      ]
+      : [
+        "Something during the interaction with the core went wrong",
+        lost.message,
+        ...lost.causes,
+      ],
   );
 }
 

@@ -385,8 +385,8 @@ class Monitor {
   async #write(text: string): Promise<void> {
     const { bench, board, probe, minor, outside } = this.#options;
     const before = outside.now();
+    await bench.prints(probe, text);
     await outside.stdout(text);
-    await bench.printed(probe, text);
     await board.live();
     const lateMs = outside.now() - before - STALLED_MS;
     if (lateMs <= 0 || minor < 28) return;

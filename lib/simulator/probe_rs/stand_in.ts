@@ -18,8 +18,8 @@ import { chipInfo, chipNames } from "./chips.ts";
 import {
   chipNotListed,
   chipUnknown,
-  eraseFailed,
   firmwareUnreadable,
+  flashingFailed,
   noProbe,
   noProbeIndex,
   notAttached,
@@ -28,7 +28,6 @@ import {
   probeNotOpened,
   ProbeRsError,
   severalProbes,
-  targetLost,
 } from "./errors.ts";
 import { type CallEnd, monitor } from "./monitor.ts";
 import type { Outside } from "./outside.ts";
@@ -246,15 +245,19 @@ class StandIn {
     const { scenario } = this.#bench;
     const began = this.#bench.atS;
     const verifies = has("--preverify");
-    if (verifies) await this.#work(probe, scenario.flash_s * VERIFY_PER_FLASH);
+    const work = async (seconds: number) => {
+      const lost = await this.#work(probe, seconds);
+      if (lost !== undefined) throw flashingFailed(this.#minor, path, lost);
+    };
+    if (verifies) await work(scenario.flash_s * VERIFY_PER_FLASH);
     const { firmware } = this.#stateOf(board, probe);
     if (!verifies || firmware !== sha256) {
       if (!this.#conditions(probe).erasable) {
-        throw eraseFailed(this.#minor, path);
+        throw flashingFailed(this.#minor, path, "erase");
       }
       const { flash_cycles } = board.record;
       await board.note({ flash: null, flash_cycles: flash_cycles + 1 });
-      await this.#work(probe, scenario.flash_s);
+      await work(scenario.flash_s);
       await board.note({ flash: { sha256, at_s: this.#bench.atS } });
     }
     const { resets } = board.record;
@@ -270,16 +273,20 @@ class StandIn {
     await this.#outside.stderr(`     ${finished} in ${seconds}s\n`);
   }
 
-  /** Works on the flash for so long, as long as the board is there. */
-  async #work(probe: ScenarioProbe, seconds: number): Promise<void> {
+  /** Works on the flash for so long; gives what the board was lost by meanwhile. */
+  async #work(
+    probe: ScenarioProbe,
+    seconds: number,
+  ): Promise<"unplug" | "power_off" | undefined> {
     const from = this.#bench.atS;
     await this.#outside.wait(this.#bench.msUntil(from + seconds));
     const to = this.#bench.atS;
     for (const { do: word, at_s } of eventsOf(this.#bench.scenario, probe.id)) {
       if (at_s <= from || at_s > to) continue;
-      if (word === "unplug" || word === "power_off") throw targetLost(word);
-      if (word === "blank") throw targetLost("power_off");
+      if (word === "unplug" || word === "power_off") return word;
+      if (word === "blank") return "power_off";
     }
+    return undefined;
   }
 
   #stateOf({ record }: HeldBoard, { id }: ScenarioProbe) {

@@ -81,7 +81,13 @@ export class BenchFolder implements AsyncDisposable {
 
   /** All that a probe's board printed, if the scenario says `record = true`. */
   async printed(probe = DEFAULT_PROBE.id): Promise<string> {
-    return await readPrinted(this.path("state"), probe);
+    return (await this.pieces(probe)).join("");
+  }
+
+  /** The same, as it was written. */
+  async pieces(probe = DEFAULT_PROBE.id): Promise<string[]> {
+    const pieces = await readPrinted(this.path("state"), probe);
+    return pieces.map(({ text }) => text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -140,8 +140,11 @@ const CASES: readonly Case[] = [
   {
     name: "the probe is pulled while it programs",
     scenario: { event: events([0.5, "unplug"]) },
-    kind: "target lost",
-    error: () => "An ARM specific error occurred.",
+    kind: "flashing failed",
+    error: (minor) =>
+      minor < 28
+        ? "The flashing procedure failed for 'fw.elf'."
+        : "An error with the flashing procedure has occurred.",
   },
   {
     name: "the probe is pulled while it reads",
