@@ -17,6 +17,8 @@ export interface Session {
   /** `died`: nobody had asked for it. */
   readonly how: "killed" | "stopped" | "died";
   readonly code: number;
+  /** It has logged something: before, the runtime itself was starting. */
+  readonly hasBegun: boolean;
 }
 
 /** A process of the bench that was there when its gateway had ended. */

@@ -24,8 +24,8 @@ export function check(evidence: Evidence): string[] {
 
 /** A gateway that is asked to end ends well. */
 function checkSessions({ sessions }: Evidence): string[] {
-  return sessions.flatMap(({ how, code }, i) =>
-    how === "stopped" && code !== 0
+  return sessions.flatMap(({ how, code, hasBegun }, i) =>
+    how === "stopped" && code !== 0 && hasBegun
       ? [`Session ${i} of the gateway was asked to end, and ended with ${code}`]
       : []
   );

@@ -14,7 +14,6 @@ import { journalPath } from "../../lib/journal/folder.ts";
 import { JournalReader } from "../../lib/journal/reader.ts";
 import { readReport } from "../../lib/journal/report.ts";
 import {
-  Bench,
   readBench,
   readPrinted,
   readStarts,
@@ -30,7 +29,7 @@ import {
 import { readFlash } from "../../lib/source/flash_memory.ts";
 import { wait } from "../../lib/wait.ts";
 import type { Program } from "../cli/program.ts";
-import { GatewayProcess } from "../e2e/gateway_process.ts";
+import { eventually, GatewayProcess } from "../e2e/gateway_process.ts";
 import { DEAD_PORT } from "../servers.ts";
 import { BenchFolder } from "../simulator/probe_rs/bench_folder.ts";
 import {
@@ -143,7 +142,8 @@ class World {
   readonly #samples: Sample[] = [];
   readonly #firmware: FirmwareVersion[] = [];
   readonly #faults: string[] = [];
-  #beganMs = 0;
+  /** When the gateway first called probe-rs. */
+  #beganMs: number | undefined;
   /** The session that runs. */
   #running:
     | { readonly from_s: number; readonly ended: Promise<void> }
@@ -159,18 +159,17 @@ class World {
   }
 
   async run(): Promise<Evidence> {
-    const { boards, calm_s, acts, scenario } = this.#plan;
+    const { boards, calm_s, acts } = this.#plan;
     for (const board of boards.keys()) await this.#replace(board, "replace");
-    const began = await Bench.open({
-      store: this.#store,
-      scenario: toScenario(this.#plan),
-      now: Date.now,
-    });
-    this.#beganMs = Date.now() - began.atS / scenario.speed * 1000;
     const over = new AbortController();
-    const sampling = this.#keepSampling(over.signal);
+    let sampling = Promise.resolve();
     try {
       this.#start();
+      this.#beganMs = await eventually(
+        "the gateway calls probe-rs",
+        async () => (await readBench(this.#bench.path("state"))).began_ms,
+      );
+      sampling = this.#keepSampling(over.signal);
       for (const act of acts) {
         await this.#until(act.at_s);
         await this.#act(act);
@@ -187,8 +186,11 @@ class World {
     return await this.#evidence();
   }
 
+  /** 0 before the bench began. */
   get #nowS(): number {
-    return (Date.now() - this.#beganMs) / 1000;
+    return this.#beganMs === undefined
+      ? 0
+      : (Date.now() - this.#beganMs) / 1000;
   }
 
   get #journal(): string {
@@ -226,6 +228,7 @@ class World {
     const from_s = this.#nowS;
     this.#asked = undefined;
     const session = this.#sessions.length;
+    const logged = this.#gateway.log.length;
     this.#gateway.start();
     const ended = this.#gateway.end().then(async (code) => {
       const to_s = this.#nowS;
@@ -234,7 +237,8 @@ class World {
       for (const pid of await processesOf(this.#bench.folder)) {
         this.#leftovers.push(this.#watch(session, pid));
       }
-      this.#sessions.push({ from_s, to_s, how, code });
+      const hasBegun = this.#gateway.log.length > logged;
+      this.#sessions.push({ from_s, to_s, how, code, hasBegun });
       this.#tell(`the gateway has ended (${how}, ${code})`);
       if (how === "died") this.#faults.push(`It ended by itself with ${code}`);
     });
@@ -297,8 +301,7 @@ class World {
   ): Promise<void> {
     const hash = await crypto.subtle.digest("SHA-256", bytes);
     const sha256 = new Uint8Array(hash).toHex();
-    const at_s = this.#beganMs === 0 ? 0 : this.#nowS;
-    this.#firmware.push({ board, at_s, sha256 });
+    this.#firmware.push({ board, at_s: this.#nowS, sha256 });
   }
 
   async #keepSampling(over: AbortSignal): Promise<void> {
