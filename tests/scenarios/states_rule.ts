@@ -42,9 +42,9 @@ interface View {
 }
 
 /** A change takes its time on a machine that is busy. */
-const CHANGE_S = 4;
+const CHANGE_S = 2;
 /** To look at the program, or to wait for a file that is being written. */
-const START_S = 25;
+const START_S = 13;
 /** A failure that comes back fast is tried again within that. */
 const FAST_S = 10;
 /** Who prints that long is past what fails at its start. */
