@@ -13,6 +13,9 @@ import type { Plan } from "./plan.ts";
 /** From one start of the gateway to its end. */
 export interface Session {
   readonly from_s: number;
+  /** When it was told to end; of one that nobody told, its end. */
+  readonly asked_s: number;
+  /** When its end was seen. */
   readonly to_s: number;
   /** `died`: nobody had asked for it. */
   readonly how: "killed" | "stopped" | "died";

@@ -52,9 +52,9 @@ function checkRuns(
     );
     const doneS = before && successOf(evidence, before);
     if (before === undefined || doneS === undefined) return [];
-    const { to_s = 0, how } = evidence.sessions[before.session] ?? {};
+    const { asked_s = 0, how } = evidence.sessions[before.session] ?? {};
     const isKnown = before.session === run.session || how !== "killed" ||
-      to_s - doneS > REMEMBERED_WITHIN_S;
+      asked_s - doneS > REMEMBERED_WITHIN_S;
     const isReplaced = evidence.firmware.some((one) =>
       one.board === board && one.at_s >= before.from_s - READ_BEFORE_S &&
       one.at_s > 0 && one.at_s <= run.from_s

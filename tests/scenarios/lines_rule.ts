@@ -112,7 +112,7 @@ function isExcused(
 ): boolean {
   const reader = sessions[session];
   const isLate = reader?.how === "killed" &&
-    (pieces[i]?.at_s ?? 0) >= reader.to_s - LOST_AT_MOST_S;
+    (pieces[i]?.at_s ?? 0) >= reader.asked_s - LOST_AT_MOST_S;
   return isLate || end === undefined && i === pieces.length - 1;
 }
 

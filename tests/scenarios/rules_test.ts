@@ -149,8 +149,22 @@ const BOARD: BoardEvidence = {
 const WELL: Evidence = {
   plan: PLAN,
   sessions: [
-    { from_s: 0, to_s: 15, how: "killed", code: 137, hasBegun: true },
-    { from_s: 16, to_s: 30.1, how: "stopped", code: 0, hasBegun: true },
+    {
+      from_s: 0,
+      asked_s: 15,
+      to_s: 15,
+      how: "killed",
+      code: 137,
+      hasBegun: true,
+    },
+    {
+      from_s: 16,
+      asked_s: 30,
+      to_s: 30.1,
+      how: "stopped",
+      code: 0,
+      hasBegun: true,
+    },
   ],
   leftovers: [{ session: 0, pid: 102, gone_s: 15.3 }],
   calls: CALLS,

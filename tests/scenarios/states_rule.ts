@@ -69,6 +69,7 @@ function checkSamples(evidence: Evidence, board: number): string[] {
   const faults: string[] = [];
   /** Since when each complaint has stood. */
   const since = new Map<string, number>();
+  const told = new Set<string>();
   for (const sample of evidence.samples) {
     const complaints = complaintsOf(evidence, board, sample);
     const texts = complaints.map(({ text }) => text);
@@ -76,11 +77,12 @@ function checkSamples(evidence: Evidence, board: number): string[] {
       if (!texts.includes(text)) since.delete(text);
     }
     for (const { text, grace_s } of complaints) {
-      const fromS = since.get(text) ?? sample.from_s;
+      // What was so at the end of one look and the beginning of another was so all the time.
+      const fromS = since.get(text) ?? sample.to_s;
       since.set(text, fromS);
-      if (sample.to_s - fromS < grace_s) continue;
-      // Told once.
-      since.set(text, Infinity);
+      if (grace_s > 0 && sample.from_s - fromS < grace_s) continue;
+      if (told.has(text)) continue;
+      told.add(text);
       faults.push(`it says that it ${text} (${fromS.toFixed(1)} s)`);
     }
   }

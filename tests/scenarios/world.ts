@@ -14,6 +14,7 @@ import { journalPath } from "../../lib/journal/folder.ts";
 import { JournalReader } from "../../lib/journal/reader.ts";
 import { readReport } from "../../lib/journal/report.ts";
 import {
+  readBegan,
   readBench,
   readPrinted,
   readStarts,
@@ -52,6 +53,8 @@ export interface RunOptions {
   say(text: string): void;
   /** A folder that takes the gateway's log and the bench. @default {they are removed} */
   readonly keep?: string | undefined;
+  /** The port of the gateway's own MQTT broker. @default {there is none} */
+  readonly brokerPort?: number;
 }
 
 const SAMPLE_MS = 200;
@@ -73,7 +76,7 @@ export async function runPlan(
   await using gateway = await GatewayProcess.create({
     program: options.program,
     env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
-    config: configOf(plan, bench),
+    config: configOf(plan, bench, options.brokerPort ?? DEAD_PORT),
   });
   const world = new World(plan, { ...options, bench, gateway });
   try {
@@ -100,6 +103,7 @@ async function keep(
 function configOf(
   { boards, silenceTimeoutS }: Plan,
   bench: BenchFolder,
+  brokerPort: number,
 ): string {
   const tables = boards.map(({ name, probe, flash, reflashOnChange }, i) => `
 ${name === "" ? "" : `[[board]]\nname = "${name}"`}
@@ -110,7 +114,7 @@ flash = "${flash}"
 reflash_on_change = ${reflashOnChange}`);
   return `
 [mqtt]
-broker_url = "mqtt://127.0.0.1:${DEAD_PORT}"
+broker_url = "mqtt://127.0.0.1:${brokerPort}"
 client_id = "scenarios"
 topic_prefix = "iiot"
 [gateway]
@@ -136,6 +140,8 @@ class World {
   readonly #bench: BenchFolder;
   readonly #gateway: GatewayProcess;
   readonly #say: (text: string) => void;
+  /** For the gateway's start. */
+  readonly #args: readonly string[];
   readonly #store: FolderStore;
   readonly #sessions: Session[] = [];
   readonly #leftovers: Promise<Leftover>[] = [];
@@ -148,13 +154,20 @@ class World {
   #running:
     | { readonly from_s: number; readonly ended: Promise<void> }
     | undefined;
-  #asked: "killed" | "stopped" | undefined;
+  /** Who shall end, and since when. */
+  #asked:
+    | { readonly how: "killed" | "stopped"; readonly at_s: number }
+    | undefined;
 
-  constructor(plan: Plan, { bench, gateway, say }: WorldOptions) {
+  constructor(
+    plan: Plan,
+    { bench, gateway, say, brokerPort }: WorldOptions,
+  ) {
     this.#plan = plan;
     this.#bench = bench;
     this.#gateway = gateway;
     this.#say = say;
+    this.#args = brokerPort === undefined ? [] : ["--embedded-broker"];
     this.#store = new FolderStore(bench.path("state"));
   }
 
@@ -167,7 +180,7 @@ class World {
       this.#start();
       this.#beganMs = await eventually(
         "the gateway calls probe-rs",
-        async () => (await readBench(this.#bench.path("state"))).began_ms,
+        () => readBegan(this.#store),
       );
       sampling = this.#keepSampling(over.signal);
       for (const act of acts) {
@@ -229,16 +242,17 @@ class World {
     this.#asked = undefined;
     const session = this.#sessions.length;
     const logged = this.#gateway.log.length;
-    this.#gateway.start();
+    this.#gateway.start(...this.#args);
     const ended = this.#gateway.end().then(async (code) => {
       const to_s = this.#nowS;
       this.#running = undefined;
-      const how = this.#asked ?? "died";
+      const how = this.#asked?.how ?? "died";
       for (const pid of await processesOf(this.#bench.folder)) {
         this.#leftovers.push(this.#watch(session, pid));
       }
       const hasBegun = this.#gateway.log.length > logged;
-      this.#sessions.push({ from_s, to_s, how, code, hasBegun });
+      const asked_s = this.#asked?.at_s ?? to_s;
+      this.#sessions.push({ from_s, asked_s, to_s, how, code, hasBegun });
       this.#tell(`the gateway has ended (${how}, ${code})`);
       if (how === "died") this.#faults.push(`It ended by itself with ${code}`);
     });
@@ -248,7 +262,7 @@ class World {
   async #end(how: "killed" | "stopped"): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    this.#asked = how;
+    this.#asked = { how, at_s: this.#nowS };
     try {
       Deno.kill(this.#gateway.pid, how === "killed" ? "SIGKILL" : "SIGTERM");
     } catch {

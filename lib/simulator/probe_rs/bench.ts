@@ -225,9 +225,8 @@ export class HeldBoard implements AsyncDisposable {
 /** Reads what there is to know of the bench in `folder`, while others work there. */
 export async function readBench(folder: string): Promise<BenchState> {
   const store = new FolderStore(folder);
-  const began = await store.read(BEGAN);
   const scenario = (await readScenario(store))?.scenario;
-  const began_ms = began === undefined ? undefined : Number(began);
+  const began_ms = await readBegan(store);
   const starts = await readStarts(store);
   if (scenario === undefined || began_ms === undefined) {
     return { began_ms, boards: [], starts };
@@ -299,6 +298,14 @@ export async function keepScenario(
   kept: KeptScenario,
 ): Promise<void> {
   await store.write(SCENARIO, JSON.stringify(kept));
+}
+
+/** When the story of a bench began, in milliseconds of the wall clock; undefined: nobody has called yet. */
+export async function readBegan(
+  store: BenchStore,
+): Promise<number | undefined> {
+  const began = await store.read(BEGAN);
+  return began === undefined ? undefined : Number(began);
 }
 
 /** Every call, the first one first. */
