@@ -93,6 +93,10 @@ export interface BoardEvidence {
 /** What a run has left behind. */
 export interface Evidence {
   readonly plan: Plan;
+  /** When the bench began, milliseconds of the wall clock. */
+  readonly beganMs: number;
+  /** What the gateway has logged. */
+  readonly log: string;
   readonly sessions: readonly Session[];
   readonly leftovers: readonly Leftover[];
   readonly calls: readonly Call[];

@@ -3,7 +3,9 @@
  * one, and every packet is in the journal, in its order and once; but for what was written in the last
  * moments before the gateway was killed.
  *
- * What a program that was killed wrote last may have been cut or not written at all.
+ * - What a program that was killed wrote last may have been cut or not written at all.
+ * - Lines that are no packets are counted on the disk with the next packet: a kill costs the count of those
+ *   behind the last one.
  *
  * @module
  */
@@ -48,7 +50,11 @@ function checkCounts(
   }
   let [least, most] = [0, 0];
   for (const call of calls) {
-    const sure = textOf(call, (i) => !isExcused(evidence, call, i));
+    const lastS = lastPacketS(evidence, calls, call);
+    const sure = textOf(
+      call,
+      (i) => !isExcused(evidence, call, i) && call.pieces[i]!.at_s <= lastS,
+    );
     least += countLines(sure).least;
     most += countLines(textOf(call, () => true)).most;
   }
@@ -114,6 +120,19 @@ function isExcused(
   const isLate = reader?.how === "killed" &&
     (pieces[i]?.at_s ?? 0) >= reader.asked_s - LOST_AT_MOST_S;
   return isLate || end === undefined && i === pieces.length - 1;
+}
+
+/** Until when the lines of a call are counted on the disk, whatever became of the gateway. */
+function lastPacketS(
+  evidence: Evidence,
+  calls: readonly Call[],
+  { session }: Call,
+): number {
+  if (evidence.sessions[session]?.how !== "killed") return Infinity;
+  const sure = calls.filter((one) => one.session === session)
+    .flatMap((call) => printedBy(evidence, call))
+    .filter((one) => !one.isExcused);
+  return Math.max(0, ...sure.map(({ at_s }) => at_s));
 }
 
 function textOf(call: Call, isMeant: (i: number) => boolean): string {

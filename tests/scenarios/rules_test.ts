@@ -148,6 +148,8 @@ const BOARD: BoardEvidence = {
 /** A run in which all was well. */
 const WELL: Evidence = {
   plan: PLAN,
+  beganMs: 0,
+  log: "",
   sessions: [
     {
       from_s: 0,

@@ -29,6 +29,9 @@ Each takes 10 to 20 s, but for every hundredth, whose boards are swapped for bla
 after two minutes. The same seed makes the same plan; what comes of it depends on the machine too. A seed
 that fails is told with its story. Linux only.`;
 
+/** So often it is said how far it is. */
+const TOLD_EVERY = 50;
+
 const { values: options } = parseArgs({
   options: {
     seeds: { type: "string", default: "20" },
@@ -69,6 +72,7 @@ async function runMany(program: Program): Promise<number> {
   const began = performance.now();
   const seeds = Array.from({ length: count }, (_, i) => from + i).values();
   const failed: number[] = [];
+  let done = 0;
   const sums = { sessions: 0, calls: 0, cycles: 0, packets: 0, samples: 0 };
   await Promise.all(Array.from({ length: jobs }, async () => {
     for (const seed of seeds) {
@@ -77,6 +81,7 @@ async function runMany(program: Program): Promise<number> {
         say: (line) => story.push(line),
       });
       if (evidence) addTo(sums, evidence);
+      if (++done % TOLD_EVERY === 0) print(`${done} seeds are done`);
       if (faults.length === 0) continue;
       failed.push(seed);
       print([...story, tell(seed, faults)].join("\n"));

@@ -55,6 +55,8 @@ export interface RunOptions {
   readonly keep?: string | undefined;
   /** The port of the gateway's own MQTT broker. @default {there is none} */
   readonly brokerPort?: number;
+  /** What else has to come once all is well, before the gateway is asked to end. @default {nothing} */
+  whenWell?(): Promise<unknown>;
 }
 
 const SAMPLE_MS = 200;
@@ -117,6 +119,8 @@ reflash_on_change = ${reflashOnChange}`);
 broker_url = "mqtt://127.0.0.1:${brokerPort}"
 client_id = "scenarios"
 topic_prefix = "iiot"
+[broker]
+port = ${brokerPort}
 [gateway]
 stop_timeout_s = 20
 silence_timeout_s = ${silenceTimeoutS}
@@ -140,6 +144,7 @@ class World {
   readonly #bench: BenchFolder;
   readonly #gateway: GatewayProcess;
   readonly #say: (text: string) => void;
+  readonly #whenWell: (() => Promise<unknown>) | undefined;
   /** For the gateway's start. */
   readonly #args: readonly string[];
   readonly #store: FolderStore;
@@ -161,12 +166,13 @@ class World {
 
   constructor(
     plan: Plan,
-    { bench, gateway, say, brokerPort }: WorldOptions,
+    { bench, gateway, say, brokerPort, whenWell }: WorldOptions,
   ) {
     this.#plan = plan;
     this.#bench = bench;
     this.#gateway = gateway;
     this.#say = say;
+    this.#whenWell = whenWell;
     this.#args = brokerPort === undefined ? [] : ["--embedded-broker"];
     this.#store = new FolderStore(bench.path("state"));
   }
@@ -189,6 +195,7 @@ class World {
       }
       await this.#until(calm_s);
       await this.#settle();
+      await this.#whenWell?.();
       await this.#end("stopped");
     } finally {
       over.abort();
@@ -420,6 +427,9 @@ class World {
       if (speaks && packets(report) <= (before ? packets(before) : 0)) {
         return `no packet of board "${name}" comes`;
       }
+      if (speaks && (child.failure ?? child.silence) !== undefined) {
+        return `board "${name}" still tells of what was wrong`;
+      }
       const mustFit = this.#plan.isSwap ||
         reflashOnChange && flash !== "never" &&
           this.#firmware.filter(({ board }) => board === i).length > 1;
@@ -449,6 +459,8 @@ class World {
     });
     return {
       plan: this.#plan,
+      beganMs: this.#beganMs ?? 0,
+      log: this.#gateway.log,
       sessions: this.#sessions,
       leftovers: await Promise.all(this.#leftovers),
       calls: await this.#calls(starts),
