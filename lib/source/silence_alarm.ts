@@ -31,8 +31,8 @@ export interface SilenceAlarmOptions {
   readonly program: string;
   /** Lines of all its runs so far. */
   lines(): number;
-  /** When its firmware panicked last; undefined: never. */
-  panickedMs(): number | undefined;
+  /** Whether its firmware panicked behind its last packet. */
+  hasPanicked(): boolean;
   /** Starts the program anew; false: not now. */
   restart(why: string): boolean;
   /** The board is just being programmed, and can say nothing. */
@@ -67,7 +67,7 @@ export class SilenceAlarm {
 
   /** The present silence; undefined while there is none. */
   get silence(): Silence | undefined {
-    const { lines, now, panickedMs, program } = this.#options;
+    const { hasPanicked, lines, now, program } = this.#options;
     const silence = this.#watch.silence(now(), lines());
     return silence && {
       ...silence,
@@ -75,8 +75,7 @@ export class SilenceAlarm {
         kind: silence.kind,
         program,
         hasPrinted: lines() > 0,
-        panicked: (panickedMs() ?? -Infinity) >
-          (this.#watch.heardMs ?? -Infinity),
+        panicked: hasPanicked(),
       }),
     };
   }

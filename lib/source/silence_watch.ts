@@ -86,11 +86,6 @@ export class SilenceWatch {
     return this.#restarts;
   }
 
-  /** When telemetry came last; undefined: never. */
-  get heardMs(): number | undefined {
-    return this.#heardMs;
-  }
-
   /** How the present silence is; undefined while there is none. `lines` are those of all programs. */
   silence(nowMs: number, lines: number): Omit<Silence, "todo"> | undefined {
     if (this.#silence === undefined) return undefined;

@@ -80,8 +80,9 @@ export class Source implements AsyncDisposable {
   /** Undefined where no silence shall be told. */
   readonly #alarm: SilenceAlarm | undefined;
   #lastPanic: LastPanic | undefined;
-  /** When that was read. */
+  /** When that was read, and behind how many packets: times do not tell, where both are read at once. */
   #panickedMs: number | undefined;
+  #panickedBehind: number | undefined;
 
   constructor(options: SourceOptions) {
     this.#options = {
@@ -95,7 +96,7 @@ export class Source implements AsyncDisposable {
       timeoutMs: silenceTimeoutMs,
       program: launcher.name,
       lines: () => this.#counters.lines,
-      panickedMs: () => this.#panickedMs,
+      hasPanicked: () => this.#panickedBehind === this.#counters.packets,
       restart: (why) => this.#supervisor.restart(why),
       onChange: () => options.onStateChange?.(),
       isProgramming: () => launcher.isProgramming ?? false,
@@ -184,6 +185,7 @@ export class Source implements AsyncDisposable {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = { ...panic, at: clock.stampReject() };
             this.#panickedMs = this.#options.now();
+            this.#panickedBehind = this.#counters.packets;
             this.#options.onStateChange?.();
           },
           onText: (text, level) => {

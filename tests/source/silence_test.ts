@@ -206,6 +206,19 @@ Deno.test("Source says apart log lines without telemetry, and a panic", async ()
   });
 });
 
+Deno.test("Source knows that a panic came behind the last packet, also where both are read at once", async () => {
+  await using _log = await captureLog();
+  await using board = await sourceOf(
+    `printf '%s\\n' 'T: {"n1":{"t":20}}' 'panicked at src/main.rs:1:2:' 'no radio'; exec sleep 1000`,
+    { silenceTimeoutMs: 20_000 },
+  );
+  const { source, time, packets } = board;
+  source.run();
+  await until(() => packets() === 1);
+  await time.pass(21);
+  assert.match(source.state.silence!.todo, /firmware panicked/);
+});
+
 Deno.test("Source tells of a node that is silent while others speak, and leaves its program alone", async () => {
   await using log = await captureLog();
   await using board = await sourceOf(
