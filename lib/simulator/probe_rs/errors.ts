@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ScenarioProbe } from "./scenario.ts";
+import type { Loss, ScenarioProbe } from "./scenario.ts";
 
 /** probe-rs ends with an error: 1, and `Error: …` on stderr. */
 export class ProbeRsError extends Error {
@@ -156,7 +156,7 @@ export function notAttached(): ProbeRsError {
 }
 
 /** The board loses its power, or the probe its cable. */
-export function targetLost(cause: "power_off" | "unplug"): ProbeRsError {
+export function targetLost(cause: Loss): ProbeRsError {
   return new ProbeRsError("target lost", ARM, [
     PROBE,
     SPECIFIC,
@@ -175,7 +175,7 @@ const SPECIFIC =
 export function flashingFailed(
   minor: number,
   path: string,
-  cause: "erase" | "power_off" | "unplug",
+  cause: "erase" | Loss,
 ): ProbeRsError {
   const lost = cause === "erase" ? undefined : targetLost(cause);
   return new ProbeRsError(

@@ -18,6 +18,7 @@ import { damagedLine, hex } from "./noise.ts";
 import {
   conditionsAt,
   eventsOf,
+  isLoss,
   lastTime,
   type Scenario,
   type ScenarioEvent,
@@ -200,9 +201,8 @@ class Monitor {
     switch (word) {
       case "unplug":
       case "power_off":
-        throw targetLost(word);
       case "blank":
-        throw targetLost("power_off");
+        throw targetLost(word);
       case "stall":
         await this.#stall();
         return;
@@ -302,7 +302,13 @@ class Monitor {
       const next = this.#events.find(({ at_s }) => at_s > atS)?.at_s;
       await outside.wait(Math.min(bench.msUntil(next ?? Infinity), 60_000));
     }
+    const fromS = this.#doneS;
     this.#doneS = lastTime(this.#events, ["go_on"], bench.atS) ?? bench.atS;
+    for (const { at_s, do: word } of this.#events) {
+      if (at_s > fromS && at_s <= this.#doneS && isLoss(word)) {
+        throw targetLost(word);
+      }
+    }
     this.#boot();
   }
 

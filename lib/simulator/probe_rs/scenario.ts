@@ -127,6 +127,14 @@ const INCIDENTS = [
 /** What an event does. */
 export type EventWord = keyof typeof CHANGES | typeof INCIDENTS[number];
 
+/** What takes a board from whoever reads it: another one in its place does, too. */
+export type Loss = "unplug" | "power_off" | "blank";
+
+/** Whether an event is a loss. */
+export function isLoss(word: EventWord): word is Loss {
+  return word === "unplug" || word === "power_off" || word === "blank";
+}
+
 /** Every word. */
 export const EVENT_WORDS: readonly EventWord[] = [
   ...Object.keys(CHANGES) as (keyof typeof CHANGES)[],

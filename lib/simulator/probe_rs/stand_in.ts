@@ -31,7 +31,13 @@ import {
 } from "./errors.ts";
 import { type CallEnd, monitor } from "./monitor.ts";
 import type { Outside } from "./outside.ts";
-import { conditionsAt, eventsOf, type ScenarioProbe } from "./scenario.ts";
+import {
+  conditionsAt,
+  eventsOf,
+  isLoss,
+  type Loss,
+  type ScenarioProbe,
+} from "./scenario.ts";
 
 /** Options for {@linkcode standIn}. */
 export interface StandInOptions {
@@ -277,14 +283,12 @@ class StandIn {
   async #work(
     probe: ScenarioProbe,
     seconds: number,
-  ): Promise<"unplug" | "power_off" | undefined> {
+  ): Promise<Loss | undefined> {
     const from = this.#bench.atS;
     await this.#outside.wait(this.#bench.msUntil(from + seconds));
     const to = this.#bench.atS;
     for (const { do: word, at_s } of eventsOf(this.#bench.scenario, probe.id)) {
-      if (at_s <= from || at_s > to) continue;
-      if (word === "unplug" || word === "power_off") return word;
-      if (word === "blank") return "power_off";
+      if (at_s > from && at_s <= to && isLoss(word)) return word;
     }
     return undefined;
   }

@@ -156,6 +156,9 @@ interface Told {
 
 const isPacket = (line: string) => line.includes("JSON sent via VCP");
 
+/** What takes a board away, and brings it back. */
+const LOST = [["unplug", "plug"], ["power_off", "power_on"]] as const;
+
 const TOLD: readonly Told[] = [
   { words: ["silence", "speak"], holds: (lines) => lines.length === 0 },
   { words: ["no_rtt", "rtt"], holds: (lines) => lines.length === 0 },
@@ -203,6 +206,15 @@ Deno.test("A stalled probe-rs hears no signal", async () => {
     new Desk({ event }).call(RUN, { until_s: 10 }),
     /Nothing ends this call/,
   );
+});
+
+Deno.test("A probe-rs that hangs finds out later that its board was lost meanwhile", async () => {
+  for (const [gone, back] of LOST) {
+    const event = events([5, "stall"], [6, gone], [7, back], [8, "go_on"]);
+    const called = await new Desk({ event }).call(RUN, { until_s: 20 });
+    assert.equal(called.why, "target lost");
+    assert.equal(called.code, 1);
+  }
 });
 
 Deno.test("Damage comes where a scenario wants it, beside whole packets", async () => {
