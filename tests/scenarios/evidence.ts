@@ -85,7 +85,7 @@ export interface BoardEvidence {
   readonly freezes: number;
   /** What the journal holds, in its order: see {@linkcode packetKey}. */
   readonly journalled: readonly string[];
-  readonly counts: Pick<LineCounts, "lines" | "packets" | "rejects" | "other">;
+  readonly counts: LineCounts;
   /** What the gateway says of the flash cycles. */
   readonly cyclesAtMost: number;
 }

@@ -141,6 +141,7 @@ const BOARD: BoardEvidence = {
     packets: JOURNALLED.length,
     rejects: 0,
     other: 0,
+    truncated: 0,
   },
   cyclesAtMost: 1,
 };
@@ -270,7 +271,7 @@ const RED: readonly {
   {
     name: "a line that nobody counted",
     evidence: withBoard({
-      counts: { lines: 36, packets: 36, rejects: 0, other: 0 },
+      counts: { ...BOARD.counts, lines: 36, packets: 36 },
     }),
     fault: /36 lines were counted, and 44 to 48 were written/,
   },

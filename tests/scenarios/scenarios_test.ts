@@ -16,7 +16,7 @@ import {
   subscribe,
   type Subscription,
 } from "../servers.ts";
-import { type Evidence, packetsIn } from "./evidence.ts";
+import { type BoardEvidence, type Evidence, packetsIn } from "./evidence.ts";
 import type { Act, Plan } from "./plan.ts";
 import { check } from "./rules.ts";
 import { runPlan } from "./world.ts";
@@ -35,6 +35,8 @@ interface Story {
   readonly kinds?: readonly FailureKind[];
   /** What must have been said at least once. */
   readonly said?: (state: SourceState) => boolean;
+  /** What is left of it. */
+  readonly left?: (board: BoardEvidence) => boolean;
   /** It ends well: readings come after the last word. @default {true} */
   readonly recovers?: boolean;
 }
@@ -104,10 +106,21 @@ function stories(T: number): Readonly<Record<string, Story>> {
       kinds: ["target lost"],
       recovers: false,
     },
-    reset: { events: [[T, "reset"]], words: ["running", "stopped"] },
+    reset: {
+      events: [[T, "reset"]],
+      words: ["running", "stopped"],
+      // The board's own time begins anew.
+      left: ({ journalled }) => {
+        const times = journalled.map((key) => parseInt(key));
+        return times.some((ts, i) => ts < (times[i - 1] ?? 0));
+      },
+    },
     without_radio: {
       events: [[T, "radio_off"], [T + 3, "radio_on"]],
       words: ["running", "stopped"],
+      left: ({ journalled }) =>
+        journalled.some((key) => !key.includes("n1.t=")) &&
+        journalled.at(-1)!.includes("n1.t="),
     },
     noisy: {
       events: [
@@ -116,6 +129,7 @@ function stories(T: number): Readonly<Record<string, Story>> {
         [T + 2, "hex"],
       ],
       words: ["running", "stopped"],
+      left: ({ counts }) => counts.rejects === 1 && counts.truncated === 1,
     },
     lent: {
       acts: [[T, "release"], [T + 5, "take"]],
@@ -268,8 +282,8 @@ async function hear(port: number): Promise<Subscription> {
 
 function expectStory(
   name: string,
-  { words, kinds = [], said, recovers = true }: Story,
-  { evidence: { samples, log }, messages }: Played,
+  { words, kinds = [], said, left, recovers = true }: Story,
+  { evidence: { plan, boards, samples, log }, messages }: Played,
 ): void {
   const of = (topic: string) => `iiot/${name}/${topic}`;
   let at = -1;
@@ -291,6 +305,8 @@ function expectStory(
     topic === of("node1/temperature")
   );
   if (recovers) assert.ok(last >= value, "no reading comes at the end");
+  const board = boards[plan.boards.findIndex((one) => one.name === name)]!;
+  if (left) assert.ok(left(board), JSON.stringify(board));
   const own = log.split("\n").filter((line) =>
     line.endsWith(`board="${name}"`)
   );

@@ -10,6 +10,7 @@
 import { basename, join } from "node:path";
 import { ask, Unreachable } from "../../lib/control/client.ts";
 import type { GatewayReport } from "../../lib/control/protocol.ts";
+import type { LineCounts } from "../../lib/journal/disk.ts";
 import { journalPath } from "../../lib/journal/folder.ts";
 import { JournalReader } from "../../lib/journal/reader.ts";
 import { readReport } from "../../lib/journal/report.ts";
@@ -58,6 +59,14 @@ export interface RunOptions {
   /** What else has to come once all is well, before the gateway is asked to end. @default {nothing} */
   whenWell?(): Promise<unknown>;
 }
+
+const NO_LINES: LineCounts = {
+  lines: 0,
+  packets: 0,
+  rejects: 0,
+  other: 0,
+  truncated: 0,
+};
 
 const SAMPLE_MS = 200;
 /** All that waits comes within that, once nothing is wrong any more. */
@@ -447,13 +456,14 @@ class World {
     const journalled = Map.groupBy(this.#rows(), ({ board }) => board);
     const boards = this.#plan.boards.map(({ name, probe }): BoardEvidence => {
       const state = states.find((one) => one.probe === probe);
-      const { lines = 0, packets = 0, rejects = 0, other = 0 } =
-        counts.find((one) => one.name === name) ?? {};
+      const { lines, packets, rejects, other, truncated } = counts.find((one) =>
+        one.name === name
+      ) ?? NO_LINES;
       return {
         flash_cycles: state?.flash_cycles ?? 0,
         freezes: state?.freezes ?? 0,
         journalled: (journalled.get(name) ?? []).map(({ key }) => key),
-        counts: { lines, packets, rejects, other },
+        counts: { lines, packets, rejects, other, truncated },
         cyclesAtMost: flash[name]?.cyclesAtMost ?? 0,
       };
     });
