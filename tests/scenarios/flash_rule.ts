@@ -19,8 +19,8 @@ import { eventsOf } from "../../lib/simulator/probe_rs/scenario.ts";
 const REMEMBERED_WITHIN_S = 2;
 /** The file is read so long before the program is started. */
 const READ_BEFORE_S = 5;
-/** So many starts for silence, and the board may have been swapped. */
-const SWAPPED_AFTER = 2;
+/** Starts for silence that must have been seen: the second may be over before anybody looks. */
+const SEEN_SILENT = 1;
 
 /** What of it is not so. */
 export function checkFlash(evidence: Evidence): string[] {
@@ -61,7 +61,7 @@ function checkRuns(
     );
     const isSilent = evidence.samples.some(({ report, to_s }) =>
       to_s <= run.from_s + READ_BEFORE_S && to_s >= before.from_s &&
-      (report?.children?.[name]?.silence?.restarts ?? 0) >= SWAPPED_AFTER
+      (report?.children?.[name]?.silence?.restarts ?? 0) >= SEEN_SILENT
     );
     if (!isKnown || isReplaced || isSilent) return [];
     return [

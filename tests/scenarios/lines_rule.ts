@@ -73,6 +73,8 @@ function checkPackets(
 ): string[] {
   const printed = calls.flatMap((call) => printedBy(evidence, call));
   const missed: Printed[] = [];
+  /** What stands in the journal and was excused. */
+  const spare: string[] = [];
   let next = 0;
   for (const key of evidence.boards[board]!.journalled) {
     const found = printed.findIndex((one, i) => i >= next && one.key === key);
@@ -80,10 +82,14 @@ function checkPackets(
       return [`the journal holds ${key}, which was not printed then`];
     }
     missed.push(...printed.slice(next, found));
+    if (printed[found]!.isExcused) spare.push(key);
     next = found + 1;
   }
   missed.push(...printed.slice(next));
-  const lost = missed.filter((one) => !one.isExcused);
+  // What nobody took of one program, the board gives to the next again.
+  const lost = missed.filter((one) =>
+    !one.isExcused && !spare.includes(one.key)
+  );
   if (lost.length === 0) return [];
   const named = lost.slice(0, NAMED).map(({ key, at_s }) =>
     `${key} (printed at ${at_s.toFixed(1)} s)`

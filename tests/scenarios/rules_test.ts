@@ -448,6 +448,14 @@ Deno.test("The rules forgive what a kill can cost, and what a program that hangs
     })),
     [],
   );
+  const again = CALLS[2]!.pieces.at(-1)!.text;
+  const calls = CALLS.map((one) =>
+    one.pid === 103
+      ? { ...one, pieces: [{ at_s: 17.1, text: again }, ...one.pieces] }
+      : one
+  );
+  const counts = { ...BOARD.counts, lines: 49, other: 1 };
+  assert.deepEqual(check({ ...withBoard({ counts }), calls }), []);
   const event: ScenarioEvent[] = [
     ...EVENTS,
     { at_s: 14, do: "stall" },
