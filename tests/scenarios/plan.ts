@@ -100,6 +100,9 @@ const FLASH_MODES: readonly (readonly [FlashMode, number])[] = [
 
 const VERSIONS = ["0.24.0", "0.28.0", "0.30.0", "0.32.0"] as const;
 
+/** At once, soon, or so late that who was left behind is not ended by the next gateway. */
+const PAUSES_S = [0, 0, 0, 0.2, 1, 5];
+
 /** One seed in so many waits until a board that was swapped is found out: that takes two minutes. */
 const SWAPPED_EVERY = 100;
 /** A reset that mends a firmware that stands still. */
@@ -144,7 +147,7 @@ export function makePlan(seed: number): Plan {
       ],
     },
     boards,
-    silenceTimeoutS: random.between(2, 4),
+    silenceTimeoutS: random.between(1, 3),
     acts: acts(random, boards, isSwap ? 5 : calm_s - 1),
     calm_s,
     isSwap,
@@ -230,7 +233,7 @@ function acts(
     const word = weighted(random, ACTS);
     const board = random.between(0, boards.length - 1);
     const at_s = moment(random, 0.5, untilS);
-    const pause_s = random.chance(0.5) ? 0 : random.between(1, 15) / 10;
+    const pause_s = random.pick(PAUSES_S);
     const act = { at_s, do: word, board, pause_s };
     if (word !== "release") return [act];
     const end_s = moment(random, at_s, untilS);

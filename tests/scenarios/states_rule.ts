@@ -50,7 +50,7 @@ const FAST_S = 10;
 /** Who prints that long is past what fails at its start. */
 const STEADY_S = 5;
 /** Silence is looked for once a second, and must be seen twice. */
-const LOOKS_S = 5;
+const LOOKS_S = 4;
 /** Complaints of one board that are told. */
 const TOLD = 3;
 
