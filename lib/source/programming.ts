@@ -63,8 +63,8 @@ interface Run {
 }
 
 /**
- * So many silent restarts, and the board behind the same probe may have been swapped for one with
- * another firmware, or with none.
+ * So many starts in vain, silent or without RTT, and the board behind the same probe may have been
+ * swapped for one with another firmware, or with none.
  */
 const SWAPPED_AFTER = 2;
 /** The largest flash is written within that; a child that takes longer hangs. */
@@ -96,6 +96,8 @@ export class Programming {
   /** A `run` of this process has succeeded. */
   #hasProgrammed = false;
   #triedInSilence = false;
+  /** Starts in a row that found no RTT: 0.24 ends for it, where later ones are silent. */
+  #withoutRtt = 0;
 
   constructor(options: ProgrammingOptions) {
     this.#options = options;
@@ -133,7 +135,8 @@ export class Programming {
     const image = await this.#file.read(signal);
     if ("kind" in image) return image;
     this.#startedWith = image.sha256;
-    if (silentRestarts === 0) this.#triedInSilence = false;
+    const inVain = Math.max(silentRestarts, this.#withoutRtt);
+    if (inVain === 0) this.#triedInSilence = false;
     if (mode === "never") return "attach";
     const firmware: ProgrammedFirmware = {
       sha256: image.sha256,
@@ -143,7 +146,7 @@ export class Programming {
         : normalizeSelector(target.probe_id),
     };
     const isThere = isSame(flash.programmed, firmware);
-    const forSilence = silentRestarts >= SWAPPED_AFTER && !this.#triedInSilence;
+    const forSilence = inVain >= SWAPPED_AFTER && !this.#triedInSilence;
     // Without a comparison each start would wear the flash, and a bad cable makes thousands.
     const anyway = mode === "always" &&
       (comparesFirst || !this.#hasProgrammed);
@@ -161,6 +164,7 @@ export class Programming {
 
   /** Looks for the sign of success in a chunk of the child's stdout. */
   takeStdout(chunk: Uint8Array): void {
+    this.#withoutRtt = 0;
     if (this.#run === undefined || this.#asks) return;
     const head = new TextDecoder().decode(chunk.subarray(0, ASKS.length));
     if (head === ASKS) this.#asks = true;
@@ -174,6 +178,7 @@ export class Programming {
 
   /** Takes how the child ended, where nobody ended it. */
   ended(failure: Failure): void {
+    if (failure.kind === "no RTT") this.#withoutRtt++;
     this.#giveUp(endedBeforeProgramming(failure));
   }
 

@@ -4,7 +4,7 @@
  *
  * - `never`: never.
  * - `when-changed`: not again after a `run` that was seen to succeed, unless the file was replaced since,
- *   or the board was silent twice over.
+ *   or the board was silent twice over, or twice without RTT.
  * - `always`: as above where probe-rs does not compare first, but once for each start of the gateway.
  * - A cycle is spent only for a new firmware, a blank board, or one before that was broken off.
  *
@@ -19,6 +19,8 @@ import { eventsOf } from "../../lib/simulator/probe_rs/scenario.ts";
 const REMEMBERED_WITHIN_S = 2;
 /** The file is read so long before the program is started. */
 const READ_BEFORE_S = 5;
+/** Starts without RTT after which another board may be there. */
+const WITHOUT_RTT = 2;
 /** Starts for silence that must have been seen: the second may be over before anybody looks. */
 const SEEN_SILENT = 1;
 
@@ -63,7 +65,16 @@ function checkRuns(
       to_s <= run.from_s + READ_BEFORE_S && to_s >= before.from_s &&
       (report?.children?.[name]?.silence?.restarts ?? 0) >= SEEN_SILENT
     );
-    if (!isKnown || isReplaced || isSilent) return [];
+    const withoutRtt = evidence.calls.filter((one) =>
+      one.board === board && one.end?.why === "no RTT" &&
+      one.from_s >= before.from_s && one.from_s <= run.from_s
+    ).length;
+    if (!isKnown || isReplaced || isSilent) {
+      return [];
+    }
+    if (withoutRtt >= WITHOUT_RTT) {
+      return [];
+    }
     return [
       `programmed again at ${run.from_s.toFixed(1)} s, though that of ${
         before.from_s.toFixed(1)

@@ -268,6 +268,32 @@ Deno.test("A silent board is programmed once in a silence, and again only in the
   ]);
 });
 
+Deno.test("A board in which probe-rs finds no RTT twice in a row is programmed once, and again only after it has printed", async () => {
+  await using world = await FlashWorld.make();
+  await world.begin();
+  await world.succeed();
+  const commands: unknown[] = [];
+  const start = async () => {
+    commands.push(await world.begin());
+    world.programming.takeStderr(FINISHED);
+    await world.settled();
+  };
+  const error = "Error: No RTT control block was found";
+  const vain = async () => {
+    await start();
+    world.programming.ended(recognizeFailure({ code: 1, error }));
+  };
+  for (let starts = 0; starts < 5; starts++) await vain();
+  await start();
+  world.programming.takeStdout(new TextEncoder().encode("[INFO ] boot\n"));
+  for (let starts = 0; starts < 3; starts++) await vain();
+  assert.deepEqual(commands, [
+    ...["attach", "attach", "run", "attach", "attach"],
+    "attach",
+    ...["attach", "attach", "run"],
+  ]);
+});
+
 Deno.test("A silent board whose probe is missing is programmed when that is back", async () => {
   await using world = await FlashWorld.make();
   await world.begin();
