@@ -79,6 +79,8 @@ export interface SupervisorOptions {
 const WELL_AFTER_MS = 60_000;
 /** A child that prints after so long is past what fails at its start. */
 const STEADY_AFTER_MS = 5_000;
+/** A child that runs so long is noted, for the next gateway should this one be killed. */
+const NOTED_AFTER_MS = 1_000;
 /** Between two looks for a program that is not there, or is not one that can be used. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -246,6 +248,12 @@ export class Supervisor implements AsyncDisposable {
     return true;
   }
 
+  /** Notes a child that lasts: one that fails at once, every few seconds for months, would wear the disk. */
+  async #noteLeftover(pid: number, gone: AbortSignal): Promise<void> {
+    await this.#options.wait(NOTED_AFTER_MS, gone);
+    if (!gone.aborted) await this.#options.leftover?.note(pid);
+  }
+
   async #runOnce(launch: Launch, signal: AbortSignal): Promise<ChildExit> {
     const { launcher, now } = this.#options;
     const started = now();
@@ -265,7 +273,7 @@ export class Supervisor implements AsyncDisposable {
       onStart: (pid) => {
         launch.onStarted?.();
         this.#state.become("running", { pid });
-        this.#options.leftover?.note(pid);
+        watching.push(this.#noteLeftover(pid, gone.signal));
         // During an outage each try would say so.
         const level = this.#failures.isOpen ? "debug" : "info";
         const why = launcher.isProgramming ? ", to program the board" : "";

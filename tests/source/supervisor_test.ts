@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { findProgram } from "../../lib/source/program.ts";
 import { PACES } from "../../lib/source/failure.ts";
 import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { Leftover } from "../../lib/source/leftover.ts";
 import {
   Supervisor,
   type SupervisorOptions,
@@ -72,6 +73,32 @@ Deno.test("Supervisor starts its child again after each backoff until it is stop
     'source warning: "sh" ended with exit code 3 after 0 s; it is started again in 7777 s',
   );
   assert.equal(told.length, 2, "the same failure is said once");
+});
+
+Deno.test("Supervisor notes a child that lasts for the next gateway, and none that fails at once", async () => {
+  await using _log = await captureLog();
+  const noted: number[] = [];
+  const leftover = Object.assign(new Leftover(""), {
+    end: () => Promise.resolve(),
+    note: (pid: number) => Promise.resolve(void noted.push(pid)),
+  });
+  const time = new FakeTime();
+  const at = { leftover, now: time.now, wait: time.wait };
+  const failing = supervise("exit 3", at);
+  const failed = failing.supervisor.run();
+  await until(() => failing.supervisor.state.phase === "waiting");
+  await time.pass(2);
+  await failing.supervisor.stop();
+  await failed;
+  assert.deepEqual(noted, []);
+  const lasting = supervise("exec sleep 1000", at);
+  const run = lasting.supervisor.run();
+  await until(() => lasting.supervisor.state.phase === "running");
+  const { pid } = lasting.supervisor.state;
+  await time.pass(2);
+  await lasting.supervisor.stop();
+  await run;
+  assert.deepEqual(noted, [pid]);
 });
 
 Deno.test("Supervisor tells of each change of its state after it", async () => {
