@@ -3,6 +3,7 @@
  *
  * - One call that takes too long says that the disk hangs; until it is answered after all no other is
  *   begun.
+ * - A process that stood still has not waited meanwhile.
  * - When the gateway ends there is less time, but for what brings memory's packets to the disk.
  *
  * @module
@@ -71,11 +72,15 @@ export class Patience {
         new DiskError(`The disk has not answered for ${seconds} s`, "failing"),
       );
     };
-    let timer = setTimeout(giveUp, answerWithinMs);
     const hurry = () => {
       clearTimeout(timer);
       timer = setTimeout(giveUp, lateAnswerWithinMs);
     };
+    // Its end is counted anew: after this process has stood still the answer may be there, unheard.
+    let timer = setTimeout(
+      hurry,
+      Math.max(0, answerWithinMs - lateAnswerWithinMs),
+    );
     const { signal } = this.#late;
     if (time !== "always") {
       if (signal.aborted) hurry();

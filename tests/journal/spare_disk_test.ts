@@ -338,7 +338,10 @@ Deno.test("A sink waits for rows on a disk that cannot be read, and passes them 
 Deno.test("A disk that does not answer is left alone, and memory goes on", async () => {
   await using folder = await makeFolder();
   const broken = brokenDisk();
-  const disk = spareDisk(broken.disk, { answerWithinMs: 20 });
+  const disk = spareDisk(broken.disk, {
+    answerWithinMs: 20,
+    lateAnswerWithinMs: 10,
+  });
   const journal = await openJournal(folder.path, { disk });
   const writer = new Writer(journal);
   broken.fault = "hangs";
@@ -348,6 +351,33 @@ Deno.test("A disk that does not answer is left alone, and memory goes on", async
   assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1]);
   assert.deepEqual(valuesOf(await drain(journal.cursor("influxdb"))), [1]);
   await journal.close();
+});
+
+Deno.test("A disk that answers while the process stands still is not left alone", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  const { commit } = broken.disk;
+  let standsStill = false;
+  const disk = spareDisk({
+    ...broken.disk,
+    commit: async (what) => {
+      if (standsStill) {
+        const answer = new Promise((resolve) => setTimeout(resolve, 25));
+        // Past both the time that the disk has and its answer.
+        queueMicrotask(() => {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        });
+        await answer;
+      }
+      return await commit(what);
+    },
+  }, { answerWithinMs: 20, lateAnswerWithinMs: 10 });
+  await using journal = await openJournal(folder.path, { disk });
+  const writer = new Writer(journal);
+  standsStill = true;
+  await writer.append({ a: 1 });
+  assert.equal(journal.medium.kind, "disk");
+  standsStill = false;
 });
 
 Deno.test("A gateway that ends while the disk takes nothing says what is lost with its memory", async () => {
@@ -488,6 +518,84 @@ Deno.test("Readings that are parked while the journal is in memory are tried aga
   assert.deepEqual(values(await cursor.refused.parked()), [2, 4]);
   assert.equal(standing(journal, "mqtt").ledger.parked, 2);
   balanced(journal);
+});
+
+Deno.test("A reading that the disk has parked, though it said that it had not, is tried and counted once", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk, { retryMs: 1e9 }),
+  });
+  await new Writer(journal).append({ a: 1 }, { a: 2 });
+  const cursor = journal.cursor("mqtt");
+  const rows = await cursor.next(10);
+  broken.fault = "lies";
+  cursor.settle(rows, {
+    done: 2,
+    rejected: [],
+    parked: rows.map((row) => ({
+      row,
+      reading: row.readings[0]!,
+      reason: "forbidden",
+    })),
+  });
+  await journal.flush();
+  assert.equal(journal.medium.kind, "memory");
+  const parked = await cursor.refused.parked();
+  assert.ok(parked);
+  assert.deepEqual(valuesOf(parked.rows), [1, 2]);
+  parked.settle({ done: 2, rejected: [], parked: [] });
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.deepEqual([ledger.delivered, ledger.parked, waiting], [2, 0, 0]);
+  broken.fault = "none";
+});
+
+Deno.test("A reading that is parked in memory has no time, rather than a wrong one, if its row goes before the clock is known", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk, { retryMs: 1e9 }),
+    maxBytes: 100 * 1024,
+    sinks: [{ name: "mqtt", target: "broker/iiot", startAt: "oldest" }],
+  });
+  broken.fault = "dead";
+  const { board } = new Writer(journal);
+  const epoch = journal.epochs
+    .open({ offsetUs: START_US - 1e9, monoUs: 0, quality: "unknown" });
+  let monoUs = 0;
+  const append = async (packets: number) => {
+    const readings = [{ path: "a", value: 1 }];
+    void board.append(
+      Array.from({ length: packets }, () => ({
+        packet: { boardTs: null, readings, dropped: [] },
+        at: { epoch, monoUs: monoUs += 8 },
+      })),
+      1e9,
+    );
+    await journal.flush();
+  };
+  await append(1);
+  assert.equal(journal.medium.kind, "memory");
+  const cursor = journal.cursor("mqtt");
+  const rows = await cursor.next(1);
+  const refused = rows.map((row) => ({
+    row,
+    reading: row.readings[0]!,
+    reason: "forbidden",
+  }));
+  cursor.settle(rows, { done: 1, rejected: [], parked: refused });
+  while (standing(journal, "mqtt").ledger.dropped.evicted === undefined) {
+    await append(200);
+  }
+  await journal.flush();
+  journal.epochs.know(START_US, "timesyncd");
+  await journal.flush();
+  broken.fault = "none";
+  const parked = await cursor.refused.parked();
+  assert.deepEqual(
+    parked?.rows.map(({ timeQuality }) => timeQuality),
+    ["unknown"],
+  );
 });
 
 Deno.test("Nothing is lost, doubled or out of order over any sequence of disk faults", async () => {
