@@ -50,6 +50,14 @@ export class MemoryCommit {
     return this.#unparked;
   }
 
+  /**
+   * Whether what became of a parked reading is known here: the disk may have it all the same, of a commit
+   * that it reported as failed.
+   */
+  tells(parked: number): boolean {
+    return this.#parked.has(parked) || this.#unparked.has(parked);
+  }
+
   /** Ids of rejects on the disk that are gone. */
   get unrejected(): ReadonlySet<number> {
     return this.#unrejected;

@@ -206,14 +206,13 @@ export class SpareDisk implements AsyncDisk {
 
   async parked(sink: number, limit: number): Promise<StoredParkedReading[]> {
     const memory = this.#spare?.memory;
-    if (memory === undefined) return await this.#disk.parked(sink, limit);
-    const { unparked } = memory;
-    const stored = await this.#patience.ask(() =>
-      this.#disk.parked(sink, limit + unparked.size)
-    ).catch(() => []);
+    const stored = this.#patience.ask(() =>
+      this.#disk.parked(sink, limit + (memory?.unparked.size ?? 0))
+    );
+    if (memory === undefined) return await stored;
     const places = new Map<string, number>();
     return [
-      ...stored.filter(({ id }) => !unparked.has(id)),
+      ...(await stored.catch(() => [])).filter(({ id }) => !memory.tells(id)),
       ...memory.parked(sink),
     ].filter(({ board, path }) => {
       const topic = `${board} ${path}`;
@@ -225,13 +224,12 @@ export class SpareDisk implements AsyncDisk {
 
   async oldestParked(sink: number, limit: number): Promise<number[]> {
     const memory = this.#spare?.memory;
-    if (memory === undefined) return await this.#disk.oldestParked(sink, limit);
-    const { unparked } = memory;
-    const stored = await this.#patience.ask(() =>
-      this.#disk.oldestParked(sink, limit + unparked.size)
-    ).catch(() => []);
+    const stored = this.#patience.ask(() =>
+      this.#disk.oldestParked(sink, limit + (memory?.unparked.size ?? 0))
+    );
+    if (memory === undefined) return await stored;
     return [
-      ...stored.filter((id) => !unparked.has(id)),
+      ...(await stored.catch(() => [])).filter((id) => !memory.tells(id)),
       ...memory.parked(sink).map(({ id }) => id),
     ].slice(0, limit);
   }
