@@ -24,7 +24,7 @@ import {
   type StoredRow,
 } from "./disk.ts";
 import { Ledger, type LedgerState, type Position } from "./ledger.ts";
-import { TIME_OF_DAY } from "./schema.ts";
+import { KEPT_TIME_US, TIME_OF_DAY } from "./schema.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows appended in one transaction. */
@@ -273,7 +273,9 @@ class Adopter {
 
   #parked(there: SinkState): Omit<Commit["parked"][number], "id">[] {
     const rows = this.#aside.prepare(
-      "SELECT board, time_us AS timeUs, path, value, reason FROM parked WHERE sink = ? ORDER BY id",
+      `SELECT parked.board, ifnull(${KEPT_TIME_US}, time_us) AS timeUs, path, value, reason
+       FROM parked LEFT JOIN packets USING (seq) LEFT JOIN epochs ON epochs.id = packets.epoch
+       WHERE sink = ? ORDER BY parked.id`,
     ).all(there.id) as unknown as Omit<
       Commit["parked"][number],
       "id" | "sink"

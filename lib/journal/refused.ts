@@ -81,7 +81,8 @@ export class Refused {
         sink: this.#id,
         seq: row.seq,
         board: this.#host.boards.id(row.board),
-        timeUs: row.timeUs,
+        // As long as its row stands its time is the row's.
+        timeUs: row.timeQuality === "unknown" ? NO_TIME_US : row.timeUs,
         path: reading.path,
         value: reading.value,
         reason,

@@ -38,6 +38,10 @@ export const TIME_OF_DAY: Epoch = {
 /** The time of a parked reading whose row was deleted before it was known when that happened. */
 export const NO_TIME_US = 0;
 
+/** That time in SQL, of a row of `packets` and its epoch. */
+export const KEPT_TIME_US =
+  `iif(quality = 'unknown', ${NO_TIME_US}, offset_us + mono_us)`;
+
 /** Each step from one schema version to the next; `PRAGMA user_version` counts the steps taken. */
 export const MIGRATIONS: readonly string[] = [
   `

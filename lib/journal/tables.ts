@@ -20,7 +20,7 @@ import {
 } from "./database.ts";
 import type { Commit, DiskState, SinkState, StoredRow } from "./disk.ts";
 import type { Position } from "./ledger.ts";
-import { NO_TIME_US, TIME_OF_DAY } from "./schema.ts";
+import { KEPT_TIME_US, TIME_OF_DAY } from "./schema.ts";
 import {
   addStretch,
   digest,
@@ -48,7 +48,7 @@ export const KEPT_EPOCHS = 64;
 
 /** Parked readings whose rows go keep the times that these have by now, if they are known. */
 const PARKED_TIMES = `UPDATE parked SET time_us = ifnull((
-    SELECT iif(quality = 'unknown', ${NO_TIME_US}, offset_us + mono_us) FROM packets JOIN epochs ON epochs.id = packets.epoch
+    SELECT ${KEPT_TIME_US} FROM packets JOIN epochs ON epochs.id = packets.epoch
     WHERE packets.seq = parked.seq
   ), time_us) WHERE seq BETWEEN ? AND ?`;
 

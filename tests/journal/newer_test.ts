@@ -123,6 +123,50 @@ Deno.test("A newer version's journal is put aside, and taken over by a program t
   assert.deepEqual((await deliverAll(journal, "mqtt")).values, [8]);
 });
 
+Deno.test("A reading that was parked before the clock was known is taken over with the time that it has by now", async () => {
+  await using folder = await makeFolder();
+  const path = join(folder.path, "journal.db");
+  const open = () => openJournal(folder.path, { monotonicUs: () => 1e6 });
+  {
+    await using journal = await open();
+    const { board } = new Writer(journal);
+    const epoch = journal.epochs
+      .open({ offsetUs: START_US - 1e9, monoUs: 0, quality: "unknown" });
+    const readings = [{ path: "a", value: 1 }];
+    void board.append([{
+      packet: { boardTs: null, readings, dropped: [] },
+      at: { epoch, monoUs: 8 },
+    }], 9);
+    await journal.flush();
+    const mqtt = journal.cursor("mqtt");
+    const rows = await mqtt.next(1);
+    const parked = rows.map((row) => ({
+      row,
+      reading: row.readings[0]!,
+      reason: "forbidden",
+    }));
+    mqtt.settle(rows, { done: 1, rejected: [], parked });
+    await journal.flush();
+    journal.epochs.know(START_US, "timesyncd");
+  }
+  setVersion(path, SCHEMA_VERSION + 1);
+  {
+    await using _journal = await openJournal(folder.path, {
+      disk: watchedDisk(),
+      monotonicUs: () => 1e6,
+    });
+  }
+  setVersion(
+    join(folder.path, `journal-${STAMP}.newer.db`),
+    SCHEMA_VERSION,
+  );
+  await using journal = await open();
+  const parked = await journal.cursor("mqtt").refused.parked();
+  const [row] = parked?.rows ?? [];
+  assert.equal(row?.timeQuality, "known");
+  assert.ok(Math.abs(row.timeUs - START_US) < 100);
+});
+
 Deno.test("A crash while a journal is taken over repeats nothing and loses nothing", async () => {
   await using folder = await makeFolder();
   const aside = await rollBack(folder.path, 2500);
