@@ -155,7 +155,7 @@ export class SpareDisk implements AsyncDisk {
     this.#logBytes = logBytes;
     let state: DiskState;
     try {
-      await this.#options.prepare();
+      await this.#patience.ask(() => this.#options.prepare());
       state = await this.#patience.ask(() => this.#disk.open(path, logBytes));
     } catch (error) {
       if (error instanceof FolderInUseError) throw error;

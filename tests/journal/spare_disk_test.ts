@@ -202,6 +202,25 @@ Deno.test("A gateway that starts without a disk begins in memory, and writes whe
   balanced(journal);
 });
 
+Deno.test("A gateway that starts on a disk which does not answer begins in memory, and writes when it does", async () => {
+  await using folder = await makeFolder();
+  const { disk } = brokenDisk();
+  const answer = Promise.withResolvers<void>();
+  await using journal = await openJournal(folder.path, {
+    disk: spareDisk(disk, {
+      prepare: () => answer.promise,
+      answerWithinMs: 20,
+      lateAnswerWithinMs: 10,
+    }),
+  });
+  await new Writer(journal).append(...packets(1, 3));
+  assert.equal(journal.medium.kind, "memory");
+  answer.resolve();
+  await until("the disk answers", onDisk(journal));
+  assert.deepEqual(valuesOf(await drain(journal.cursor("mqtt"))), [1, 2, 3]);
+  balanced(journal);
+});
+
 Deno.test("A gateway that starts on a full disk begins in memory at once", async () => {
   await using folder = await makeFolder();
   const broken = brokenDisk();
