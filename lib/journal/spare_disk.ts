@@ -446,12 +446,15 @@ export class SpareDisk implements AsyncDisk {
       });
       await this.#patience.ask(() => this.#disk.commit(joined), "always");
     } catch (error) {
-      const { rows, sinks } = spare.memory.toCommit();
+      const { rows, sinks, parked } = spare.memory.toCommit();
+      const refused = new Set(parked.map(({ seq }) => seq));
       const done = Math.min(
         ...sinks.filter(({ active }) => active)
           .map(({ ledger }) => ledger.cursor.seq),
       );
-      const lost = rows.filter(({ seq }) => seq > done).length;
+      const lost = rows.filter(({ seq }) =>
+        seq > done || refused.has(seq)
+      ).length;
       if (lost === 0) return;
       throw new Error(
         `Cannot write the journal "${this.#path}": ${lost} packets that were only in memory and have not gone to every server are lost`,

@@ -413,6 +413,27 @@ Deno.test("A gateway that ends while the disk takes nothing says what is lost wi
   await assert.rejects(journal.close(), /2 packets that were only in memory/);
 });
 
+Deno.test("A gateway that ends while the disk takes nothing says that what a server refused for now is lost, too", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  const journal = await openJournal(folder.path, {
+    disk: spareDisk(broken.disk),
+  });
+  const writer = new Writer(journal);
+  broken.fault = "dead";
+  await writer.append({ a: 1 }, { a: 2 });
+  await drain(journal.cursor("influxdb"));
+  const mqtt = journal.cursor("mqtt");
+  const rows = await mqtt.next(10);
+  const parked = rows.slice(1).map((row) => ({
+    row,
+    reading: row.readings[0]!,
+    reason: "forbidden",
+  }));
+  mqtt.settle(rows, { done: 2, rejected: [], parked });
+  await assert.rejects(journal.close(), /1 packets that were only in memory/);
+});
+
 Deno.test("A gateway that ends does not wait for a disk that hangs, and says what is lost with its memory", async () => {
   await using folder = await makeFolder();
   const broken = brokenDisk();
