@@ -130,13 +130,21 @@ function isSame(one: SinkState, other: SinkState): boolean {
   return one.name === other.name && one.target === other.target;
 }
 
-/** What a file's account of `sink` would be if the configuration had it there; undefined if it has none. */
+/**
+ * What a file's account of `sink` would be if the configuration had it there; undefined if it has none.
+ * An address that was corrected meanwhile is the same sink, as in `accounts.ts`.
+ */
 function ledgerIn(
   file: MemoryJournal["base"],
   sink: SinkState,
 ): LedgerState | undefined {
+  const extent = extentOf(file);
   const state = file.sinks.find((other) => isSame(other, sink));
-  return state && resume(state, extentOf(file)).state;
+  if (state !== undefined) return resume(state, extent).state;
+  const moved = file.sinks.find(({ active, name }) =>
+    active && name === sink.name
+  );
+  return moved && Ledger.takingOver(moved.ledger, extent.end).state;
 }
 
 interface BoardJoin {
@@ -204,8 +212,8 @@ function joinSinks(
   sink: SinkState,
   { id, file, base, parked, fileEnd, place, total }: SinkJoin,
 ): SinkState {
-  const before = file ?? Ledger.startingAt(fileEnd, fileEnd).state;
   // A sink that the file does not know begins at its end.
+  const before = file ?? Ledger.startingAt(fileEnd, fileEnd).state;
   const hasBacklog = before.cursor.seq < fileEnd.seq;
   const sum = (key: "received" | "requeued" | "delivered") =>
     before[key] + sink.ledger[key] - (base?.[key] ?? 0);

@@ -4,6 +4,7 @@ import type { Journal } from "../../lib/journal/journal.ts";
 import { brokenDisk, spareDisk } from "./broken_disk.ts";
 import {
   balanced,
+  delivered,
   drain,
   makeFolder,
   openJournal,
@@ -111,6 +112,38 @@ Deno.test("A sink that is not configured while the journal is in memory has the 
   assert.deepEqual(valuesOf(mqtt), [11, 12, 13]);
   const { ledger, waiting } = standing(journal, "mqtt");
   assert.deepEqual([ledger.delivered, ledger.requeued, waiting], [13, 0, 0]);
+});
+
+Deno.test("A sink whose address was corrected while the disk was away takes over what waited on it", async () => {
+  await using folder = await makeFolder();
+  const before = { name: "mqtt", target: "brokre", startAt: "now" } as const;
+  const sinks = [{ ...before, target: "broker" }];
+  {
+    await using journal = await openJournal(folder.path, { sinks: [before] });
+    await append(journal, 1, 5);
+    const cursor = journal.cursor("mqtt");
+    cursor.settle(await cursor.next(2), delivered(2));
+  }
+  const broken = brokenDisk();
+  broken.fault = "dead";
+  const disk = spareDisk(broken.disk);
+  {
+    await using journal = await openJournal(folder.path, { disk, sinks });
+    await append(journal, 11, 13, START_US + 1e9);
+    const cursor = journal.cursor("mqtt");
+    cursor.settle(await cursor.next(1), delivered(1));
+    broken.fault = "none";
+    await disk.foreign;
+  }
+  await using journal = await openJournal(folder.path, { sinks });
+  const rows = await drain(journal.cursor("mqtt"));
+  assert.deepEqual(valuesOf(rows), [3, 4, 5, 12, 13]);
+  const { ledger, waiting } = standing(journal, "mqtt");
+  assert.deepEqual(
+    [ledger.received, ledger.requeued, ledger.delivered, waiting],
+    [6, 0, 6, 0],
+  );
+  assert.deepEqual(ledger.dropped, {});
 });
 
 Deno.test("A disk that is swapped for another one while the gateway runs leaves ledgers that balance", async () => {
