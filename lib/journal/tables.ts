@@ -253,13 +253,16 @@ export class Tables implements Disposable {
 
   /** Readings of the rows that were deleted behind the row `oldest`. */
   #goneBehind(oldest: number): number {
-    const inner = this.#deleted.filter(([first]) => first > oldest);
-    return inner.reduce((readings, [first, last]) => {
+    /** By the row before: stretches that only missing rows part are one. */
+    const gaps = new Map<number, number>();
+    for (const [first, last] of this.#deleted) {
+      if (first <= oldest) continue;
       const [before] = this.rows("WHERE seq < ? ORDER BY seq DESC", first, 1);
       const [after] = this.rows("WHERE seq > ? ORDER BY seq", last, 1);
-      if (before === undefined || after === undefined) return readings;
-      return readings + after.total - after.readings - before.total;
-    }, 0);
+      if (before === undefined || after === undefined) continue;
+      gaps.set(before.seq, after.total - after.readings - before.total);
+    }
+    return gaps.values().reduce((sum, readings) => sum + readings, 0);
   }
 
   /** The newest row is gone: one without readings keeps its number and the running total. */

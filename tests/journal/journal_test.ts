@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase, rowChecksum } from "../../lib/journal/database.ts";
+import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import { takeReadings } from "../../lib/journal/rows.ts";
 import { Store } from "../../lib/journal/store.ts";
 import {
@@ -535,6 +536,32 @@ Deno.test("Journal gives a new sink all that it holds, and books nothing that wa
     [ledger.received, ledger.delivered, waiting],
     [3 * rows.length, 3 * rows.length, 0],
   );
+});
+
+Deno.test("Journal books once what was given up around a row that is missing", async () => {
+  await using folder = await makeFolder();
+  const mqtt = { name: "mqtt", target: "there", startAt: "oldest" } as const;
+  const disk = directDisk();
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await new Writer(journal).append(...Array(40).fill({ a: 1 }));
+    const giveUp = async (...deleted: [number, number]) => {
+      await disk.commit({ ...EMPTY_COMMIT, deleted });
+      // With this the sinks' seals know of it.
+      await journal.flush();
+    };
+    await giveUp(10, 20);
+    using db = openDatabase(join(folder.path, "journal.db"));
+    db.exec("DELETE FROM packets WHERE seq = 21");
+    await giveUp(22, 30);
+  }
+  await using journal = await openJournal(folder.path, {
+    sinks: [mqtt, { ...mqtt, name: "influxdb" }],
+  });
+  const rows = await drain(journal.cursor("influxdb"));
+  const { ledger, waiting } = standing(journal, "influxdb");
+  assert.deepEqual([ledger.delivered, waiting], [rows.length, 0]);
+  assert.deepEqual([rows.length, ledger.dropped], [40 - 21, {}]);
 });
 
 Deno.test("Journal counts a board's lines over its runs", async () => {
