@@ -13,14 +13,14 @@ import { DiskError } from "./disk.ts";
 
 /** A disk that takes longer for one call has failed; an SD card's slowest sync takes seconds. */
 const ANSWER_WITHIN_MS = 30_000;
-/** The same for one that keeps the gateway from its end. */
-const LATE_ANSWER_WITHIN_MS = 1000;
+/** The same for one that keeps the gateway from its end: long enough for the sync of a slow SD card. */
+const LATE_ANSWER_WITHIN_MS = 3000;
 
 /** Options for {@linkcode Patience}. */
 export interface PatienceOptions {
   /** How long one call of the disk may take, in milliseconds. @default {30000} */
   readonly answerWithinMs?: number;
-  /** The same once it keeps the gateway from its end. @default {1000} */
+  /** The same once it keeps the gateway from its end. @default {3000} */
   readonly lateAnswerWithinMs?: number;
 }
 

@@ -142,7 +142,7 @@ export class SpareDisk implements AsyncDisk {
   }
 
   /**
-   * The gateway ends: from `deadline` on no call is waited for longer than a second, but for the one that
+   * The gateway ends: from `deadline` on no call is waited for longer than three seconds, but for the one that
    * brings what memory holds to a disk that has just answered.
    */
   hurry(deadline: AbortSignal): void {
