@@ -365,11 +365,16 @@ export class SpareDisk implements AsyncDisk {
     if (spare === undefined || this.#patience.hanging || this.#isForeign) {
       return;
     }
+    let isOthers = false;
     try {
       await this.#patience.ask(() => this.#options.prepare());
       if (!spare.full) {
         const state = await this.#openAnew();
-        if (this.#isOthers(state, spare)) return this.#sayForeign();
+        isOthers = this.#isOthers(state, spare);
+        if (isOthers) {
+          await this.#proveWritable(state);
+          return this.#sayForeign();
+        }
       }
       // First without rows: a disk that does not take even this is not sent all of them.
       await this.#write({ ...EMPTY_COMMIT, deleted: spare.deleted });
@@ -382,7 +387,8 @@ export class SpareDisk implements AsyncDisk {
         { minutes: Math.round((this.#options.now() - spare.sinceUs) / 6e7) },
       );
     } catch (error) {
-      spare.full = isFull(error);
+      // Only a file of our own is written to without being looked at again.
+      spare.full = !isOthers && isFull(error);
       spare.reason = describeError(error);
       this.#log.debug("The disk still does not take the journal: {error}", {
         error: describeError(error),
@@ -422,6 +428,14 @@ export class SpareDisk implements AsyncDisk {
       ? this.#end.total
       : attempted.get(newest.seq);
     return newest.total !== known;
+  }
+
+  /**
+   * Writes what is there already. The two journals are joined when the gateway has ended, and memory is
+   * gone then: too late to find that the disk takes nothing.
+   */
+  async #proveWritable({ boards, sinks }: DiskState): Promise<void> {
+    await this.#write({ ...EMPTY_COMMIT, boards, sinks });
   }
 
   #sayForeign(): void {

@@ -61,6 +61,35 @@ Deno.test("A reading that was parked in memory keeps its time when the disk come
   again?.settle({ done: 0, rejected: [], parked: [] });
 });
 
+Deno.test("A disk that comes with a journal of its own, and takes nothing yet, is joined once it does", async () => {
+  await using folder = await makeFolder();
+  await writeFile(folder.path, 1, 10);
+  const broken = brokenDisk();
+  broken.fault = "dead";
+  const refused = Promise.withResolvers<string>();
+  let tries = 0;
+  const disk = spareDisk({
+    ...broken.disk,
+    commit: (commit) => {
+      if (broken.fault === "full" && ++tries === 3) refused.resolve("refused");
+      return broken.disk.commit(commit);
+    },
+  });
+  const foreign = disk.foreign.then(() => "foreign");
+  {
+    await using journal = await openJournal(folder.path, { disk });
+    await append(journal, 101, 103, START_US + 5e9);
+    broken.fault = "full";
+    assert.equal(await Promise.race([foreign, refused.promise]), "refused");
+    assert.equal(journal.medium.kind, "memory");
+    broken.fault = "none";
+    await foreign;
+  }
+  await using journal = await openJournal(folder.path);
+  const influxdb = await drain(journal.cursor("influxdb"));
+  assert.deepEqual(valuesOf(influxdb), [101, 102, 103]);
+});
+
 Deno.test("A sink that was removed before the journal was in memory has the account of all that came, when the two are joined", async () => {
   await using folder = await makeFolder();
   const influxdb = { name: "influxdb", target: "server/bucket" } as const;
