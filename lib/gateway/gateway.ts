@@ -111,6 +111,12 @@ async function runOnce(
     prepare: () => folder.take(),
     now: () => clock.timeUs,
   });
+  // Whenever that comes: while the journal is opened, too, and while two are joined.
+  const hurry = () =>
+    disk.hurry(AbortSignal.timeout(config.gateway.stop_timeout_s * 1000));
+  if (signal.aborted) hurry();
+  signal.addEventListener("abort", hurry);
+  stack.defer(() => signal.removeEventListener("abort", hurry));
   const journal: Journal = await openJournal(config, sinks, disk, {
     boot,
     now: () => clock.timeUs,
@@ -177,7 +183,6 @@ async function runOnce(
 
   // Half of the time was the children's, the other half is the disk's and the sinks'.
   const deadline = AbortSignal.timeout(config.gateway.stop_timeout_s * 500);
-  if (signal.aborted) disk.hurry(deadline);
   await sources.stop();
   await Promise.race([journal.flush(), aborted(deadline)]);
   for (const one of forwarders) one.stop(deadline);
