@@ -5,6 +5,7 @@ import {
   type RecordingEntry,
 } from "../../lib/source/recording.ts";
 import { readRecording } from "../../lib/source/recording_reader.ts";
+import { HEADER } from "./recording_header.ts";
 
 const text = (kind: "out" | "err", ms: number, text: string) => ({
   kind,
@@ -13,15 +14,7 @@ const text = (kind: "out" | "err", ms: number, text: string) => ({
 });
 
 const RECORDING: readonly RecordingEntry[] = [
-  {
-    kind: "header",
-    ms: 0,
-    program: "0.1.0",
-    board: "",
-    time: "2026-11-23T10:00:00.000Z",
-    clock: "known",
-    running: null,
-  },
+  HEADER,
   { kind: "start", ms: 100, pid: 1, command: ["cat"] },
   text("out", 1100, "a"),
   text("err", 1200, "b"),

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type {
-  RecordingEntry,
-  RecordingHeader,
-} from "../../lib/source/recording.ts";
+import type { RecordingEntry } from "../../lib/source/recording.ts";
 import { RecordingFile } from "../../lib/source/recording_file.ts";
 import {
   type PlacedEntry,
@@ -12,16 +9,8 @@ import {
   readRecordingFile,
 } from "../../lib/source/recording_reader.ts";
 import { requiresRoot } from "../servers.ts";
+import { HEADER } from "./recording_header.ts";
 
-const HEADER: RecordingHeader = {
-  kind: "header",
-  ms: 0,
-  program: "0.1.0",
-  board: "",
-  time: "2026-11-23T10:00:00.000Z",
-  clock: "known",
-  running: null,
-};
 const MAX_BYTES = 20_000;
 
 async function makeFolder() {

@@ -9,16 +9,7 @@ import {
   type RecordingHeader,
 } from "../../lib/source/recording.ts";
 import { readRecording } from "../../lib/source/recording_reader.ts";
-
-const HEADER: RecordingHeader = {
-  kind: "header",
-  ms: 0,
-  program: "0.1.0",
-  board: "",
-  time: "2026-11-23T10:00:00.000Z",
-  clock: "known",
-  running: null,
-};
+import { HEADER } from "./recording_header.ts";
 
 const command = fc.array(fc.string({ unit: "binary" }), { maxLength: 4 });
 const ms = fc.nat(1e9).map((us) => us / 1000);
