@@ -161,6 +161,7 @@ export class Forwarder {
         await using session = await sink.open({
           signal: this.#stop.signal,
           deliveredTo: live?.start.seq ?? cursor.seq,
+          isDone: (seq) => cursor.isDone(seq),
         });
         openedAt = this.#now();
         this.#sayConnected(session.description);
@@ -211,6 +212,7 @@ export class Forwarder {
           flights.push(flight);
           continue;
         }
+        session.caughtUp?.();
         if (flights.length === 0) {
           if (!this.#options.cursor.holds) this.#outage.end();
           this.#link.works();

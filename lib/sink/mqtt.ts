@@ -113,11 +113,12 @@ export class MqttSink implements Sink {
   }
 
   /** Tries the brokers in turn, the first one first. */
-  async open({ signal, deliveredTo }: SinkOpenOptions): Promise<SinkSession> {
+  async open(options: SinkOpenOptions): Promise<SinkSession> {
+    const { signal } = options;
     const failures: Failure[] = [];
     for (const broker of this.#brokers) {
       try {
-        return this.#start(await this.#logIn(broker, signal), deliveredTo);
+        return this.#start(await this.#logIn(broker, signal), options);
       } catch (error) {
         if (!(error instanceof SinkError)) throw error;
         failures.push(error.failure);
@@ -204,7 +205,10 @@ export class MqttSink implements Sink {
     return this.#config.retain && !this.#unretained.has(name);
   }
 
-  #start(connection: MqttConnection, deliveredTo: number): MqttSession {
+  #start(
+    connection: MqttConnection,
+    { deliveredTo, isDone }: SinkOpenOptions,
+  ): MqttSession {
     const { catalogue, isNewest, now } = this.#options;
     const { broker, limits } = connection;
     const { topic_prefix } = this.#config;
@@ -228,16 +232,28 @@ export class MqttSink implements Sink {
       onRetainRefused: () => this.#unretained.add(broker.name),
       monotonic: this.#monotonic,
     });
-    session.restate([...this.#retainedRows(topics, deliveredTo)]);
+    const retained = () => this.#retainedRows(topics);
+    session.restate(retained().filter(({ seq }) => seq <= deliveredTo));
+    // These do not come again either, but older values of their topics may still have to.
+    const ahead = new Set(
+      retained().map(({ seq }) => seq)
+        .filter((seq) => seq > deliveredTo && isDone(seq)),
+    );
+    if (ahead.size > 0) {
+      session.restateWhenCaughtUp(() =>
+        retained().filter(({ seq }) => ahead.has(seq))
+      );
+    }
     return session;
   }
 
-  /** The retained topics' newest values up to a row, each as a row of its own. */
-  *#retainedRows(topics: MqttTopics, deliveredTo: number): Iterable<Row> {
+  /** The retained topics' newest values, each as a row of its own. */
+  #retainedRows(topics: MqttTopics): Row[] {
+    const rows: Row[] = [];
     for (const newest of this.#options.latest()) {
       const { seq, board, path, value, timeUs, timeQuality } = newest;
-      if (seq > deliveredTo || !topics.of(board, path)?.retain) continue;
-      yield {
+      if (!topics.of(board, path)?.retain) continue;
+      rows.push({
         seq,
         board,
         timeUs,
@@ -245,8 +261,9 @@ export class MqttSink implements Sink {
         boardTs: null,
         readings: [{ path, value }],
         total: 0,
-      };
+      });
     }
+    return rows;
   }
 
   async *check({ signal }: SinkCheckOptions): AsyncIterable<Finding> {

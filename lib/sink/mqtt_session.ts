@@ -90,6 +90,7 @@ export class MqttSession implements SinkSession {
   #rateTimer: ReturnType<typeof setTimeout> | undefined;
 
   readonly #batches = new MqttBatchQueue();
+  #restateLater: (() => readonly Row[]) | undefined;
   #outstanding = 0;
   readonly #freeSlots: Slot[] = [];
   #pumping = false;
@@ -225,6 +226,17 @@ export class MqttSession implements SinkSession {
   /** Tells the broker newest values that it may have forgotten; later rows follow behind them. */
   restate(rows: readonly Row[]): void {
     if (rows.length > 0) this.#add(new MqttBatch(rows, { kind: "restated" }));
+  }
+
+  /** Does it with what `rows` gives then: behind every row that waited when the session began. */
+  restateWhenCaughtUp(rows: () => readonly Row[]): void {
+    this.#restateLater = rows;
+  }
+
+  caughtUp(): void {
+    const rows = this.#restateLater?.();
+    this.#restateLater = undefined;
+    if (rows !== undefined) this.restate(rows);
   }
 
   #add(batch: MqttBatch): Promise<Outcome> {

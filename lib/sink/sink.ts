@@ -90,6 +90,8 @@ export interface SinkSession extends AsyncDisposable {
   readonly description: string;
   /** Delivers `batch`, at least one row, in order. Does not reject. */
   deliver(batch: readonly Row[], options?: DeliverOptions): Promise<Outcome>;
+  /** Is told, again and again, that for now there is no committed row that was not given to it. */
+  caughtUp?(): void;
   /** Comes when the session is over without having been asked: the link is gone. */
   readonly closed: Promise<Failure>;
 }
@@ -134,6 +136,8 @@ export interface SinkOpenOptions {
    * before any of the past.
    */
   readonly deliveredTo: number;
+  /** Whether the row `seq` is delivered, also where rows before it are not. */
+  readonly isDone: (seq: number) => boolean;
 }
 
 /** Options for {@linkcode Sink.check}. */

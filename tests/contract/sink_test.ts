@@ -343,6 +343,7 @@ for (const { name, programs, sinkAt, rig: makeRig } of SUBJECTS) {
     const opening = sinkAt(listener.addr.port).open({
       signal: stop.signal,
       deliveredTo: 0,
+      isDone: () => false,
     });
     stop.abort();
     await assert.rejects(opening, SinkError);

@@ -24,6 +24,8 @@ class ScriptedSink implements Sink {
   readonly target = "broker/iiot";
   readonly batches: number[][] = [];
   readonly opened: number[] = [];
+  /** The last row given when it was told that there are no more. */
+  readonly caughtUp: (number | undefined)[] = [];
   /** Which of the batches were the past. */
   readonly past: number[][] = [];
   liveWithinS?: number;
@@ -55,6 +57,7 @@ class ScriptedSink implements Sink {
           if (past) this.past.push(batch);
           return await this.answer(rows, this.batches.length);
         },
+        caughtUp: () => void this.caughtUp.push(this.batches.at(-1)?.at(-1)),
         [Symbol.asyncDispose]: () => {
           this.disposed++;
           this.onDispose();
@@ -107,6 +110,16 @@ async function rows(journal: Journal, count: number): Promise<void> {
     ...Array.from({ length: count }, (_, i) => ({ a: i })),
   );
 }
+
+Deno.test("Forwarder tells a session that it has every committed row, and not before", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 250);
+  const sink = new ScriptedSink();
+  sink.maxBatches = 4;
+  await forwardAll(journal, sink);
+  assert.deepEqual([...new Set(sink.caughtUp)], [250]);
+});
 
 Deno.test("Forwarder delivers in order, each row once while nothing fails", async () => {
   await using folder = await makeFolder();

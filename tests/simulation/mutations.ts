@@ -158,8 +158,9 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "the newest values are not told to a broker that forgot them",
     file: "sink/mqtt.ts",
-    from: "session.restate([...this.#retainedRows(topics, deliveredTo)]);",
-    to: "void [this.#retainedRows, topics, deliveredTo];",
+    from:
+      "session.restate(retained().filter(({ seq }) => seq <= deliveredTo));",
+    to: "",
   },
 ];
 

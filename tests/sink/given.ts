@@ -9,7 +9,11 @@ import type { InfluxdbConfig, MqttConfig } from "../../lib/config/schema.ts";
 import type { Finding, Row } from "../../lib/model.ts";
 import { InfluxdbSink } from "../../lib/sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "../../lib/sink/mqtt.ts";
-import type { Sink, SinkSession } from "../../lib/sink/sink.ts";
+import type {
+  Sink,
+  SinkOpenOptions,
+  SinkSession,
+} from "../../lib/sink/sink.ts";
 
 /** The time of every test: the clocks of the sinks stand still. */
 export const NOW_US = 1_700_000_000_000_000;
@@ -120,9 +124,17 @@ export function fullRows(firstSeq: number, count: number): Row[] {
   });
 }
 
-/** A session that has nothing delivered before. */
-export function open(sink: Sink): Promise<SinkSession> {
-  return sink.open({ signal: new AbortController().signal, deliveredTo: 0 });
+/** A session that has nothing delivered before, unless `given` says otherwise. */
+export function open(
+  sink: Sink,
+  given: Partial<SinkOpenOptions> = {},
+): Promise<SinkSession> {
+  return sink.open({
+    signal: new AbortController().signal,
+    deliveredTo: 0,
+    isDone: () => false,
+    ...given,
+  });
 }
 
 /** Everything that `check` finds. */

@@ -149,10 +149,7 @@ test("restates the retained values that are delivered, before any row", async ()
     { seq: 8, board: "", path: "x.y", value: 9, timeUs },
   ];
   const sink = mqttSink(broker.url, {}, { latest: () => latest });
-  await using session = await sink.open({
-    signal: new AbortController().signal,
-    deliveredTo: 8,
-  });
+  await using session = await open(sink, { deliveredTo: 8 });
   await session.deliver([row(9, { "n1.t": 22 }, { timeUs: NOW_US })]);
   assert.deepEqual(
     (await heard.waitFor(3)).map(({ topic, payload }) => [topic, payload]),
@@ -167,6 +164,35 @@ test("restates the retained values that are delivered, before any row", async ()
   await using later = await subscribe(broker.url, "#");
   const kept = await later.waitFor(2);
   assert.deepEqual(kept.map(({ payload }) => payload).sort(), ["21.5", "55"]);
+});
+
+test("restates what was delivered ahead of older rows behind these, if it is still the newest", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const timeUs = NOW_US;
+  const latest = [
+    { seq: 7, board: "", path: "n1.t", value: 21, timeUs },
+    { seq: 7, board: "", path: "n1.h", value: 55, timeUs },
+  ];
+  const sink = mqttSink(broker.url, {}, { latest: () => latest });
+  await using session = await open(sink, {
+    deliveredTo: 5,
+    isDone: (seq) => seq === 7,
+  });
+  await session.deliver([row(6, { "n1.t": 20 })]);
+  latest[1] = { seq: 8, board: "", path: "n1.h", value: 56, timeUs };
+  for (let i = 0; i < 3; i++) session.caughtUp?.();
+  await session.deliver([row(8, { "n1.h": 56 })]);
+  assert.deepEqual(
+    (await heard.waitFor(3)).map(({ topic, payload }) => [topic, payload]),
+    [
+      ["iiot/node1/temperature", "20"],
+      ["iiot/node1/temperature", "21"],
+      ["iiot/node1/humidity", "56"],
+    ],
+  );
+  await using later = await subscribe(broker.url, "#");
+  assert.equal((await later.waitFor(1))[0]!.payload, "21");
 });
 
 test("marks what is no longer live with its time, and nothing that is", async () => {

@@ -226,10 +226,7 @@ Deno.test("MqttSink tells a killing value again to nobody once it is proven", as
   const again: Row[] = [];
   for (let sessions = 0; again.length < rows.length; sessions++) {
     assert.ok(sessions < 20);
-    await using session = await sink.open({
-      signal: new AbortController().signal,
-      deliveredTo: 5,
-    });
+    await using session = await open(sink, { deliveredTo: 5 });
     const { done, rejected } = await session.deliver(rows.slice(again.length));
     again.push(...rows.slice(again.length, again.length + done));
     assert.deepEqual(rejected, []);
