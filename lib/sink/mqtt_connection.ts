@@ -13,6 +13,7 @@ import type { MqttConfig } from "../config/schema.ts";
 import { EmptyStore } from "./empty_store.ts";
 import { failureOfCode, mayForbidWill } from "./mqtt_answers.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
+import { UpperMessageIds } from "./mqtt_publisher.ts";
 import type { LastWill } from "./mqtt_states.ts";
 import { SinkError } from "./sink.ts";
 
@@ -94,6 +95,9 @@ export async function connectMqtt(
     queueQoSZero: false,
     outgoingStore: new EmptyStore(),
     resubscribe: false,
+    messageIdProvider: new UpperMessageIds(),
+    // Its own writes user name and payloads, and asks at each message whether it should.
+    log: () => {},
     // Moving the ping's timer at every PUBACK costs a quarter of the speed: the session does it.
     reschedulePings: false,
   });

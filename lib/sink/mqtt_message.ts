@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { IClientPublishOptions } from "mqtt";
 import type { MqttConfig } from "../config/schema.ts";
 import type { Reading, Row } from "../model.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
@@ -13,10 +12,12 @@ import { noMetric } from "./sink.ts";
 
 /** A message, ready to be published. */
 export interface MqttMessage {
-  readonly topic: string;
+  readonly topic: Topic;
   /** The number in its shortest exact form; of the past, JSON with the time and the number. */
   readonly payload: string;
-  readonly options: IClientPublishOptions;
+  readonly retain: boolean;
+  /** MQTT 5 user properties; all messages of a row have the same object. */
+  readonly marks: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the messages of a session depend on beside its connection. */
@@ -31,26 +32,20 @@ export interface MqttMessagesOptions {
   readonly ageUs: (row: Row) => number;
 }
 
-type Properties = IClientPublishOptions["properties"];
-
 /** Makes the messages of one session, within the limits of its broker. */
 export class MqttMessages {
   readonly qos: 0 | 1 | 2;
   readonly #connection: MqttConnection;
   readonly #options: MqttMessagesOptions;
-  readonly #plain: IClientPublishOptions;
-  readonly #retained: IClientPublishOptions;
   /** The last row, whether it is live, and the marks that all of its messages carry. */
   #row: Row | undefined;
   #isLive = false;
-  #marks: Properties;
+  #marks: MqttMessage["marks"];
 
   constructor(connection: MqttConnection, options: MqttMessagesOptions) {
     this.qos = Math.min(options.config.qos, connection.limits.qos) as 0 | 1 | 2;
     this.#connection = connection;
     this.#options = options;
-    this.#plain = { qos: this.qos, retain: false };
-    this.#retained = { qos: this.qos, retain: true };
   }
 
   /** Whether this reading is not to be sent, because a newer value stands for it. */
@@ -88,16 +83,8 @@ export class MqttMessages {
         return `The message takes ${bytes} bytes, and the broker at most ${maximumPacketSize}`;
       }
     }
-    const options = this.#isRetained(topic, row, reading, kind)
-      ? this.#retained
-      : this.#plain;
-    return {
-      topic: topic.name,
-      payload,
-      options: marks === undefined
-        ? options
-        : { ...options, properties: marks },
-    };
+    const retain = this.#isRetained(topic, row, reading, kind);
+    return { topic, payload, retain, marks };
   }
 
   #isRetained(
@@ -119,9 +106,9 @@ export class MqttMessages {
     const { config, ageUs } = this.#options;
     this.#row = row;
     this.#isLive = ageUs(row) <= config.live_within_s * 1e6;
-    this.#marks = this.#isLive || this.#connection.version !== 5 ? undefined : {
-      userProperties: { historical: "true", ...timeOf(row) },
-    };
+    this.#marks = this.#isLive || this.#connection.version !== 5
+      ? undefined
+      : { historical: "true", ...timeOf(row) };
   }
 }
 
@@ -154,5 +141,5 @@ function packetBytes(
   const header = 1 + 4 + 2 + 2 + 1;
   // Each user property: identifier and two lengths; "historical" "true", "time", "clock" "estimated".
   const marks = historical ? (5 + 10 + 4) + (5 + 4 + 27) + (5 + 5 + 9) : 0;
-  return header + topic.bytes + marks + payload.length;
+  return header + topic.utf8.length + marks + payload.length;
 }

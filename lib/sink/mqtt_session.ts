@@ -24,7 +24,12 @@ import { MqttBatch } from "./mqtt_batch.ts";
 import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
 import { MqttCaution } from "./mqtt_caution.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
-import { MqttMessages, type MqttMessagesOptions } from "./mqtt_message.ts";
+import {
+  type MqttMessage,
+  MqttMessages,
+  type MqttMessagesOptions,
+} from "./mqtt_message.ts";
+import { MqttPublisher } from "./mqtt_publisher.ts";
 import type { MqttStateSession } from "./mqtt_state_session.ts";
 import type { MqttStates } from "./mqtt_states.ts";
 import type { LossMeaning, MqttTrial } from "./mqtt_trial.ts";
@@ -64,11 +69,14 @@ export interface MqttSessionOptions extends MqttMessagesOptions {
 
 /** A published message that is not settled; the same few objects serve the whole session. */
 interface Slot {
+  /** At QoS 1 that of its messages; counts from 1. */
+  readonly id: number;
   batch: MqttBatch;
   index: number;
   reading: Reading;
   topic: string;
-  readonly settled: (error?: Error | null) => void;
+  /** Whether an answer to it is awaited. */
+  isOut: boolean;
 }
 
 /** See the module's text. */
@@ -83,6 +91,8 @@ export class MqttSession implements SinkSession {
   readonly #options: MqttSessionOptions;
   readonly #caution: MqttCaution;
   readonly #messages: MqttMessages;
+  /** Present at QoS 1; MQTT.js publishes the others. */
+  readonly #publisher: MqttPublisher | undefined;
   readonly #states: MqttStateSession | undefined;
   readonly #window: number;
   readonly #deadline: AckDeadline;
@@ -92,6 +102,8 @@ export class MqttSession implements SinkSession {
   readonly #batches = new MqttBatchQueue();
   #restateLater: (() => readonly Row[]) | undefined;
   #outstanding = 0;
+  /** By their id, less one. */
+  readonly #slots: Slot[] = [];
   readonly #freeSlots: Slot[] = [];
   #pumping = false;
   #advancing: ReturnType<typeof setImmediate> | undefined;
@@ -118,6 +130,16 @@ export class MqttSession implements SinkSession {
       onReady: () => this.#advanceSoon(),
     });
     this.#messages = new MqttMessages(connection, options);
+    if (this.#messages.qos === 1) {
+      this.#publisher = new MqttPublisher({
+        client,
+        version,
+        onAnswer: (id, refusal) => {
+          const slot = this.#slots[id - 1];
+          if (slot?.isOut) this.#settle(slot, refusal);
+        },
+      });
+    }
     this.#states = options.states?.begin(connection, {
       retain: options.retainStates ?? false,
       // Beside a message on trial nothing else may have ended the session.
@@ -254,6 +276,7 @@ export class MqttSession implements SinkSession {
     try {
       this.#publishRows();
     } finally {
+      this.#publisher?.flush();
       this.#pumping = false;
     }
     this.#finishBatches();
@@ -286,12 +309,21 @@ export class MqttSession implements SinkSession {
     if (typeof message === "string") {
       return batch.reject(index, reading, message);
     }
-    const { topic, payload, options } = message;
-    const slot = this.#takeSlot(batch, index, reading, topic);
+    const slot = this.#takeSlot(batch, index, reading, message.topic.name);
     if (!this.#caution.admits(slot)) return void this.#freeSlots.push(slot);
     this.#outstanding++;
     this.#rate?.take();
-    this.#client.publish(topic, payload, options, slot.settled);
+    slot.isOut = true;
+    if (this.#publisher === undefined) this.#publish(message, slot);
+    else this.#publisher.publish(message, slot.id);
+  }
+
+  #publish({ topic, payload, retain, marks }: MqttMessage, slot: Slot): void {
+    this.#client.publish(topic.name, payload, {
+      qos: this.#messages.qos,
+      retain,
+      ...(marks === undefined ? {} : { properties: { userProperties: marks } }),
+    }, (error) => this.#onAnswer(slot, error));
   }
 
   #mayPublish(): boolean {
@@ -317,13 +349,9 @@ export class MqttSession implements SinkSession {
   ): Slot {
     const slot = this.#freeSlots.pop();
     if (slot === undefined) {
-      const made: Slot = {
-        batch,
-        index,
-        reading,
-        topic,
-        settled: (error) => this.#onAnswer(made, error),
-      };
+      const id = this.#slots.length + 1;
+      const made = { id, batch, index, reading, topic, isOut: false };
+      this.#slots.push(made);
       return made;
     }
     slot.batch = batch;
@@ -333,21 +361,25 @@ export class MqttSession implements SinkSession {
     return slot;
   }
 
+  /** MQTT.js says what became of a message. */
   #onAnswer(slot: Slot, error?: Error & { code?: unknown } | null): void {
-    if (error || this.#messages.qos > 0) this.#settle(slot, error);
+    const code = error?.code;
+    if (typeof code === "number") this.#settle(slot, code);
+    else if (error) this.#breakOff();
+    else if (this.#messages.qos > 0) this.#settle(slot);
     else this.#caution.written(() => this.#settle(slot));
   }
 
-  #settle(slot: Slot, error?: Error & { code?: unknown } | null): void {
+  /** The broker has taken a message, or refuses it with a reason code. */
+  #settle(slot: Slot, refusal?: number): void {
     if (this.#over !== undefined) return; // The batches have their outcomes.
-    const code = error?.code;
-    if (error && typeof code !== "number") return this.#breakOff();
     const { batch, index, reading } = slot;
+    slot.isOut = false;
     this.#freeSlots.push(slot);
     this.#outstanding--;
     if (this.#batches.isOldest(batch)) this.#deadline.progress();
-    if (typeof code === "number") batch.refuse(index, reading, code);
-    else batch.accept(index);
+    if (refusal === undefined) batch.accept(index);
+    else batch.refuse(index, reading, refusal);
     this.#caution.passed(slot);
     this.#halted ??= batch.failure;
     this.#advanceSoon();
@@ -363,7 +395,7 @@ export class MqttSession implements SinkSession {
 
   /** MQTT.js gave a message up: it stays unsettled, and "close" has to follow. */
   #breakOff(): void {
-    if (this.#broken) return;
+    if (this.#broken || this.#over !== undefined) return;
     this.#broken = true;
     // Not from within MQTT.js's own walk over its messages: it would stumble over the gaps.
     queueMicrotask(() => this.#client.end(true));

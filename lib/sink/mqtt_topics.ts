@@ -9,8 +9,8 @@ import type { Catalogue } from "../catalogue.ts";
 /** A topic, prepared once for all its messages. */
 export interface Topic {
   readonly name: string;
-  /** Length of the name in UTF-8. */
-  readonly bytes: number;
+  /** The name in UTF-8. */
+  readonly utf8: Uint8Array;
   /** Whether the broker is to keep its newest value. */
   readonly retain: boolean;
 }
@@ -52,7 +52,7 @@ export class MqttTopics {
     const name = levels.join("/");
     return {
       name,
-      bytes: new TextEncoder().encode(name).length,
+      utf8: new TextEncoder().encode(name),
       retain: this.#retain && metric.retain,
     };
   }

@@ -9,7 +9,9 @@
  */
 
 import type { IClientOptions, IClientPublishOptions, MqttClient } from "mqtt";
+import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { type Packet, type Parser, parser } from "mqtt-packet";
 import type { Random } from "./random.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Owner, VirtualTime } from "./virtual_time.ts";
@@ -221,7 +223,11 @@ class SimulatedClient extends EventEmitter {
   disconnecting = false;
   readonly outgoing: Record<number, Outgoing> = {};
   readonly keepalive: number;
-  readonly stream = { destroy: () => this.#destroy() };
+  readonly stream = {
+    destroy: () => this.#destroy(),
+    write: (bytes: Uint8Array) => void this.#parser.parse(Buffer.from(bytes)),
+  };
+  readonly #parser: Parser;
   readonly #broker: SimulatedBroker;
   readonly #link: Link;
   readonly #connackTimer: ReturnType<typeof setTimeout>;
@@ -229,7 +235,7 @@ class SimulatedClient extends EventEmitter {
   #pingTicks = 0;
   /** The stream is closed on our side: nothing comes in any more. */
   destroyed = false;
-  #lastId = 0;
+  readonly #ids: NonNullable<IClientOptions["messageIdProvider"]>;
   /** Those who wait for the end of the stream. */
   readonly #ended: (() => void)[] = [];
 
@@ -237,6 +243,10 @@ class SimulatedClient extends EventEmitter {
     super();
     this.owner = owner;
     this.keepalive = options.keepalive!;
+    this.#ids = options.messageIdProvider!;
+    const { protocolVersion } = options;
+    this.#parser = parser({ protocolVersion: protocolVersion as 4 | 5 });
+    this.#parser.on("packet", (packet) => this.#written(packet));
     this.#broker = broker;
     this.#link = new Link(broker, this, options.protocolVersion!);
     this.#connackTimer = setTimeout(
@@ -258,8 +268,26 @@ class SimulatedClient extends EventEmitter {
     }
     const time = properties?.userProperties?.["time"] as string | undefined;
     const message: Published = { topic, payload, retain: retain!, time };
+    this.#send(message, qos!, this.#ids.allocate()!, done);
+  }
+
+  /** What the sink has written by itself: the message ids below MQTT.js's, and no callback. */
+  #written(packet: Packet): void {
+    assert.ok(packet.cmd === "publish" && packet.qos === 1 && !packet.dup);
+    const { topic, payload, retain, messageId = 0, properties } = packet;
+    assert.ok(messageId > 0 && this.outgoing[messageId] === undefined);
+    const time = properties?.userProperties?.["time"] as string | undefined;
+    const message = { topic, payload: payload.toString(), retain, time };
+    this.#send(message, 1, messageId, (error) => {
+      if (error !== undefined && error.code === undefined) return;
+      const reasonCode = error?.code ?? 0;
+      this.emit("packetreceive", { cmd: "puback", messageId, reasonCode });
+    });
+  }
+
+  #send(message: Published, qos: number, id: number, done: Outgoing["done"]) {
     const { swarm: { broker }, random, onAnswered } = this.#broker.options;
-    const id = ++this.#lastId;
+    const { topic, payload } = message;
     if (qos !== 0) this.outgoing[id] = { message, done };
     this.#link.up(`PUBLISH ${topic} ${payload}`, () => {
       if (this.#broker.faulty && random.chance(broker.cuts)) {
