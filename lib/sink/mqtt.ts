@@ -64,7 +64,7 @@ export interface MqttSinkOptions {
   readonly monotonic?: () => number;
   /** Numbers from 0 up to, not including, 1. @default {Math.random} */
   readonly random?: () => number;
-  /** Begins to connect. @default {MQTT.js's `connect`} */
+  /** Begins to connect. @default {with MQTT.js} */
   readonly connect?: ConnectClient;
 }
 

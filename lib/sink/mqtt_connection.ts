@@ -7,9 +7,12 @@
  * @module
  */
 
-import mqtt from "mqtt";
-import type { IClientOptions, IConnackPacket, MqttClient } from "mqtt";
+import { type IClientOptions, type IConnackPacket, MqttClient } from "mqtt";
+import net from "node:net";
+import { type Duplex, Transform } from "node:stream";
+import tls from "node:tls";
 import type { MqttConfig } from "../config/schema.ts";
+import { MqttAcks } from "./mqtt_acks.ts";
 import { EmptyStore } from "./empty_store.ts";
 import { failureOfCode, mayForbidWill } from "./mqtt_answers.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
@@ -17,8 +20,11 @@ import { UpperMessageIds } from "./mqtt_publisher.ts";
 import type { LastWill } from "./mqtt_states.ts";
 import { SinkError } from "./sink.ts";
 
-/** Begins to connect: MQTT.js's `connect`, or what a simulated world has in its place. */
-export type ConnectClient = (options: IClientOptions) => MqttClient;
+/** Begins to connect with MQTT.js, or what a simulated world has in its place; `acks` reads first. */
+export type ConnectClient = (
+  options: IClientOptions,
+  acks: MqttAcks,
+) => MqttClient;
 
 /** MQTT 5, or 4 for MQTT 3.1.1. */
 export type MqttVersion = 4 | 5;
@@ -26,6 +32,7 @@ export type MqttVersion = 4 | 5;
 /** A connection on which the broker has said yes. */
 export interface MqttConnection {
   readonly client: MqttClient;
+  readonly acks: MqttAcks;
   readonly broker: MqttBroker;
   readonly version: MqttVersion;
   readonly limits: MqttLimits;
@@ -60,7 +67,7 @@ export interface ConnectMqttOptions {
   readonly signal: AbortSignal;
   /** @default {none} */
   readonly will?: LastWill | undefined;
-  /** @default {MQTT.js's `connect`} */
+  /** @default {with MQTT.js} */
   readonly connect?: ConnectClient;
 }
 
@@ -75,7 +82,8 @@ export async function connectMqtt(
   config: MqttConfig,
   options: ConnectMqttOptions,
 ): Promise<MqttConnection> {
-  const { version, clientId, signal, will, connect = mqtt.connect } = options;
+  const { version, clientId, signal, will, connect = connectClient } = options;
+  const acks = new MqttAcks();
   const certificates = broker.tls ? await readCertificates(config) : {};
   if (signal.aborted) throw stopped();
   const client = connect({
@@ -100,13 +108,11 @@ export async function connectMqtt(
     log: () => {},
     // Moving the ping's timer at every PUBACK costs a quarter of the speed: the session does it.
     reschedulePings: false,
-  });
-  (client.stream as unknown as { setNoDelay?(on: boolean): void }).setNoDelay?.(
-    true,
-  );
+  }, acks);
   const { properties } = await connected(client, broker, config, options);
   return {
     client,
+    acks,
     broker,
     version,
     limits: {
@@ -116,6 +122,48 @@ export async function connectMqtt(
       maximumPacketSize: properties?.maximumPacketSize ?? Infinity,
     },
   };
+}
+
+/** As MQTT.js's own `connect` does it, but MQTT.js reads only what `acks` leaves. */
+function connectClient(options: IClientOptions, acks: MqttAcks): MqttClient {
+  return new MqttClient((client) => {
+    const stream = openStream(options);
+    // MQTT.js itself passes on only those with a code, and a certificate's fault has none.
+    stream.on("error", (error) => client.emit("error", error));
+    stream.setNoDelay(true);
+    return readFirst(stream, acks);
+  }, options).on("error", () => {}); // One that nobody hears would end the program.
+}
+
+function openStream(
+  { protocol, host, port, ca, cert, key }: IClientOptions,
+): net.Socket {
+  if (protocol !== "mqtts") return net.connect({ host, port: port! });
+  return tls.connect({
+    host,
+    port,
+    ...(net.isIP(host!) === 0 && { servername: host }),
+    ca,
+    cert,
+    key,
+  });
+}
+
+/** Lets `acks` read what comes before whoever `stream` is piped to. */
+function readFirst(stream: Duplex, acks: MqttAcks): Duplex {
+  const others = new Transform({
+    transform(chunk, _encoding, done) {
+      const rest = acks.read(chunk);
+      done(null, rest.length === 0 ? undefined : rest);
+    },
+  });
+  const pipe = stream.pipe.bind(stream);
+  return Object.assign(stream, {
+    pipe<T extends NodeJS.WritableStream>(to: T): T {
+      pipe(others);
+      return others.pipe(to);
+    },
+  });
 }
 
 async function connected(

@@ -10,15 +10,12 @@
  * @module
  */
 
-import type { IClientOptions, MqttClient, Packet } from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
+import { LARGEST_OWN_ID } from "./mqtt_acks.ts";
 import type { MqttMessage } from "./mqtt_message.ts";
 
-/** A message id from 1 up to this is never MQTT.js's. */
-export const LARGEST_OWN_ID = 32_767;
 const LARGEST_ID = 65_535;
 
-/** "No matching subscribers": the broker has taken the message all the same. */
-const NOBODY = 0x10;
 /** Type PUBLISH, QoS 1; the lowest bit is the flag to retain (MQTT 5, section 3.3.1). */
 const PUBLISH_QOS_1 = 0x32, RETAIN = 0x01;
 /** Identifier of a user property (MQTT 5, section 2.2.2.2). */
@@ -53,15 +50,6 @@ export class UpperMessageIds
   clear(): void {}
 }
 
-/** Options for {@linkcode MqttPublisher}. */
-export interface MqttPublisherOptions {
-  readonly client: MqttClient;
-  /** 4 for MQTT 3.1.1, which has no user properties. */
-  readonly version: 4 | 5;
-  /** Called for each PUBACK to an id of the caller's; `refusal`: its reason code, where it is one. */
-  readonly onAnswer: (id: number, refusal: number | undefined) => void;
-}
-
 /** See the module's text. */
 export class MqttPublisher {
   readonly #client: MqttClient;
@@ -74,17 +62,11 @@ export class MqttPublisher {
   #marks: MqttMessage["marks"];
   #properties: Uint8Array;
 
-  constructor({ client, version, onAnswer }: MqttPublisherOptions) {
+  /** `version`: 4 for MQTT 3.1.1, which has no user properties. */
+  constructor(client: MqttClient, version: 4 | 5) {
     this.#client = client;
     this.#version = version;
     this.#properties = encodeProperties(undefined, version);
-    client.on("packetreceive", (packet: Packet) => {
-      if (packet.cmd !== "puback") return;
-      const { messageId = 0, reasonCode = 0 } = packet;
-      if (messageId > LARGEST_OWN_ID) return;
-      const taken = reasonCode === 0 || reasonCode === NOBODY;
-      onAnswer(messageId, taken ? undefined : reasonCode);
-    });
   }
 
   /** Adds a message to those that {@linkcode flush} writes. */

@@ -118,7 +118,7 @@ export class MqttSession implements SinkSession {
   readonly #gone = Promise.withResolvers<void>();
 
   constructor(connection: MqttConnection, options: MqttSessionOptions) {
-    const { broker, client, limits, version } = connection;
+    const { acks, broker, client, limits, version } = connection;
     const { config } = options;
     this.#client = client;
     this.#brokerName = broker.name;
@@ -131,14 +131,11 @@ export class MqttSession implements SinkSession {
     });
     this.#messages = new MqttMessages(connection, options);
     if (this.#messages.qos === 1) {
-      this.#publisher = new MqttPublisher({
-        client,
-        version,
-        onAnswer: (id, refusal) => {
-          const slot = this.#slots[id - 1];
-          if (slot?.isOut) this.#settle(slot, refusal);
-        },
-      });
+      this.#publisher = new MqttPublisher(client, version);
+      acks.onAck = (id, refusal) => {
+        const slot = this.#slots[id - 1];
+        if (slot?.isOut) this.#settle(slot, refusal);
+      };
     }
     this.#states = options.states?.begin(connection, {
       retain: options.retainStates ?? false,

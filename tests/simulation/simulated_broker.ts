@@ -11,7 +11,9 @@
 import type { IClientOptions, IClientPublishOptions, MqttClient } from "mqtt";
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import { type Packet, type Parser, parser } from "mqtt-packet";
+import { generate, type Packet, type Parser, parser } from "mqtt-packet";
+import type { MqttAcks } from "../../lib/sink/mqtt_acks.ts";
+import type { ConnectClient } from "../../lib/sink/mqtt_connection.ts";
 import type { Random } from "./random.ts";
 import type { Swarm } from "./swarm.ts";
 import type { Owner, VirtualTime } from "./virtual_time.ts";
@@ -69,9 +71,9 @@ export class SimulatedBroker {
   }
 
   /** In place of MQTT.js's `connect`, for one run of the gateway. */
-  connect(owner: Owner): (options: IClientOptions) => MqttClient {
-    return (options) =>
-      new SimulatedClient(this, options, owner) as unknown as MqttClient;
+  connect(owner: Owner): ConnectClient {
+    return (options, acks) =>
+      new SimulatedClient(this, options, acks, owner) as unknown as MqttClient;
   }
 
   /** The broker ends; whoever is connected loses the link. */
@@ -227,7 +229,9 @@ class SimulatedClient extends EventEmitter {
     destroy: () => this.#destroy(),
     write: (bytes: Uint8Array) => void this.#parser.parse(Buffer.from(bytes)),
   };
+  readonly #options: { readonly protocolVersion: 4 | 5 };
   readonly #parser: Parser;
+  readonly #acks: MqttAcks;
   readonly #broker: SimulatedBroker;
   readonly #link: Link;
   readonly #connackTimer: ReturnType<typeof setTimeout>;
@@ -239,13 +243,19 @@ class SimulatedClient extends EventEmitter {
   /** Those who wait for the end of the stream. */
   readonly #ended: (() => void)[] = [];
 
-  constructor(broker: SimulatedBroker, options: IClientOptions, owner: Owner) {
+  constructor(
+    broker: SimulatedBroker,
+    options: IClientOptions,
+    acks: MqttAcks,
+    owner: Owner,
+  ) {
     super();
+    this.#acks = acks;
     this.owner = owner;
     this.keepalive = options.keepalive!;
     this.#ids = options.messageIdProvider!;
-    const { protocolVersion } = options;
-    this.#parser = parser({ protocolVersion: protocolVersion as 4 | 5 });
+    this.#options = { protocolVersion: options.protocolVersion as 4 | 5 };
+    this.#parser = parser(this.#options);
     this.#parser.on("packet", (packet) => this.#written(packet));
     this.#broker = broker;
     this.#link = new Link(broker, this, options.protocolVersion!);
@@ -280,8 +290,10 @@ class SimulatedClient extends EventEmitter {
     const message = { topic, payload: payload.toString(), retain, time };
     this.#send(message, 1, messageId, (error) => {
       if (error !== undefined && error.code === undefined) return;
+      const { protocolVersion } = this.#options;
       const reasonCode = error?.code ?? 0;
-      this.emit("packetreceive", { cmd: "puback", messageId, reasonCode });
+      const puback = { cmd: "puback", messageId, reasonCode } as const;
+      this.#acks.read(generate(puback, { protocolVersion }));
     });
   }
 

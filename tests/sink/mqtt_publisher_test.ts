@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
 import fc from "fast-check";
 import type { MqttClient } from "mqtt";
 import { type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { LARGEST_OWN_ID } from "../../lib/sink/mqtt_acks.ts";
 import {
-  LARGEST_OWN_ID,
   MqttPublisher,
   UpperMessageIds,
 } from "../../lib/sink/mqtt_publisher.ts";
@@ -13,20 +12,10 @@ import type { MqttMessage } from "../../lib/sink/mqtt_message.ts";
 /** A publisher, and what MQTT.js's own parser reads in what it has written. */
 function given(version: 4 | 5) {
   const pieces: Uint8Array[] = [];
-  const answers: [id: number, refusal: number | undefined][] = [];
-  const client = Object.assign(new EventEmitter(), {
-    stream: { write: (piece: Uint8Array) => pieces.push(piece) },
-  });
-  const publisher = new MqttPublisher({
-    client: client as unknown as MqttClient,
-    version,
-    onAnswer: (id, refusal) => answers.push([id, refusal]),
-  });
+  const stream = { write: (piece: Uint8Array) => pieces.push(piece) };
   return {
-    publisher,
+    publisher: new MqttPublisher({ stream } as unknown as MqttClient, version),
     pieces,
-    answers,
-    client,
     /** Read only now: a byte that is written twice would show. */
     read(): Packet[] {
       const packets: Packet[] = [];
@@ -121,26 +110,6 @@ Deno.test("MqttPublisher writes a message of any length, and many behind it", ()
   assert.equal(packets.length, 5_000);
   assert.equal(packets[1]!.payload.toString(), long);
   assert.ok(pieces.length < 10);
-});
-
-Deno.test("MqttPublisher tells of each PUBACK to its ids whether it refuses, and of no other packet", () => {
-  const { client, answers } = given(5);
-  const packets = [
-    { cmd: "puback", messageId: 1 },
-    { cmd: "puback", messageId: 2, reasonCode: 0 },
-    { cmd: "puback", messageId: 3, reasonCode: 0x10 },
-    { cmd: "puback", messageId: 4, reasonCode: 0x87 },
-    { cmd: "puback", messageId: LARGEST_OWN_ID + 1, reasonCode: 0 },
-    { cmd: "pingresp" },
-    { cmd: "pubrec", messageId: 5 },
-  ];
-  for (const packet of packets) client.emit("packetreceive", packet);
-  assert.deepEqual(answers, [
-    [1, undefined],
-    [2, undefined],
-    [3, undefined],
-    [4, 0x87],
-  ]);
 });
 
 Deno.test("UpperMessageIds never gives an id of the publisher's, and each of its own in turn", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { MqttClient } from "mqtt";
+import { MqttAcks } from "../../lib/sink/mqtt_acks.ts";
 import { MqttStateSession } from "../../lib/sink/mqtt_state_session.ts";
 import { VirtualTime } from "../simulation/virtual_time.ts";
 import { FakeFeed } from "./state_feed.ts";
@@ -35,6 +36,7 @@ function given(feed: FakeFeed, given: Given = {}) {
   } as unknown as MqttClient;
   const session = new MqttStateSession({
     client,
+    acks: new MqttAcks(),
     version: 5,
     broker: {
       name: "broker:1883",

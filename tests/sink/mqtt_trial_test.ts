@@ -177,18 +177,6 @@ for (const connack5 of [0, 1]) {
   });
 }
 
-for (const code of [0x95, 0x96]) {
-  Deno.test(`MqttSink rejects the one message with PUBACK ${code}, which MQTT.js takes for a broken link`, async () => {
-    const { rejected, parked } = await withBroker(
-      { puback: (topic, payload) => at5(topic, payload) ? code : 0 },
-      {},
-      fullRows(1, 12),
-    );
-    assert.deepEqual(names(rejected), ["5 n1.t"]);
-    assert.deepEqual(parked, []);
-  });
-}
-
 Deno.test("MqttSink rejects the one message at which a broker ends the session with a reason", async () => {
   const { rejected, failures } = await withBroker(
     { at: ({ topic, payload }) => at5(topic, payload) ? 0x95 : undefined },
