@@ -90,7 +90,7 @@ export class InfluxdbSink implements Sink {
 
   /** Writes lines; a token that is refused is looked for in its file, and tried if it is another one. */
   async #write(
-    lines: readonly string[],
+    lines: string,
     signal: AbortSignal,
   ): Promise<Answer | undefined> {
     for (;;) {
@@ -137,7 +137,7 @@ export class InfluxdbSink implements Sink {
       writeTestPoint: options.writeTestPoint ?? false,
       health: () => this.#health(signal),
       write: async (line) => {
-        const answer = await this.#write([line], signal);
+        const answer = await this.#write(line, signal);
         return answer && failureOf(answer, this.#config.url);
       },
     });
@@ -187,7 +187,7 @@ interface InfluxdbSessionOptions {
   readonly lines: LineProtocol;
   /** Undefined when all are stored. */
   readonly write: (
-    lines: readonly string[],
+    lines: string,
     signal: AbortSignal,
   ) => Promise<Answer | undefined>;
 }
@@ -211,7 +211,7 @@ class InfluxdbSession implements SinkSession {
   deliver(rows: readonly Row[]): Promise<Outcome> {
     const { lines, maxLines, write } = this.#options;
     this.#delivery = new InfluxdbBatch(rows, lines).deliver(
-      (texts) => write(texts, this.#controller.signal),
+      (text) => write(text, this.#controller.signal),
       maxLines,
     );
     return this.#delivery;

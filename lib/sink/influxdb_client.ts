@@ -44,10 +44,7 @@ type Respond = (
 ) => void;
 
 interface DecoratedTransport {
-  requestDecorator(
-    request: RequestInit,
-    options: { gzipThreshold?: number },
-  ): void;
+  requestDecorator(request: RequestInit): void;
 }
 
 /** Requests to the server, organization and bucket of the configuration. */
@@ -55,6 +52,7 @@ export class InfluxdbClient {
   readonly #config: InfluxdbConfig;
   readonly #token: Secret;
   readonly #serverTime: (heard: HeardTime) => void;
+  readonly #writePath: string;
 
   /** `serverTime` hears what the time is by each answer. */
   constructor(
@@ -65,50 +63,37 @@ export class InfluxdbClient {
     this.#config = config;
     this.#token = token;
     this.#serverTime = serverTime;
+    const { org, bucket } = config;
+    this.#writePath = `/api/v2/write?org=${encodeURIComponent(org)}&bucket=${
+      encodeURIComponent(bucket)
+    }&precision=us`;
   }
 
   /**
-   * Writes lines with times in microseconds; the one line `""` is an empty write, which proves token,
-   * organization, bucket and the right to write, and writes nothing.
+   * Writes lines with times in microseconds, an LF between them; `""` is an empty write, which proves
+   * token, organization, bucket and the right to write, and writes nothing.
+   *
+   * Not through the library's WriteApi: with its retries, buffer and timer off it does nothing but go
+   * through every character for the size of the batch, 1.7 µs for nine lines.
    *
    * @throws {HttpError} if the server answers with anything but success
    * @throws {UnexpectedSuccess} if it answers with another success than 204
    * @throws {Error} if there is no answer within `influxdb.timeout_s`, or `signal` is aborted
    */
-  write(lines: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.#request(signal, async (influxdb, heard) => {
-      const { transport } = influxdb;
-      const send = transport.send.bind(transport);
+  write(lines: string, signal: AbortSignal): Promise<void> {
+    return this.#request(signal, async ({ transport }, heard) => {
       let status = 0;
-      // The library takes a 201 for success too.
-      transport.send = (path, body, options, callbacks) =>
-        send(path, body, options, {
-          ...callbacks,
-          responseStarted(headers, statusCode = 0) {
-            status = statusCode;
-            heard(headers);
-            callbacks?.responseStarted?.(headers, statusCode);
-          },
-        });
-      const { org, bucket } = this.#config;
-      const api = influxdb.getWriteApi(org, bucket, "us", {
-        batchSize: lines.length + 1,
-        maxBatchBytes: Infinity,
-        flushInterval: 0,
-        maxRetries: 0,
-        gzipThreshold: GZIP_FROM,
-        writeFailed: (error) => Promise.reject(error),
+      await transport.request(this.#writePath, lines, {
+        method: "POST",
+        headers: {
+          "content-type": "text/plain; charset=utf-8",
+          // The library would parse the body of an answer by its type; there is nothing in it for us.
+          accept: "*/*",
+        },
+      }, (headers, statusCode = 0) => {
+        status = statusCode;
+        heard(headers);
       });
-      try {
-        api.writeRecords(lines as string[]);
-        await api.flush();
-      } catch (error) {
-        throw status >= 200 && status < 300 && status !== 204
-          ? new UnexpectedSuccess(status)
-          : error;
-      } finally {
-        api.dispose();
-      }
       if (status !== 204) throw new UnexpectedSuccess(status);
     });
   }
@@ -145,12 +130,12 @@ export class InfluxdbClient {
     if (signal.aborted) stop();
     const influxdb = new InfluxDB({ url, token: this.#token.value });
     const transport = influxdb.transport as unknown as DecoratedTransport;
-    transport.requestDecorator = (request, { gzipThreshold = Infinity }) => {
+    transport.requestDecorator = (request) => {
       request.signal = controller.signal;
       // Not followed: the lines and the token are for this server alone.
       request.redirect = "manual";
       if (
-        typeof request.body === "string" && request.body.length >= gzipThreshold
+        typeof request.body === "string" && request.body.length >= GZIP_FROM
       ) {
         request.headers = {
           ...request.headers as object,

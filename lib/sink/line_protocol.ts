@@ -29,17 +29,23 @@ export class LineProtocol {
    * The value never has the suffix `i`: a field that was once an integer refuses a later `27.5`.
    */
   line(row: Row, { path, value }: Reading): string | undefined {
-    const isKnown = row.timeQuality === "known";
-    const boards = isKnown ? this.#known : this.#estimated;
-    let heads = boards.get(row.board);
-    if (heads === undefined) boards.set(row.board, heads = new Map());
-    let head = heads.get(path);
-    if (head === undefined) {
-      head = this.#head(row.board, path, isKnown ? "" : "estimated");
-      if (head === undefined) return undefined;
-      heads.set(path, head);
+    const head = this.#headIn(this.#heads(row), row, path);
+    return head === undefined ? undefined : `${head}${value} ${row.timeUs}`;
+  }
+
+  /** The lines of all readings, an LF between them; undefined where one has none. */
+  lines(rows: readonly Row[]): string | undefined {
+    let text = "";
+    for (const row of rows) {
+      const heads = this.#heads(row);
+      const end = ` ${row.timeUs}\n`;
+      for (const { path, value } of row.readings) {
+        const head = this.#headIn(heads, row, path);
+        if (head === undefined) return undefined;
+        text += head + value + end;
+      }
     }
-    return `${head}${value} ${row.timeUs}`;
+    return text.slice(0, -1);
   }
 
   /** A line that says of itself that it is a test: `iiot_gateway_check,check=true value=1 TIME`. */
@@ -52,12 +58,33 @@ export class LineProtocol {
     }1 ${timeUs}`;
   }
 
-  #head(board: string, path: string, clock: string): string | undefined {
+  /** What is prepared for the board and the time's quality of `row`, by path. */
+  #heads({ board, timeQuality }: Row): Map<string, string> {
+    const boards = timeQuality === "known" ? this.#known : this.#estimated;
+    let heads = boards.get(board);
+    if (heads === undefined) boards.set(board, heads = new Map());
+    return heads;
+  }
+
+  #headIn(
+    heads: Map<string, string>,
+    { board, timeQuality }: Row,
+    path: string,
+  ): string | undefined {
+    const known = heads.get(path);
+    if (known !== undefined) return known;
     const metric = this.#catalogue.get(path);
     if (metric === undefined) return undefined;
     // Empty tags vanish in the library: a counter has no unit, the only board no name.
-    const own = { node: metric.node, unit: metric.unit ?? "", board, clock };
-    return headOf(metric.measurement, { ...this.#tags, ...own });
+    const head = headOf(metric.measurement, {
+      ...this.#tags,
+      node: metric.node,
+      unit: metric.unit ?? "",
+      board,
+      clock: timeQuality === "known" ? "" : "estimated",
+    });
+    heads.set(path, head);
+    return head;
   }
 }
 
