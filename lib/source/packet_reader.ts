@@ -10,6 +10,7 @@
 
 import type { DroppedReading, Reading, TelemetryPacket } from "../model.ts";
 import { escapeTricks } from "./firmware_text.ts";
+import type { NumberPlace } from "./packet_shape.ts";
 import type { PathNode } from "./path_tree.ts";
 
 /** Why a packet is not one; the message goes to the rejects. */
@@ -47,6 +48,7 @@ export class PacketReader {
   #boardTs: number | null = null;
   readonly #readings: Reading[] = [];
   readonly #dropped: DroppedReading[] = [];
+  readonly #numbers: NumberPlace[] = [];
 
   /** @param at where in `text` the object's `{` stands */
   constructor(text: string, at: number) {
@@ -57,6 +59,11 @@ export class PacketReader {
   /** Index behind what was read. */
   get end(): number {
     return this.#at;
+  }
+
+  /** All numbers of the packet, in order. */
+  get numbers(): readonly NumberPlace[] {
+    return this.#numbers;
   }
 
   /**
@@ -122,6 +129,8 @@ export class PacketReader {
       }
     }
     if (this.#skip(NUMBER)) {
+      const metric = node?.metric;
+      this.#numbers.push({ start, end: this.#at, metric, isTs: false });
       if (node) this.#reading(node, key, this.#text.slice(start, this.#at));
     } else if (this.#skip(WORD)) {
       if (node) this.#noNumber(node, key, this.#text.slice(start, this.#at));
@@ -170,6 +179,7 @@ export class PacketReader {
         );
       }
       this.#boardTs = ts;
+      this.#numbers.at(-1)!.isTs = true;
     } else if (written[0] !== '"' || !ID.test(decode(written))) {
       throw new PacketError(
         `"id" must be 1 to 64 letters, digits, "_", "." or "-" in quotes: it is ${

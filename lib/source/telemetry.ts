@@ -14,6 +14,7 @@ import {
 } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
 import { PacketError, PacketReader } from "./packet_reader.ts";
+import type { PacketShapes, ShapedPacket } from "./packet_shape.ts";
 import { type PathNode, pathTree } from "./path_tree.ts";
 
 /** What a line turned out to be. */
@@ -38,6 +39,8 @@ export interface ParseOptions {
   /** What stands before the JSON (`gateway.marker`): `JSON sent via VCP: `. */
   readonly marker: string;
   readonly catalogue: Catalogue;
+  /** What packets of the same board were like, by the same catalogue. @default {each is read with care} */
+  readonly shapes?: PacketShapes;
 }
 
 /** Why a line that was too long is a reject, whatever is left of it. */
@@ -51,7 +54,7 @@ const trees = new WeakMap<Catalogue, PathNode>();
  */
 export function parseLine(
   line: Line,
-  { marker, catalogue }: ParseOptions,
+  { marker, catalogue, shapes }: ParseOptions,
 ): ParsedLine {
   const text = stripColours(line.text);
   const found = text.indexOf(marker);
@@ -71,12 +74,10 @@ export function parseLine(
     );
   }
   try {
-    const reader = new PacketReader(text, start);
-    const packet = reader.read(treeOf(catalogue));
+    const { packet, end } = shapes?.read(text, start) ??
+      readWithCare(text, start, treeOf(catalogue), shapes);
     // Two lines whose newline was lost: taking the first would lose the second in silence.
-    if (text.includes(marker, reader.end)) {
-      return reject("Two packets in one line");
-    }
+    if (text.includes(marker, end)) return reject("Two packets in one line");
     return { kind: "packet", packet };
   } catch (error) {
     // What is no PacketError is a fault of ours; the line is kept among the rejects all the same.
@@ -87,6 +88,19 @@ export function parseLine(
     const isOpen = error.isOpen && splitLocation(text).text === text;
     return reject(error.message, isOpen);
   }
+}
+
+function readWithCare(
+  text: string,
+  start: number,
+  tree: PathNode,
+  shapes: PacketShapes | undefined,
+): ShapedPacket {
+  const reader = new PacketReader(text, start);
+  const packet = reader.read(tree);
+  const { end, numbers } = reader;
+  if (packet.dropped.length === 0) shapes?.learn(text, start, end, numbers);
+  return { packet, end };
 }
 
 function reject(reason: string, isOpen = false): ParsedLine {

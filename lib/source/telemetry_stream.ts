@@ -16,6 +16,7 @@ import type { EventClock } from "./event_clock.ts";
 import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
 import { readFirmwareText } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
+import { PacketShapes } from "./packet_shape.ts";
 import { type ParsedLine, parseLine, type ParseOptions } from "./telemetry.ts";
 
 /** A packet, when it came, and the line it came in. */
@@ -79,7 +80,11 @@ export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
           found.map(({ packet }) => packet.boardTs),
         );
         controller.enqueue(
-          found.map((one, index) => ({ ...one, at: times[index]! })),
+          found.map(({ packet, line }, index) => ({
+            packet,
+            at: times[index]!,
+            line,
+          })),
         );
       },
       flush: () => lines.end(),
@@ -98,7 +103,7 @@ class LineReader {
   #whole = "";
 
   constructor(options: TelemetryStreamOptions) {
-    this.#options = options;
+    this.#options = { ...options, shapes: new PacketShapes() };
     this.#log = new FirmwareLog(options);
   }
 

@@ -6,6 +6,7 @@ import {
   type Metric,
 } from "../../lib/catalogue.ts";
 import { readFirmwareText } from "../../lib/source/firmware_text.ts";
+import { PacketShapes } from "../../lib/source/packet_shape.ts";
 import { type ParsedLine, parseLine } from "../../lib/source/telemetry.ts";
 import cases from "../testdata/source/lines.json" with { type: "json" };
 
@@ -252,6 +253,60 @@ function prefixIsJson(text: string): boolean {
   }
   return false;
 }
+
+Deno.test("parseLine reads a packet like one before it as it would alone", () => {
+  const plain = fc.tuple(fc.nat(60), fc.constantFrom("", ".0", ".7", ".25"))
+    .map((parts) => parts.join(""));
+  const any = fc.oneof(
+    fc.nat(5_000_000_000).map(String),
+    fc.double({ min: -200, max: 2_000 }).map(String),
+    fc.tuple(fc.integer({ min: -1e6, max: 1e6 }), fc.nat(16))
+      .map(([value, decimals]) => (value / 1_000).toFixed(decimals)),
+    fc.constantFrom(
+      ..."0 -0 -0.0 00 01 -1 -00.5 1. .5 - 1.2.3 1e3 1E-400 1e400".split(" "),
+      ..."4294967295 4294967296 -0.04 999999999999999 9007199254740993".split(
+        " ",
+      ),
+      ...'0.1234567890123456789 NaN -inf null true {} [] "7"'.split(" "),
+    ),
+  );
+  const number = fc.oneof(
+    { weight: 6, arbitrary: plain },
+    { weight: 1, arbitrary: any },
+  );
+  const packet = fc.tuple(
+    fc.constantFrom(
+      '{"ts":1#,"id":"N1","n1":{"t":#,"h":#},"x":[#,#]}',
+      '{"n1":{"t":#, "h": #},"ts":#}',
+      '{"known":#}',
+      '{"ts":#,"known":#',
+      '{"known":#,"known":#}',
+      '{"known":#}} JSON sent via VCP: {"known":#}',
+    ),
+    fc.array(number, { minLength: 5, maxLength: 5 }),
+  ).map(([shape, numbers]) => {
+    let at = 0;
+    return MARKER + shape.replace(/#/g, () => numbers[at++]!);
+  });
+  const catalogue = createCatalogue([metric("known"), metric("ts")]);
+  const known = { marker: MARKER, catalogue };
+  let like = 0;
+  fc.assert(
+    fc.property(fc.array(packet, { minLength: 20, maxLength: 40 }), (lines) => {
+      const shapes = new PacketShapes();
+      for (const text of lines) {
+        if (shapes.read(text, text.indexOf("{"))) like++;
+        const line = { text, truncated: false };
+        assert.deepEqual(
+          parseLine(line, { ...known, shapes }),
+          parseLine(line, known),
+        );
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  assert.ok(like > 1000, `${like} packets were like one before them`);
+});
 
 Deno.test("parseLine finds a packet whatever stands before and behind it", () => {
   const around = fc.string({ unit: "binary", maxLength: 30 })

@@ -1,0 +1,153 @@
+/**
+ * Packets that are like one before them but for their numbers, read by these alone.
+ *
+ * A board prints the same keys in the same order, again and again. What stands around the numbers of a
+ * packet that was read with care (`packet_reader.ts`) is right wherever it stands again, character by
+ * character; so nothing is left to read but the numbers. Whatever is not so plain, such as a number with
+ * an exponent or out of its range, is read with care again: nothing is refused or dropped here.
+ *
+ * A packet of ten numbers and the log line beside it take 1.8 µs instead of 3.7 in the TelemetryStream:
+ * `deno bench tests/source/`.
+ *
+ * @module
+ */
+
+import type { Metric } from "../catalogue.ts";
+import type { Reading, TelemetryPacket } from "../model.ts";
+
+/** A number in a packet's text. */
+export interface NumberPlace {
+  readonly start: number;
+  /** Index behind it. */
+  readonly end: number;
+  /** What it is a value of; undefined where the catalogue has none. */
+  readonly metric: Metric | undefined;
+  /** It is the packet's `ts`. */
+  isTs: boolean;
+}
+
+/** A packet, and where in the text it ends. */
+export interface ShapedPacket {
+  readonly packet: TelemetryPacket;
+  /** Index behind it. */
+  readonly end: number;
+}
+
+/** So many shapes of one board are remembered: nodes that take turns have one each. */
+const MOST_SHAPES = 8;
+const U32_MAX = 4_294_967_295;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+/** Integers of so many digits and these powers are exact as doubles, so their quotient is the number's nearest. */
+const MOST_DIGITS = 15;
+const POWERS = Array.from({ length: MOST_DIGITS + 1 }, (_, i) => 10 ** i);
+
+/** The shapes of one board's packets, as far as they have been seen. */
+export class PacketShapes {
+  readonly #shapes: PacketShape[] = [];
+  #learned = 0;
+
+  /** The packet whose `{` stands at `start`; undefined where it has to be read with care. */
+  read(text: string, start: number): ShapedPacket | undefined {
+    for (const shape of this.#shapes) {
+      const found = shape.read(text, start);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** Remembers what stands from `start` to `end` in `text`: a packet of which nothing was dropped. */
+  learn(
+    text: string,
+    start: number,
+    end: number,
+    numbers: readonly NumberPlace[],
+  ): void {
+    const shape = new PacketShape(text, start, end, numbers);
+    this.#shapes[this.#learned++ % MOST_SHAPES] = shape;
+  }
+}
+
+class PacketShape {
+  readonly #numbers: readonly NumberPlace[];
+  /** What stands before each number, and behind the last. */
+  readonly #between: readonly string[];
+  /** Where in the text `read` is. */
+  #at = 0;
+
+  constructor(
+    text: string,
+    start: number,
+    end: number,
+    numbers: readonly NumberPlace[],
+  ) {
+    this.#numbers = numbers;
+    const starts = [start, ...numbers.map((number) => number.end)];
+    const ends = [...numbers.map((number) => number.start), end];
+    this.#between = starts.map((from, i) => text.slice(from, ends[i]));
+  }
+
+  read(text: string, start: number): ShapedPacket | undefined {
+    this.#at = start;
+    let boardTs: number | null = null;
+    const readings: Reading[] = [];
+    for (let i = 0; i < this.#numbers.length; i++) {
+      if (!this.#skip(text, this.#between[i]!)) return undefined;
+      const value = this.#number(text);
+      const { metric, isTs } = this.#numbers[i]!;
+      if (Number.isNaN(value)) return undefined;
+      if (isTs) {
+        if (value < 0 || value > U32_MAX || !Number.isInteger(value)) {
+          return undefined;
+        }
+        boardTs = value;
+      }
+      if (metric === undefined) continue;
+      const { path, range } = metric;
+      if (range && (value < range[0] || value > range[1])) return undefined;
+      readings.push({ path, value });
+    }
+    if (!this.#skip(text, this.#between.at(-1)!)) return undefined;
+    return { packet: { boardTs, readings, dropped: [] }, end: this.#at };
+  }
+
+  #skip(text: string, literal: string): boolean {
+    if (!text.startsWith(literal, this.#at)) return false;
+    this.#at += literal.length;
+    return true;
+  }
+
+  /** The number that stands here, up to what is no more of it; NaN where it is not a plain one. */
+  #number(text: string): number {
+    const isNegative = text.charCodeAt(this.#at) === MINUS;
+    if (isNegative) this.#at++;
+    const start = this.#at;
+    let digits = this.#digits(text, 0);
+    let length = this.#at - start;
+    if (length === 0) return NaN;
+    if (length > 1 && text.charCodeAt(start) === ZERO) return NaN;
+    let decimals = 0;
+    if (text.charCodeAt(this.#at) === DOT) {
+      const dot = this.#at++;
+      digits = this.#digits(text, digits);
+      decimals = this.#at - dot - 1;
+      if (decimals === 0) return NaN;
+      length += decimals;
+    }
+    if (length > MOST_DIGITS) return NaN;
+    // Adding 0 turns −0.0 into the 0 that the journal gives back.
+    return (isNegative ? -digits : digits) / POWERS[decimals]! + 0;
+  }
+
+  /** `value` with the digits that stand here behind it. */
+  #digits(text: string, value: number): number {
+    for (;; this.#at++) {
+      const code = text.charCodeAt(this.#at);
+      // Behind the text's end it is NaN, which is neither.
+      if (!(code >= ZERO && code <= NINE)) return value;
+      value = value * 10 + code - ZERO;
+    }
+  }
+}
