@@ -1,0 +1,10 @@
+/**
+ * The points of the bench, in the order of the table.
+ *
+ * @module
+ */
+
+import type { Point } from "../point.ts";
+
+/** Every point. */
+export const POINTS: readonly Point[] = [];
