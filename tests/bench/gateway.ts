@@ -102,6 +102,21 @@ export class BenchGateway implements AsyncDisposable {
   }
 
   /**
+   * Waits until the child that was made by {@linkcode once} has started; gives when that was, in
+   * milliseconds of `Date.now()`. Comes at most 20 ms later.
+   *
+   * @throws {Error} if the gateway has ended
+   */
+  async childStarted(): Promise<number> {
+    const file = join(this.process.folder, ONCE_FILE);
+    const made = await eventually("the child starts", async () => {
+      const { mtime } = await Deno.stat(file).catch(() => ({ mtime: null }));
+      return mtime ?? this.#hasNotEnded();
+    });
+    return made.getTime();
+  }
+
+  /**
    * Waits until `packets` have been read, of all boards together, and every reading of them delivered
    * to both servers. The last look is at most 50 ms late.
    *
@@ -147,13 +162,16 @@ export class BenchGateway implements AsyncDisposable {
   }
 }
 
+/** In the gateway's folder: made when the child of {@linkcode once} starts to print. */
+const ONCE_FILE = "printed";
+
 /**
  * `command`, started in the gateway's folder, on its first start; later ones only sleep. A child that
  * ends is started again, and its lines are to come once.
  */
 export function once(command: readonly string[]): string[] {
-  const script =
-    '[ -e printed ] && exec sleep 1000000; touch printed; "$@"; exec sleep 1000000';
+  const again = `[ -e ${ONCE_FILE} ] && exec sleep 1000000`;
+  const script = `${again}; touch ${ONCE_FILE}; "$@"; exec sleep 1000000`;
   return ["sh", "-c", script, "once", ...command];
 }
 

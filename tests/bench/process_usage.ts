@@ -21,12 +21,14 @@ export interface ThreadUsage {
   readonly sleeps: number;
 }
 
-/** A process; its children are not counted. */
+/** A process; its children are counted only where it is said. */
 export interface ProcessUsage {
   /** When this was read, in milliseconds of `performance.now()`. */
   readonly atMs: number;
   /** User and system time of all threads, also of those that have ended; milliseconds in steps of 10. */
   readonly cpuMs: number;
+  /** User and system time of its children that have ended, in milliseconds in steps of 10. */
+  readonly endedChildrenMs: number;
   readonly threads: readonly ThreadUsage[];
   /** Voluntary context switches of the threads that live. */
   readonly sleeps: number;
@@ -53,7 +55,7 @@ export async function readUsage(pid: number): Promise<ProcessUsage> {
   ]);
   return {
     atMs: performance.now(),
-    cpuMs: cpuOf(stat),
+    ...cpuTimes(stat),
     threads,
     sleeps: threads.reduce((sum, one) => sum + one.sleeps, 0),
     residentMb: field(status, "VmRSS") * 1024 / 1e6,
@@ -112,7 +114,7 @@ async function readThreads(folder: string): Promise<ThreadUsage[]> {
         Deno.readTextFile(`${at}/status`),
         Deno.readTextFile(`${at}/schedstat`).catch(() => ""),
       ]);
-      const cpuMs = cpuOf(stat);
+      const { cpuMs } = cpuTimes(stat);
       return [{
         name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")),
         threadId,
@@ -127,10 +129,18 @@ async function readThreads(folder: string): Promise<ThreadUsage[]> {
   return threads.flat();
 }
 
-/** User and system time by a `stat`, in milliseconds. */
-function cpuOf(stat: string): number {
+/** User and system times by the text of a `stat`, in milliseconds in steps of 10. */
+export function cpuTimes(
+  stat: string,
+): Pick<ProcessUsage, "cpuMs" | "endedChildrenMs"> {
+  // Behind the name, which may hold anything: utime, stime, cutime and cstime are the 12th to 15th.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_S;
+  const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields
+    .slice(11, 15).map((ticks) => Number(ticks) * 1000 / TICKS_PER_S);
+  return {
+    cpuMs: user + system,
+    endedChildrenMs: childrenUser + childrenSystem,
+  };
 }
 
 function field(text: string, name: string): number {

@@ -5,6 +5,7 @@
  */
 
 import type { Point } from "../point.ts";
+import { THROUGHPUT } from "./throughput.ts";
 
 /** Every point. */
-export const POINTS: readonly Point[] = [];
+export const POINTS: readonly Point[] = [THROUGHPUT];
