@@ -1,0 +1,172 @@
+/**
+ * `deno task figures`: the README's figures and pictures, made of the results that are kept in
+ * `results/`, so that the two cannot differ: a test compares them.
+ *
+ *     deno task bench --executable --json tests/bench/results/results.json && deno task figures
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { PROJECT } from "../cli/program.ts";
+import { drawPictures } from "./pictures.ts";
+import type { FigureName } from "./point.ts";
+import {
+  findFigure,
+  type MeasuredPoint,
+  readResults,
+  type Results,
+} from "./results.ts";
+import { spread } from "./stats.ts";
+import {
+  describeRun,
+  formatNumber,
+  formatRatio,
+  formatValue,
+} from "./table.ts";
+
+/** Where results and pictures are kept. */
+export const RESULTS_FOLDER = join(PROJECT, "tests/bench/results");
+const FILE = join(RESULTS_FOLDER, "results.json");
+
+/** What stands between these lines is written by this program. */
+const BEGIN = "<!-- Measured: deno task figures -->";
+const END = "<!-- /Measured -->";
+
+/** A row of the README's table. */
+interface Shown extends FigureName {
+  /** What the row says that it is. */
+  readonly text: string;
+}
+
+const gateway = (name: string, text: string): Shown => ({
+  ...{ side: "gateway", name, text },
+});
+
+/** What the README shows of each point; the rest stands in the results. */
+const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
+  throughput: [
+    gateway("packets/s", "packets a second, the whole way"),
+    gateway("messages/s", "messages a second, each acknowledged"),
+    gateway("points/s", "points a second"),
+    gateway("CPU per packet", "CPU per packet"),
+    gateway("resident memory, most", "resident memory in the flood, at most"),
+    gateway("journal per packet", "journal per packet"),
+    gateway("written per packet", "written to disk per packet"),
+  ],
+};
+
+/** What a README holds that was made of results. */
+export interface Made {
+  /** The README's text, with its part of the results. */
+  readonly readme: string;
+  /** The pictures' texts by the names of their files. */
+  readonly pictures: ReadonlyMap<string, string>;
+}
+
+/** The results that are kept. */
+export function keptResults(): Promise<Results> {
+  return readResults(FILE);
+}
+
+/**
+ * Puts `results` into the text of a README.
+ *
+ * @throws {Error} if the README has no place for them, or they lack what it shows
+ */
+export async function make(results: Results, readme: string): Promise<Made> {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin === -1 || end < begin) {
+    throw new Error(`README.md has no "${BEGIN}" with "${END}" behind it`);
+  }
+  const pictures = drawPictures(results);
+  const part = await formatMarkdown(
+    [describe(results), table(results), ...images(pictures)].join("\n\n"),
+  );
+  return {
+    readme: `${readme.slice(0, begin)}${BEGIN}\n\n${part}\n${
+      readme.slice(end)
+    }`,
+    pictures,
+  };
+}
+
+/** On what the points were measured; more than one line where they were not all measured together. */
+function describe({ points }: Results): string {
+  const runs = points.map(({ run }) => {
+    const [machine, build, ...rest] = describeRun(run);
+    return [machine, build?.replace(/, [^,]*$/, ""), ...rest].join("; ");
+  });
+  return [...new Set(runs)].map((run) => `Measured on: ${run}.`).join("\n\n");
+}
+
+function table({ points }: Results): string {
+  const rows = points.flatMap((point) => rowsOf(point));
+  return [
+    "| what | median | min to max | ratio |",
+    "|---|---:|---|---|",
+    ...rows.map((cells) => `| ${cells.join(" | ")} |`),
+  ].join("\n");
+}
+
+function rowsOf(point: MeasuredPoint): string[][] {
+  const shown = SHOWN[point.name];
+  if (shown === undefined) {
+    throw new Error(
+      `readme.ts does not say what the README shows of "${point.name}"`,
+    );
+  }
+  return shown.map((one) => {
+    const figure = findFigure(point.figures, one);
+    if (figure === undefined) {
+      throw new Error(
+        `The results of "${point.name}" lack "${one.name}" of "${one.side}"`,
+      );
+    }
+    const { median, min, max } = spread(figure.values);
+    return [
+      one.text,
+      formatValue(median, figure.unit),
+      `${formatNumber(min)} to ${formatNumber(max)}`,
+      point.ratios.filter(({ of, to, values }) =>
+        of.side === one.side && of.name === one.name && to !== undefined &&
+        values.length > 0
+      ).map(formatRatio).join(", "),
+    ];
+  });
+}
+
+function images(pictures: ReadonlyMap<string, string>): string[] {
+  return pictures.entries().map(([file, svg]) => {
+    const description = /<title>(.*)<\/title>/.exec(svg)?.[1] ?? "";
+    return `![${description}](tests/bench/results/${file})`;
+  }).toArray();
+}
+
+/** As `deno fmt` wants it. */
+async function formatMarkdown(text: string): Promise<string> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext", "md", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error("deno fmt does not take the README's part");
+  return new TextDecoder().decode(stdout);
+}
+
+if (import.meta.main) {
+  const path = join(PROJECT, "README.md");
+  const { readme, pictures } = await make(
+    await keptResults(),
+    await Deno.readTextFile(path),
+  );
+  await Deno.writeTextFile(path, readme);
+  for (const [file, svg] of pictures) {
+    await Deno.writeTextFile(join(RESULTS_FOLDER, file), svg);
+  }
+}
