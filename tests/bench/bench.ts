@@ -125,32 +125,37 @@ function choose(names: string | undefined): readonly Point[] {
     const point = POINTS.find((one) => one.name === name);
     if (point !== undefined) return point;
     const known = POINTS.map((one) => `"${one.name}"`).join(", ");
-    throw new Error(`There is no point "${name}", only ${known}`);
+    return fail(`There is no point "${name}", only ${known}`);
   });
 }
 
 function count(name: string, text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
-  throw new Error(`"--${name}" must be a number from 1 on: it is "${text}"`);
+  return fail(`"--${name}" must be a number from 1 on: it is "${text}"`);
 }
 
 function ownProgram(): Program {
   const form = options.executable ? "executable" : "source";
   const found = PROGRAMS.find((one) => one.form === form);
-  if (found !== undefined) return found;
-  throw new Error("IIOT_GATEWAY_EXECUTABLE does not name the executable");
+  return found ?? fail("IIOT_GATEWAY_EXECUTABLE does not name the executable");
 }
 
 /** The program of another checkout: its source, or the executable that was built there. */
 async function programIn(checkout: string): Promise<Program> {
   const file = options.executable ? "dist/iiot-gateway" : "main.ts";
   const path = resolve(checkout, file);
-  await Deno.stat(path);
+  await Deno.stat(path).catch(() => fail(`There is no "${path}"`));
   return options.executable ? { form: "executable", command: [path] } : {
     form: "source",
     command: [Deno.execPath(), "run", "-q", "-P", "--no-prompt", path],
   };
+}
+
+/** The bench was called in a way that makes no sense. */
+function fail(text: string): never {
+  say(text);
+  Deno.exit(2);
 }
 
 function say(text: string): void {
