@@ -47,12 +47,11 @@ export interface ProcessUsage {
 /** @throws {Deno.errors.NotFound} if the process has ended */
 export async function readUsage(pid: number): Promise<ProcessUsage> {
   const at = `/proc/${pid}`;
-  const [stat, status, io, threads] = await Promise.all([
-    Deno.readTextFile(`${at}/stat`),
-    Deno.readTextFile(`${at}/status`),
-    Deno.readTextFile(`${at}/io`),
-    readThreads(`${at}/task`),
-  ]);
+  // One after the other: where the process has ended, nothing is left under way.
+  const stat = await Deno.readTextFile(`${at}/stat`);
+  const status = await Deno.readTextFile(`${at}/status`);
+  const io = await Deno.readTextFile(`${at}/io`);
+  const threads = await readThreads(`${at}/task`);
   return {
     atMs: performance.now(),
     ...cpuTimes(stat),

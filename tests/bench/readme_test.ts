@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { PROJECT } from "../cli/program.ts";
+import { figure, measuredPoint } from "./given.ts";
+import { keptResults, make, RESULTS_FOLDER } from "./readme.ts";
+
+Deno.test("The README's figures and pictures are those of the kept results", async () => {
+  const readme = await Deno.readTextFile(join(PROJECT, "README.md"));
+  const made = await make(await keptResults(), readme);
+  const hint = "Run: deno task figures";
+  assert.equal(readme, made.readme, hint);
+  const there = (await Array.fromAsync(Deno.readDir(RESULTS_FOLDER)))
+    .map(({ name }) => name).filter((name) => name.endsWith(".svg"));
+  assert.deepEqual(there.sort(), [...made.pictures.keys()].sort(), hint);
+  for (const [file, svg] of made.pictures) {
+    assert.equal(
+      await Deno.readTextFile(join(RESULTS_FOLDER, file)),
+      svg,
+      hint,
+    );
+  }
+});
+
+Deno.test("make refuses results that lack what the README shows, and a README without a place", async () => {
+  const readme = await Deno.readTextFile(join(PROJECT, "README.md"));
+  const lacking = measuredPoint("throughput", [
+    figure("gateway", "packets/s", [1]),
+  ]);
+  await assert.rejects(
+    make({ points: [lacking] }, readme),
+    /The results of "throughput" lack "messages\/s" of "gateway"/,
+  );
+  await assert.rejects(
+    make({ points: [measuredPoint("unheard of", [])] }, readme),
+    /does not say what the README shows of "unheard of"/,
+  );
+  await assert.rejects(make({ points: [] }, "# A README"), /README.md has no/);
+});
