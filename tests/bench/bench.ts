@@ -71,11 +71,10 @@ const before = options.against === undefined
 // Whatever is made for the bench, by whoever, goes with this folder.
 const folder = await Deno.makeTempDir({ prefix: "iiot-bench-" });
 Deno.env.set("TMPDIR", folder);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.addSignalListener(signal, () => {
-    Deno.removeSync(folder, { recursive: true });
-    Deno.exit(130);
-  });
+const interrupted = new AbortController();
+const { signal } = interrupted;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(name, () => interrupted.abort());
 }
 
 const measured: MeasuredPoint[] = [];
@@ -96,12 +95,13 @@ try {
     await Deno.mkdir(own);
     try {
       const result = await measure(point, {
-        ...{ run, program, before, packets, folder: own, say },
+        ...{ run, program, before, packets, folder: own, signal, say },
       });
       measured.push(result);
       print(`\n${formatPoint(result)}`);
       if (options.json !== undefined) await keepPoint(options.json, result);
     } catch (error) {
+      if (signal.aborted) break;
       // The others are worth their time all the same.
       say(`${point.name}: ${Deno.inspect(error)}`);
       Deno.exitCode = 1;
@@ -111,6 +111,8 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
+// What was being measured may wait for something still.
+if (signal.aborted) Deno.exit(130);
 if (options.check) {
   const found = check(measured);
   print(

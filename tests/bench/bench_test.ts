@@ -54,6 +54,7 @@ Deno.test({
         program: PROGRAMS[0]!,
         packets: 200,
         folder,
+        signal: new AbortController().signal,
         say() {},
       });
       for (const { side, name, values } of figures) {

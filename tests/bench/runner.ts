@@ -26,13 +26,15 @@ export interface MeasureOptions {
   readonly packets?: number | undefined;
   /** An empty folder for all that is written. */
   readonly folder: string;
+  /** Aborted to end it: what was started is ended then, too. */
+  readonly signal: AbortSignal;
   /** Tells what is going on. */
   say(text: string): void;
 }
 
 type Side = (round: number) => Promise<Figure[]>;
 
-/** @throws {Error} of the first side that cannot be measured */
+/** @throws {Error} of the first side that cannot be measured, or the reason of `signal` */
 export async function measure(
   point: Point,
   options: MeasureOptions,
@@ -82,7 +84,7 @@ async function once(
   side: (context: BenchContext) => AsyncIterable<Figure>,
   round: number,
   program: Program,
-  { run, packets, folder, say }: MeasureOptions,
+  { run, packets, folder, signal, say }: MeasureOptions,
 ): Promise<Figure[]> {
   const [shared, own] = [join(folder, "shared"), join(folder, "own")];
   await Deno.mkdir(shared, { recursive: true });
@@ -96,8 +98,17 @@ async function once(
     stack: stack.use(new AsyncDisposableStack()),
     say,
   };
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  stack.defer(() => signal.removeEventListener("abort", abort));
+  signal.throwIfAborted();
+  return await Promise.race([collect(side(context)), aborted.promise]);
+}
+
+async function collect(source: AsyncIterable<Figure>): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for await (const figure of side(context)) {
+  for await (const figure of source) {
     if (!Number.isFinite(figure.value)) {
       throw new Error(
         `"${figure.name}" of "${figure.side}" is no number: ${figure.value}`,

@@ -42,7 +42,9 @@ async function measured(point: Point, options: Partial<MeasureOptions> = {}) {
   const folder = await Deno.makeTempDir();
   try {
     const result = await measure(point, {
-      ...{ run: RUN, program: NOW, folder, say() {}, ...options },
+      ...{ run: RUN, program: NOW, folder, say() {} },
+      signal: new AbortController().signal,
+      ...options,
     });
     const left = (await Array.fromAsync(Deno.readDir(folder)))
       .map(({ name }) => name);
@@ -87,4 +89,23 @@ Deno.test("measure refuses a figure that is no number", async () => {
     measured(pointOf([], () => NaN)),
     /"packets\/s" of "gateway" is no number: NaN/,
   );
+});
+
+Deno.test("measure ends what was started when it is interrupted, also where it waits for ever", async () => {
+  const story: string[] = [];
+  const interrupted = new AbortController();
+  const point: Point = {
+    ...pointOf(story),
+    async *round({ stack }) {
+      stack.defer(() => void story.push("ended"));
+      interrupted.abort(new Error("Interrupted"));
+      await new Promise(() => {});
+      yield { ...SPEED, unit: "", value: 1 };
+    },
+  };
+  await assert.rejects(
+    measured(point, { signal: interrupted.signal }),
+    /Interrupted/,
+  );
+  assert.deepEqual(story, ["ended"]);
 });

@@ -88,6 +88,12 @@ async function* measureGateway(context: BenchContext): AsyncIterable<Figure> {
   const report = await gateway.delivered({ packets });
   const seconds = (Date.now() - startedMs) / 1000;
   const after = await gateway.usage();
+  for (const { name, ledger } of report.journal.sinks) {
+    if (ledger.delivered === packets * READINGS) continue;
+    throw new Error(
+      `"${name}" has delivered ${ledger.delivered} readings of ${packets} packets`,
+    );
+  }
   const childMs = await usageOfChild(report.children?.[""]?.pid);
   const broker = await readUsage(gateway.mosquitto.pid!);
   const database = await readUsage(gateway.victoria.pid!);
