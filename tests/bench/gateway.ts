@@ -19,7 +19,7 @@ import {
   startVictoriaMetrics,
   type VictoriaMetrics,
 } from "../servers.ts";
-import { type ProcessUsage, readUsage } from "./process_usage.ts";
+import { cpuTimes, type ProcessUsage, readUsage } from "./process_usage.ts";
 
 /** How long everything may take to be delivered, in milliseconds. */
 const DELIVERED_WITHIN_MS = 600_000;
@@ -108,12 +108,18 @@ export class BenchGateway implements AsyncDisposable {
    * @throws {Error} if the gateway has ended
    */
   async childStarted(): Promise<number> {
-    const file = join(this.process.folder, ONCE_FILE);
+    const file = join(this.process.folder, STARTED);
     const made = await eventually("the child starts", async () => {
       const { mtime } = await Deno.stat(file).catch(() => ({ mtime: null }));
       return mtime ?? this.#hasNotEnded();
     });
     return made.getTime();
+  }
+
+  /** CPU of the command of {@linkcode once}, in milliseconds. @throws {Error} if it has not ended */
+  async childCpuMs(): Promise<number> {
+    const stat = await Deno.readTextFile(join(this.process.folder, ENDED));
+    return cpuTimes(stat).endedChildrenMs;
   }
 
   /**
@@ -162,16 +168,19 @@ export class BenchGateway implements AsyncDisposable {
   }
 }
 
-/** In the gateway's folder: made when the child of {@linkcode once} starts to print. */
-const ONCE_FILE = "printed";
+/** In the gateway's folder: made when the child of {@linkcode once} starts to print, … */
+const STARTED = "started";
+/** … and with the shell's `/proc/PID/stat` when the command has ended. */
+const ENDED = "ended";
 
 /**
  * `command`, started in the gateway's folder, on its first start; later ones only sleep. A child that
  * ends is started again, and its lines are to come once.
  */
 export function once(command: readonly string[]): string[] {
-  const again = `[ -e ${ONCE_FILE} ] && exec sleep 1000000`;
-  const script = `${again}; touch ${ONCE_FILE}; "$@"; exec sleep 1000000`;
+  const sleep = "exec sleep 1000000";
+  const script =
+    `[ -e ${STARTED} ] && ${sleep}; touch ${STARTED}; "$@"; cat /proc/$$/stat > ${ENDED}; ${sleep}`;
   return ["sh", "-c", script, "once", ...command];
 }
 

@@ -94,7 +94,7 @@ async function* measureGateway(context: BenchContext): AsyncIterable<Figure> {
       `"${name}" has delivered ${ledger.delivered} readings of ${packets} packets`,
     );
   }
-  const childMs = await usageOfChild(report.children?.[""]?.pid);
+  const childMs = await gateway.childCpuMs();
   const broker = await readUsage(gateway.mosquitto.pid!);
   const database = await readUsage(gateway.victoria.pid!);
   const used = usageBetween(before, after);
@@ -177,12 +177,4 @@ async function prepare(path: string, packets: number): Promise<PreparedLines> {
   const found = prepared.get(path) ?? await writeLines(path, { packets });
   prepared.set(path, found);
   return found;
-}
-
-/** CPU of what the child has run to its end, in milliseconds. */
-async function usageOfChild(pid: number | null | undefined): Promise<number> {
-  if (pid === null || pid === undefined) {
-    throw new Error("The gateway does not tell its child's process id");
-  }
-  return (await readUsage(pid)).endedChildrenMs;
 }
