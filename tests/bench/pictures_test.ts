@@ -3,14 +3,15 @@ import { figure, measuredPoint } from "./given.ts";
 import { drawPictures } from "./pictures.ts";
 
 const GROWTH = measuredPoint("growth", [
-  figure("1,000,000 rows", "packets/s", [8000, 7900, 8100]),
+  figure("1 million", "packets/s", [8000, 7900, 8100]),
   figure("10,000 rows", "packets/s", [8400]),
   figure("20 boards", "packets/s", [1]),
   figure("1,000,000 rows", "CPU per packet", [0.12]),
-  figure("10,000 rows", "CPU per packet", [0.11]),
+  figure("10 thousand rows", "CPU per packet", [0.11]),
 ]);
 const LATENCY = measuredPoint("latency", [
-  figure("10 packets/s", "median", [1.4]),
+  figure("gateway, 10 packets/s", "median", [1.4]),
+  figure("bare, 10 packets/s", "median", [0.1]),
   figure("10 packets/s", "p99", [3.1]),
   figure("500 packets/s", "median", [1.7]),
   figure("500 packets/s", "p99", [6.2]),
@@ -82,13 +83,17 @@ Deno.test("drawPictures draws within the picture, for a light page and a dark on
   }
 });
 
-Deno.test("drawPictures leaves out what was not measured", () => {
+Deno.test("drawPictures draws what was measured, and refuses a point that lacks its figures", () => {
   assert.deepEqual([...drawPictures({ points: [] }).keys()], []);
+  assert.deepEqual([...drawPictures({ points: [GROWTH] }).keys()], [
+    "growth.svg",
+  ]);
   const half = measuredPoint(
     "latency",
     LATENCY.figures.filter(({ name }) => name === "p99"),
   );
-  assert.deepEqual([...drawPictures({ points: [half, GROWTH] }).keys()], [
-    "growth.svg",
-  ]);
+  assert.throws(
+    () => drawPictures({ points: [half, GROWTH] }),
+    /The results of "latency" lack "median" of a side such as/,
+  );
 });
