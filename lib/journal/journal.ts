@@ -41,6 +41,7 @@ import type {
 import type { LedgerState, Position } from "./ledger.ts";
 import { Overruns } from "./overruns.ts";
 import { Epochs } from "./epochs.ts";
+import { Pages } from "./pages.ts";
 import { Pending } from "./pending.ts";
 import { Pruner } from "./pruner.ts";
 import { describeRecovery } from "./recovery.ts";
@@ -66,6 +67,8 @@ const ROOM_WAIT_MS = 2;
 const COMMIT_RETRY_MS = 1000;
 /** The most rows read from the disk at once. */
 const PAGE_ROWS = 1000;
+/** The most readings, unless a sink asks for more. */
+const PAGE_READINGS = 9000;
 
 /** Options for {@linkcode Journal.open}. */
 export interface JournalOptions {
@@ -130,6 +133,7 @@ export class Journal implements AsyncDisposable {
   readonly #boards: Boards;
   readonly #accounts: Accounts;
   readonly #recent: RecentRows;
+  readonly #pages = new Pages();
   readonly #pending: Pending;
   readonly #overruns = new Overruns();
   readonly #committer: Committer;
@@ -199,7 +203,10 @@ export class Journal implements AsyncDisposable {
       ...options,
       accounts: this.#accounts,
       pending: this.#pending,
-      recent: this.#recent,
+      forget: (seq) => {
+        this.#recent.forget(seq);
+        this.#pages.forget(seq);
+      },
       newest: () => this.#committedSeq,
       timeUs: (at) => this.epochs.time(at).timeUs,
       isOlder: (at, ageUs) => this.epochs.isOlder(at, ageUs),
@@ -502,6 +509,14 @@ export class Journal implements AsyncDisposable {
     return this.#options.monotonicUs?.() ?? performance.now() * 1000;
   }
 
+  /** How many rows to read at once: who asks for one looks at a place, others come for the next ones. */
+  #pageRows(maxReadings: number): number {
+    if (maxReadings === 1) return 1;
+    const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
+    const readings = Math.max(maxReadings, PAGE_READINGS);
+    return Math.ceil(Math.min(readings / readingsPerRow, PAGE_ROWS));
+  }
+
   async #read(seq: number, maxReadings: number): Promise<Row[]> {
     const isIn = (seq: number, rows: readonly [number, number] | null) =>
       rows !== null && seq >= rows[0] && seq <= rows[1];
@@ -511,11 +526,12 @@ export class Journal implements AsyncDisposable {
       if (after >= this.#committedSeq) return [];
       const recent = this.#recent.after(after, maxReadings);
       if (recent !== null) return recent;
-      const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
-      const limit = Math.ceil(
-        Math.min(maxReadings / readingsPerRow, PAGE_ROWS),
-      );
-      const stored = await this.#options.disk.read(after, limit);
+      // Less than was asked for is the end of a page, and may not be all: a batch of which a server takes
+      // nothing has to become another one.
+      const ready = this.#pages.after(after, maxReadings, this.#committedSeq);
+      const stored = ready.length > 0
+        ? ready
+        : await this.#options.disk.read(after, this.#pageRows(maxReadings));
       // Rows may have been chosen for deletion before or while they were read, and the file may hold
       // rows of a commit that the disk has reported as failed.
       const kept = stored.filter(({ seq }) =>
@@ -523,6 +539,7 @@ export class Journal implements AsyncDisposable {
         !isIn(seq, this.#pruner.deleting)
       );
       const newest = stored.at(-1);
+      if (ready.length === 0 && kept.length > 1) this.#pages.keep(after, kept);
       if (kept.length > 0 || newest === undefined) {
         return takeReadings(kept, 0, maxReadings)
           .map((row) => toRow(row, this.#rowContext));
@@ -545,6 +562,8 @@ export class Journal implements AsyncDisposable {
   }
 
   #sayRecoveries({ recoveries = [] }: CommitResult): void {
+    // Rows may be gone of which nothing else has told.
+    if (recoveries.length > 0) this.#pages.forget(Infinity);
     for (const recovery of recoveries) {
       const { level, text, values } = describeRecovery(recovery);
       this.#log[level](text, values);

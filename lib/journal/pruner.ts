@@ -14,7 +14,6 @@ import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
 import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
 import { chooseRows, chunkRows } from "./retention.ts";
-import type { RecentRows } from "./rows.ts";
 
 /** Rows in the sinks' hands that may stand before those to delete. */
 const PINNED_ROWS = 2000;
@@ -24,13 +23,14 @@ export interface PrunerOptions {
   readonly disk: Pick<AsyncDisk, "oldest">;
   readonly accounts: Accounts;
   readonly pending: Pick<Pending, "deleted">;
-  readonly recent: Pick<RecentRows, "forget">;
   /** Bytes that the file may use. */
   readonly maxBytes: number;
   /** Seconds that delivered rows are kept. */
   readonly historyS: number;
   /** The newest committed row's seq. */
   newest(): number;
+  /** Nobody is to be given the rows up to `seq` out of memory. */
+  forget(seq: number): void;
   /** Time of day in microseconds. */
   timeUs(at: EventTime): number;
   /** Whether a row is certainly older than `ageUs`, however wrong the clock is. */
@@ -88,7 +88,7 @@ export class Pruner {
   }
 
   async #choose(excessBytes: number): Promise<void> {
-    const { disk, accounts, pending, recent, historyS } = this.#options;
+    const { disk, accounts, pending, forget, historyS } = this.#options;
     const chunk = chunkRows(excessBytes);
     const oldest = await disk.oldest(chunk + PINNED_ROWS);
     const rows = chooseRows({
@@ -104,7 +104,7 @@ export class Pruner {
     if (first === undefined || last === undefined) return;
     this.#book(rows);
     this.#deleting = pending.deleted = [first, last];
-    recent.forget(last);
+    forget(last);
     this.#options.chosen();
   }
 
