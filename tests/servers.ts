@@ -165,6 +165,9 @@ export async function startMosquitto(
           : ["allow_anonymous true"]),
         ...(Deno.uid() === 0 ? ["user root"] : []),
         "set_tcp_nodelay true",
+        ...(options.conf?.some((line) => line.startsWith("max_inflight"))
+          ? []
+          : ["max_inflight_messages 1000"]),
         // Not 0 for "no limit": mosquitto 2.0.11 then hangs up after each publish that it denies.
         "max_queued_messages 10000000",
         "persistence true",

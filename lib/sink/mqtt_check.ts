@@ -11,6 +11,8 @@ import type { MqttConnection, MqttVersion } from "./mqtt_connection.ts";
 import { SinkError } from "./sink.ts";
 
 const SUBJECT = "MQTT broker";
+/** Unconfirmed messages: with fewer each of them is a write of its own before long. */
+const FEW = 100;
 
 /**
  * Connects, publishes one empty message that no broker keeps to `PREFIX/check`, and leaves.
@@ -42,6 +44,18 @@ export async function* checkBroker(
       detail: `Connected to ${broker.name} with ${spoken}`,
     };
     yield await mayPublish(config, connection);
+    const { receiveMaximum } = connection.limits;
+    const window = Math.min(FEW, config.max_inflight);
+    if (config.qos > 0 && receiveMaximum < window) {
+      yield {
+        level: "warning",
+        subject: SUBJECT,
+        detail:
+          `${broker.name} takes ${receiveMaximum} unconfirmed messages at once: a backlog takes longer than it has to`,
+        hint:
+          'Raise that at the broker if you can: "max_inflight_messages 1000" in mosquitto.conf',
+      };
+    }
   } finally {
     await leave(connection);
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { MqttConfig } from "../../lib/config/schema.ts";
 import { SinkError } from "../../lib/sink/sink.ts";
 import {
   DEAD_PORT,
@@ -492,6 +493,20 @@ test("checks a broker without disturbing the gateway that runs", async () => {
     "",
     false,
   ]);
+});
+
+test("says in a check where a broker takes few messages at once, and what to do", async () => {
+  await using broker = await startMosquitto({
+    conf: ["max_inflight_messages 20"],
+  });
+  const warnings = async (config: Partial<MqttConfig>) =>
+    (await findings(mqttSink(broker.url, config)))
+      .filter(({ level }) => level === "warning");
+  const [warning] = await warnings({});
+  assert.match(warning?.detail ?? "", / takes 20 unconfirmed messages at once/);
+  assert.match(warning?.hint ?? "", /"max_inflight_messages 1000"/);
+  assert.deepEqual(await warnings({ max_inflight: 20 }), []);
+  assert.deepEqual(await warnings({ qos: 0 }), []);
 });
 
 /** An authority of its own and a certificate for `localhost`. */
