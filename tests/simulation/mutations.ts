@@ -162,6 +162,18 @@ const MUTATIONS: readonly Mutation[] = [
       "session.restate(retained().filter(({ seq }) => seq <= deliveredTo));",
     to: "",
   },
+  {
+    name: "rows that are being deleted are given out of memory",
+    file: "journal/journal.ts",
+    from: "this.#pages.forget(seq);",
+    to: "",
+  },
+  {
+    name: "the end of a page is taken for all there is",
+    file: "journal/pages.ts",
+    from: "return isEnough ? rows.slice(from) : [];",
+    to: "return rows.slice(isEnough ? from : from);",
+  },
 ];
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
