@@ -18,6 +18,8 @@ export interface Board {
   readonly latest: Latest;
   readonly clockBefore: BoardClockCounts;
   readonly clock: BoardClockCounts;
+  /** Grows with each change of `latest`. */
+  changes: number;
 }
 
 /** A reading's newest value, and where it belongs. */
@@ -45,6 +47,8 @@ const NO_CLOCK: BoardClockCounts = {
 export class Boards {
   readonly #byName = new Map<string, Board>();
   readonly #names = new Map<number, string>();
+  /** What {@linkcode Boards.changed} has given of each board, without its newest values. */
+  readonly #given = new Map<Board, string>();
 
   constructor(states: readonly BoardState[]) {
     for (const { id, name, latest, clock, ...before } of states) {
@@ -56,6 +60,7 @@ export class Boards {
         latest,
         clockBefore: clock,
         clock: NO_CLOCK,
+        changes: 0,
       });
     }
   }
@@ -75,6 +80,7 @@ export class Boards {
       latest: known?.latest ?? {},
       clockBefore: known === undefined ? NO_CLOCK : sumClock(known),
       clock,
+      changes: 0,
     };
     this.#add(board);
     return board;
@@ -97,6 +103,7 @@ export class Boards {
 
   /** Remembers the readings of a row as the newest. */
   note(board: Board, { seq, timeUs, readings }: Row, epoch: number): void {
+    board.changes++;
     for (const { path, value } of readings) {
       board.latest[path] = { seq, value, timeUs, epoch };
     }
@@ -104,9 +111,11 @@ export class Boards {
 
   /** The times of a clock epoch were corrected. */
   move(epoch: number, byUs: number): void {
-    for (const { latest } of this.#byName.values()) {
+    for (const board of this.#byName.values()) {
+      const { latest } = board;
       for (const [path, newest] of Object.entries(latest)) {
         if (newest.epoch !== epoch) continue;
+        board.changes++;
         // In its place a new one: commits that wait hold the old one.
         latest[path] = { ...newest, timeUs: newest.timeUs + byUs };
       }
@@ -115,6 +124,7 @@ export class Boards {
 
   /** Remembers those readings of a late row that are the newest by their time. */
   noteLate(board: Board, { seq, timeUs, readings }: Row): void {
+    board.changes++;
     for (const { path, value } of readings) {
       if ((board.latest[path]?.timeUs ?? -Infinity) > timeUs) continue;
       board.latest[path] = { seq, value, timeUs };
@@ -142,21 +152,40 @@ export class Boards {
     }
   }
 
-  /** All boards as they are written: copies, because a commit may be tried again later. */
+  /** All boards as they are written. */
   states(): BoardState[] {
-    return [...this.#byName.values()].map((board) => ({
-      id: board.id,
-      name: board.name,
-      ...sum(board),
-      latest: { ...board.latest },
-      clock: sumClock(board),
-    }));
+    return [...this.#byName.values()].map(stateOf);
+  }
+
+  /**
+   * The boards that are not what this gave last, as they are written: of twenty boards a commit has the
+   * one whose packet it brings.
+   */
+  changed(): BoardState[] {
+    return [...this.#byName.values()].filter((board) => {
+      const { changes } = board;
+      const now = JSON.stringify([changes, sum(board), sumClock(board)]);
+      if (this.#given.get(board) === now) return false;
+      this.#given.set(board, now);
+      return true;
+    }).map(stateOf);
   }
 
   #add(board: Board): void {
     this.#byName.set(board.name, board);
     this.#names.set(board.id, board.name);
   }
+}
+
+/** A copy, because a commit may be tried again later. */
+function stateOf(board: Board): BoardState {
+  return {
+    id: board.id,
+    name: board.name,
+    ...sum(board),
+    latest: { ...board.latest },
+    clock: sumClock(board),
+  };
 }
 
 function sum({ before, counts }: Board): LineCounts {

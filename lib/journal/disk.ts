@@ -136,7 +136,9 @@ export interface KeptReject extends Reject {
 export interface Commit {
   readonly rows: readonly StoredRow[];
   readonly epochs: readonly Epoch[];
+  /** Those that have changed since the commit before. */
   readonly boards: readonly BoardState[];
+  /** All of them, or none. */
   readonly sinks: readonly SinkState[];
   readonly rejects: readonly Reject[];
   readonly parked: readonly ParkedReading[];

@@ -555,7 +555,7 @@ export class Journal implements AsyncDisposable {
       return null;
     }
     return this.#pending.take(
-      this.#boards.states(),
+      this.#boards.changed(),
       this.#accounts.states(this.#end.total),
       { durable },
     );

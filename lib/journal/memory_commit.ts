@@ -29,7 +29,7 @@ export class MemoryCommit {
   #rows: StoredRow[] = [];
   #rowBytes = 0;
   readonly #epochs = new Map<number, Epoch>();
-  #boards: readonly BoardState[] = [];
+  readonly #boards: Map<number, BoardState>;
   #sinks: readonly SinkState[] = [];
   #rejects: Reject[] = [];
   #rejectBytes = 0;
@@ -38,6 +38,11 @@ export class MemoryCommit {
   readonly #unrejected = new Set<number>();
   /** From the first to the last row that was here and was deleted; others in between are still here. */
   #deleted: readonly [first: number, last: number] | null = null;
+
+  /** @param boards as the last commit before left them: those that come have the changed ones only */
+  constructor(boards: Iterable<BoardState>) {
+    this.#boards = new Map([...boards].map((board) => [board.id, board]));
+  }
 
   /** Bytes of memory that it takes, but for bookkeeping. */
   get bytes(): number {
@@ -71,7 +76,7 @@ export class MemoryCommit {
       this.#rowBytes += row.body.length + OVERHEAD_BYTES;
     }
     for (const epoch of commit.epochs) this.#epochs.set(epoch.id, epoch);
-    this.#boards = commit.boards;
+    for (const board of commit.boards) this.#boards.set(board.id, board);
     this.#sinks = commit.sinks;
     for (const reading of commit.parked) this.#parked.set(reading.id, reading);
     for (const id of commit.unparked) {
@@ -94,7 +99,7 @@ export class MemoryCommit {
     return {
       rows: this.#rows,
       epochs: [...this.#epochs.values()],
-      boards: this.#boards,
+      boards: [...this.#boards.values()],
       sinks: this.#sinks,
       rejects: this.#rejects,
       parked: [...this.#parked.values()],

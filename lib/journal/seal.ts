@@ -7,7 +7,7 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import type { SinkState } from "./disk.ts";
+import type { BoardState, SinkState } from "./disk.ts";
 import type { Position } from "./ledger.ts";
 
 /** A stretch of rows, both ends included. */
@@ -25,10 +25,36 @@ export interface Seal {
 
 /** A checksum over boards and clock epochs, as they are stored. */
 export function digest(prepare: (sql: string) => StatementSync): number {
-  return crc32(JSON.stringify([
-    prepare("SELECT id, name, lines, latest FROM boards ORDER BY id").all(),
-    prepare("SELECT id, boot_id, offset_us FROM epochs ORDER BY id").all(),
-  ]));
+  return new Digest(prepare).value;
+}
+
+/**
+ * {@linkcode digest} as it goes on from commit to commit: a board that is written costs its own text, not
+ * that all of them are read again.
+ */
+export class Digest {
+  readonly #boards: Map<unknown, string>;
+  readonly #epochs: string;
+
+  /** Reads the tables. */
+  constructor(prepare: (sql: string) => StatementSync) {
+    this.#boards = new Map(
+      prepare("SELECT id, name, lines, latest FROM boards ORDER BY id").all()
+        .map((row) => [row["id"], JSON.stringify(row)]),
+    );
+    this.#epochs = JSON.stringify(
+      prepare("SELECT id, boot_id, offset_us FROM epochs ORDER BY id").all(),
+    );
+  }
+
+  get value(): number {
+    return crc32(`[[${[...this.#boards.values()].join()}],${this.#epochs}]`);
+  }
+
+  /** A board that was there was written. */
+  change({ id, name, lines }: BoardState, latest: string): void {
+    this.#boards.set(id, JSON.stringify({ id, name, lines, latest }));
+  }
 }
 
 /** The seals of the sinks that the journal wrote last. @throws {Error} if one does not fit its sink */

@@ -21,6 +21,7 @@ import { getLogger } from "@logtape/logtape";
 import { describeError } from "../error_text.ts";
 import {
   type AsyncDisk,
+  type BoardState,
   type Commit,
   type CommitResult,
   DiskError,
@@ -101,6 +102,8 @@ export class SpareDisk implements AsyncDisk {
   /** What the disk held at the start, and the epochs of then and since. */
   #base = NOTHING;
   readonly #epochs = new Map<number, Epoch>();
+  /** The boards as the last commit left them. */
+  readonly #boards = new Map<number, BoardState>();
   /** The newest row that the disk is known to have, as it was opened or committed. */
   #end: Pick<StoredRow, "seq" | "total"> = { seq: 0, total: 0 };
   #spare: Spare | undefined;
@@ -166,6 +169,7 @@ export class SpareDisk implements AsyncDisk {
     this.#end = state.newest ?? this.#end;
     this.#base = state;
     for (const epoch of state.epochs) this.#epochs.set(epoch.id, epoch);
+    for (const board of state.boards) this.#boards.set(board.id, board);
     this.#timer = setInterval(
       () => void this.#inTurn(() => this.#tryDisk()),
       this.#options.retryMs ?? RETRY_MS,
@@ -269,6 +273,7 @@ export class SpareDisk implements AsyncDisk {
 
   async #commit(commit: Commit): Promise<CommitResult> {
     for (const epoch of commit.epochs) this.#epochs.set(epoch.id, epoch);
+    for (const board of commit.boards) this.#boards.set(board.id, board);
     if (this.#spare !== undefined) return this.#keep(this.#spare, commit);
     try {
       return await this.#write(commit);
@@ -337,7 +342,7 @@ export class SpareDisk implements AsyncDisk {
     const full = isFull(error);
     const reason = describeError(error);
     const spare: Spare = {
-      memory: new MemoryCommit(),
+      memory: new MemoryCommit(this.#boards.values()),
       sinceUs: this.#options.now(),
       reason,
       full,

@@ -23,7 +23,6 @@ import {
   readRejects,
   readState,
   rowChecksum,
-  usedBytes,
 } from "./database.ts";
 import type {
   Commit,
@@ -71,7 +70,6 @@ export class Store implements Disk {
   #logBytes = 0;
   #tables: Tables | undefined;
   #pagesInLog = 0;
-  #usedBytes = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #reserve: Reserve | undefined;
   #examiner: Examiner | undefined;
@@ -128,17 +126,18 @@ export class Store implements Disk {
   }
 
   commit(commit: Commit): CommitResult {
+    let usedBytes: number;
     try {
-      this.#guard(() => this.#open().commit(commit));
+      usedBytes = this.#guard(() => this.#open().commit(commit));
     } catch (error) {
       throw toDiskError(error, this.#path);
     }
     // It is written: nothing from here on may say that it is not.
-    this.#know(commit.sinks.length > 0 ? commit : this.#known);
+    this.#know(commit);
     this.#checkpointWhenIdle(commit);
     this.#copyWhenDue(commit);
     return {
-      usedBytes: this.#measure(),
+      usedBytes: usedBytes - (this.#reserve?.fillerBytes ?? 0),
       recoveries: this.#recoveries.splice(0),
     };
   }
@@ -214,6 +213,7 @@ export class Store implements Disk {
     tables.db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     const state = tables.load();
     this.#reserve = new Reserve(tables.db, path, this.#logBytes);
+    this.#known = { ...this.#known, boards: [], sinks: [] };
     this.#know(state);
     return state;
   }
@@ -233,7 +233,15 @@ export class Store implements Disk {
   /** Remembers the last accounts of boards and sinks, and where the tables stand. */
   #know({ boards, sinks }: Pick<Commit, "boards" | "sinks">): void {
     const { end, deleted } = this.#open();
-    this.#known = { boards, sinks, end, deleted };
+    const unchanged = this.#known.boards.filter(({ id }) =>
+      !boards.some((board) => board.id === id)
+    );
+    this.#known = {
+      boards: [...unchanged, ...boards],
+      sinks: sinks.length > 0 ? sinks : this.#known.sinks,
+      end,
+      deleted,
+    };
   }
 
   /** What is known of the file, and nothing came after that. */
@@ -298,7 +306,7 @@ export class Store implements Disk {
   #checkpointWhenIdle({ rows, rejects }: Commit): void {
     const bytes = rows.reduce((sum, row) => sum + row.body.length + 40, 0) +
       rejects.reduce((sum, reject) => sum + reject.body.length + 100, 0);
-    // A commit touches the newest page of the rows, and those of boards, sinks and the tree.
+    // A commit touches the newest page of the rows, and those of boards, sinks and perhaps the tree.
     this.#pagesInLog += 4 + Math.ceil(bytes / PAGE_BYTES);
     clearTimeout(this.#idleTimer);
     if (this.#pagesInLog < IDLE_CHECKPOINT_PAGES) return;
@@ -348,17 +356,6 @@ export class Store implements Disk {
       }
     });
     return null;
-  }
-
-  /** Bytes that hold something; those of the last look where the disk does not answer. */
-  #measure(): number {
-    try {
-      this.#usedBytes = usedBytes((sql) => this.#open().prepare(sql)) -
-        (this.#reserve?.fillerBytes ?? 0);
-    } catch {
-      // What is wrong with the disk is for the next commit to say.
-    }
-    return this.#usedBytes;
   }
 
   #open(): Tables {

@@ -17,13 +17,20 @@ import {
   ROW_COLUMNS,
   rowChecksum,
   transact,
+  usedBytes,
 } from "./database.ts";
-import type { Commit, DiskState, SinkState, StoredRow } from "./disk.ts";
+import type {
+  BoardState,
+  Commit,
+  DiskState,
+  SinkState,
+  StoredRow,
+} from "./disk.ts";
 import type { Position } from "./ledger.ts";
 import { KEPT_TIME_US, TIME_OF_DAY } from "./schema.ts";
 import {
   addStretch,
-  digest,
+  Digest,
   makeSeal,
   readSeals,
   type Stretch,
@@ -31,6 +38,21 @@ import {
 
 /** Rejects kept, in bytes of their texts and 100 for each; the oldest go first. */
 const MAX_REJECT_BYTES = 2 * 1024 * 1024;
+
+const INSERT_BOARD =
+  "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/** What a name or a target stands in is left alone: their indexes would be two more pages a commit. */
+const UPDATE_BOARD =
+  `UPDATE boards SET lines = ?, packets = ?, rejects = ?, other = ?, truncated = ?, latest = ?, clock = ?
+   WHERE id = ? AND name = ?`;
+const UPDATE_SINK =
+  `UPDATE sinks SET active = ?, seq = ?, total = ?, seen_total = ?, ahead = ?, parked = ?, received = ?,
+     requeued = ?, delivered = ?, dropped = ?, seal = ?, delivered_ahead = ?
+   WHERE id = ? AND name = ? AND target = ?`;
+const INSERT_SINK =
+  `INSERT OR REPLACE INTO sinks (active, seq, total, seen_total, ahead, parked, received, requeued,
+     delivered, dropped, seal, delivered_ahead, id, name, target)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_REJECT =
   "INSERT INTO rejects (time_us, board, origin, reason, body) VALUES (?, ?, ?, ?, ?)";
@@ -62,7 +84,8 @@ export class Tables implements Disposable {
   #synchronous = "";
   #end: Position = { seq: 0, total: 0 };
   #deleted: readonly Stretch[] = [];
-  #digest = 0;
+  /** Undefined where the tables have to be read for it. */
+  #digest: Digest | undefined;
 
   /** @param db an open file; {@linkcode Tables.load} comes before what writes */
   constructor(db: DatabaseSync) {
@@ -93,20 +116,29 @@ export class Tables implements Disposable {
     this.#deleted = readSeals(this.db, state.sinks)
       .flatMap(({ deleted }) => deleted)
       .reduce<readonly Stretch[]>(addStretch, []);
-    this.#digest = digest((sql) => this.db.prepare(sql));
+    this.#digest = undefined;
     return { ...state, gone: this.#goneBehind(state.oldest?.seq ?? Infinity) };
   }
 
-  /** Writes everything of `commit`, or nothing. @throws {Error} if the disk does not take it */
-  commit(commit: Commit): void {
+  /**
+   * Writes everything of `commit`, or nothing; gives the bytes of the file that hold something then, filler
+   * rows included.
+   *
+   * @throws {Error} if the disk does not take it
+   */
+  commit(commit: Commit): number {
     this.setSynchronous(commit.durable ? "FULL" : "NORMAL");
-    const before = [this.#end, this.#deleted, this.#digest] as const;
+    const before = [this.#end, this.#deleted] as const;
     this.#run("BEGIN IMMEDIATE");
     try {
       this.write(commit);
+      // Within the transaction: afterwards each of its two questions would be one of its own.
+      const used = usedBytes((sql) => this.prepare(sql));
       this.#run("COMMIT");
+      return used;
     } catch (error) {
-      [this.#end, this.#deleted, this.#digest] = before;
+      [this.#end, this.#deleted] = before;
+      this.#digest = undefined;
       try {
         this.#run("ROLLBACK");
       } catch {
@@ -129,20 +161,7 @@ export class Tables implements Disposable {
       this.#run("DELETE FROM packets WHERE seq BETWEEN ? AND ?", ...deleted);
     }
     for (const row of rows) this.#insert(row);
-    for (const board of boards) {
-      this.#run(
-        "INSERT OR REPLACE INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        board.id,
-        board.name,
-        board.lines,
-        board.packets,
-        board.rejects,
-        board.other,
-        board.truncated,
-        JSON.stringify(board.latest),
-        JSON.stringify(board.clock),
-      );
-    }
+    for (const board of boards) this.#writeBoard(board);
     for (const id of commit.unrejected) {
       this.#run("DELETE FROM rejects WHERE id = ?", id);
     }
@@ -193,15 +212,15 @@ export class Tables implements Disposable {
     for (const { seq, total } of rows) {
       if (seq > this.#end.seq) this.#end = { seq, total };
     }
-    if (boards.length > 0 || epochs.length > 0 || deleted !== null) {
-      this.#digest = digest((sql) => this.prepare(sql));
-    }
+    // Old epochs may have gone with the rows.
+    if (epochs.length > 0 || deleted !== null) this.#digest = undefined;
     for (const sink of sinks) this.#writeSink(sink);
   }
 
-  /** Rows that are given up from now on. */
+  /** Rows that are given up from now on; the tables may have been changed by others. */
   restore({ deleted }: { readonly deleted: readonly Stretch[] }): void {
     this.#deleted = deleted.reduce(addStretch, this.#deleted);
+    this.#digest = undefined;
   }
 
   /** Removes broken rows: sinks see a gap in the running totals, and book it as `corrupt`. */
@@ -299,27 +318,39 @@ export class Tables implements Disposable {
     );
   }
 
+  #writeBoard(board: BoardState): void {
+    const { id, name, lines, packets, rejects, other, truncated } = board;
+    const counts = [lines, packets, rejects, other, truncated];
+    const latest = JSON.stringify(board.latest);
+    const values = [...counts, latest, JSON.stringify(board.clock)];
+    if (this.#run(UPDATE_BOARD, ...values, id, name) > 0) {
+      this.#digest?.change(board, latest);
+      return;
+    }
+    this.#run(INSERT_BOARD, id, name, ...values);
+    this.#digest = undefined;
+  }
+
   #writeSink(sink: SinkState): void {
     const { id, name, target, active, seenTotal, ledger } = sink;
     const { cursor, ahead, parked, received, requeued, delivered } = ledger;
+    this.#digest ??= new Digest((sql) => this.prepare(sql));
     const seal = {
       end: this.#end,
       deleted: this.#deleted,
-      digest: this.#digest,
+      digest: this.#digest.value,
     };
-    this.#run(
-      `INSERT OR REPLACE INTO sinks (id, name, target, active, seq, total, seen_total, ahead, parked,
-         received, requeued, delivered, dropped, seal, delivered_ahead)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, name, target, active ? 1 : 0, cursor.seq, cursor.total],
-      ...[seenTotal, ahead, parked, received, requeued, delivered],
-      JSON.stringify(ledger.dropped),
-      makeSeal(sink, seal),
-      JSON.stringify(ledger.deliveredAhead),
-    );
+    const values = [
+      ...[active ? 1 : 0, cursor.seq, cursor.total, seenTotal, ahead, parked],
+      ...[received, requeued, delivered, JSON.stringify(ledger.dropped)],
+      ...[makeSeal(sink, seal), JSON.stringify(ledger.deliveredAhead)],
+    ];
+    const written = this.#run(UPDATE_SINK, ...values, id, name, target);
+    if (written === 0) this.#run(INSERT_SINK, ...values, id, name, target);
   }
 
-  #run(sql: string, ...values: (string | number | null)[]): void {
-    this.prepare(sql).run(...values);
+  /** How many rows it has written. */
+  #run(sql: string, ...values: (string | number | null)[]): number {
+    return Number(this.prepare(sql).run(...values).changes);
   }
 }
