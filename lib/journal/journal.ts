@@ -208,6 +208,7 @@ export class Journal implements AsyncDisposable {
         this.#pages.forget(seq);
       },
       newest: () => this.#committedSeq,
+      readingsPerRow: () => this.#readingsPerRow(),
       timeUs: (at) => this.epochs.time(at).timeUs,
       isOlder: (at, ageUs) => this.epochs.isOlder(at, ageUs),
       chosen: () => this.#committer.schedule(),
@@ -512,9 +513,13 @@ export class Journal implements AsyncDisposable {
   /** How many rows to read at once: who asks for one looks at a place, others come for the next ones. */
   #pageRows(maxReadings: number): number {
     if (maxReadings === 1) return 1;
-    const readingsPerRow = Math.max(1, this.#end.total / this.#end.seq);
     const readings = Math.max(maxReadings, PAGE_READINGS);
-    return Math.ceil(Math.min(readings / readingsPerRow, PAGE_ROWS));
+    return Math.ceil(Math.min(readings / this.#readingsPerRow(), PAGE_ROWS));
+  }
+
+  /** On average, at least 1. */
+  #readingsPerRow(): number {
+    return Math.max(1, this.#end.total / Math.max(1, this.#end.seq));
   }
 
   async #read(seq: number, maxReadings: number): Promise<Row[]> {
@@ -587,6 +592,10 @@ export class Journal implements AsyncDisposable {
       this.#committedSeq = row.seq;
     }
     for (const listener of [...this.#listeners]) listener();
-    this.#pruner.committed(filled, { deleted: deleted !== null });
+    this.#pruner.committed(filled, {
+      deleted: deleted !== null,
+      rows: rows.length,
+      times: epochs.length > 0,
+    });
   }
 }

@@ -13,9 +13,9 @@ import type { Accounts } from "./accounts.ts";
 import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
 import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
-import { chooseRows, chunkRows } from "./retention.ts";
+import { chooseRows, chunkRows, isPinned } from "./retention.ts";
 
-/** Rows in the sinks' hands that may stand before those to delete. */
+/** Rows in the sinks' hands that may stand before those to delete; looked over only where they do. */
 const PINNED_ROWS = 2000;
 
 /** What a pruner needs of its journal. */
@@ -31,6 +31,8 @@ export interface PrunerOptions {
   newest(): number;
   /** Nobody is to be given the rows up to `seq` out of memory. */
   forget(seq: number): void;
+  /** Readings of a row, on average. */
+  readingsPerRow(): number;
   /** Time of day in microseconds. */
   timeUs(at: EventTime): number;
   /** Whether a row is certainly older than `ageUs`, however wrong the clock is. */
@@ -46,6 +48,8 @@ export class Pruner {
   readonly #losses = new Losses();
   #deleting: readonly [first: number, last: number] | null = null;
   #choosing: Promise<void> | undefined;
+  /** Rows of the newest commit. */
+  #committedRows = 0;
   /** Delivered rows are being deleted by age, until none is too old. */
   #expiring = true;
 
@@ -65,9 +69,21 @@ export class Pruner {
     this.#look(filled);
   }
 
-  /** A commit is done; `deleted`: with the rows that were chosen. */
-  committed(filled: CommitResult, { deleted }: { deleted: boolean }): void {
+  /**
+   * A commit of so many `rows` is done. `deleted`: those that were chosen are gone. `times`: something was
+   * said of the time of day, by which rows may be too old.
+   */
+  committed(
+    filled: CommitResult,
+    { deleted, rows, times }: {
+      deleted: boolean;
+      rows: number;
+      times: boolean;
+    },
+  ): void {
     if (deleted) this.#deleting = null;
+    if (times) this.#expiring = true;
+    this.#committedRows = rows;
     this.#look(filled);
   }
 
@@ -89,12 +105,22 @@ export class Pruner {
 
   async #choose(excessBytes: number): Promise<void> {
     const { disk, accounts, pending, forget, historyS } = this.#options;
-    const chunk = chunkRows(excessBytes);
-    const oldest = await disk.oldest(chunk + PINNED_ROWS);
+    const chunk = chunkRows({
+      excessBytes,
+      committedRows: this.#committedRows,
+      readingsPerRow: this.#options.readingsPerRow(),
+    });
+    const pins = () => accounts.active.flatMap(({ cursor }) => cursor.pins);
+    let oldest = await disk.oldest(chunk);
+    const arePinned = oldest.every(({ seq }) => isPinned(seq, pins()));
+    if (arePinned && oldest.length === chunk) {
+      oldest = await disk.oldest(chunk + PINNED_ROWS);
+    }
+    // From here on without a wait: nobody may be given what is chosen.
     const rows = chooseRows({
       oldest,
       newest: this.#options.newest(),
-      pins: accounts.active.flatMap(({ cursor }) => cursor.pins),
+      pins: pins(),
       full: excessBytes > 0,
       chunk,
       expired: (row) => this.#options.isOlder(row, historyS * 1e6),

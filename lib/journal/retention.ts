@@ -11,17 +11,42 @@
 
 import type { OldestRow } from "./disk.ts";
 
-/** Rows deleted in one transaction, at least: 1,000 take about 1 ms. */
-const MIN_CHUNK = 1000;
-/** At most: as many as memory holds before the journal, so that a flood does not outrun it. */
-const MAX_CHUNK = 50_000;
+/**
+ * Rows deleted in one transaction: reading and checking them takes some 2 ms, deleting them 1 ms. All else
+ * that the disk is asked for waits as long, so that many more would be a stall: 50,000 were one of 400 ms.
+ */
+const CHUNK_ROWS = 500;
+/** The same, where rows are long. */
+const CHUNK_READINGS = 5000;
+/** One deletion goes with every other commit, and has to win against what both of them bring. */
+const COMMITS_PER_CHUNK = 3;
 /** What a row takes of the file, rather more than less: what is too little is deleted next. */
-const ROW_BYTES = 200;
+const ROW_BYTES = 40;
+/** What each of its readings takes besides. */
+const READING_BYTES = 22;
 
-/** How many rows to delete in one transaction when the file holds so many bytes too many. */
-export function chunkRows(excessBytes: number): number {
-  const rows = Math.ceil(excessBytes / ROW_BYTES);
-  return Math.min(MAX_CHUNK, Math.max(MIN_CHUNK, rows));
+/** What tells how many rows to delete in one transaction. */
+export interface ChunkQuestion {
+  /** Bytes that the file holds too many; not above 0 when it is only for the rows' age. */
+  readonly excessBytes: number;
+  /** Rows of the newest commit. */
+  readonly committedRows: number;
+  /** Readings of a row, on average. */
+  readonly readingsPerRow: number;
+}
+
+/**
+ * How many rows to delete in one transaction. More than take a moment only where one commit brings as many:
+ * then the disk is slow and the flood large, and the file would grow without end.
+ */
+export function chunkRows(
+  { excessBytes, committedRows, readingsPerRow }: ChunkQuestion,
+): number {
+  const readings = Math.max(1, readingsPerRow);
+  const usual = Math.min(CHUNK_ROWS, Math.ceil(CHUNK_READINGS / readings));
+  const rowBytes = ROW_BYTES + READING_BYTES * readings;
+  const excess = Math.ceil(excessBytes / rowBytes);
+  return Math.max(usual, Math.min(excess, COMMITS_PER_CHUNK * committedRows));
 }
 
 /** A stretch of rows in a sink's hands: after `from`, up to and with `to`. */
@@ -52,7 +77,7 @@ export function chooseRows(question: RetentionQuestion): OldestRow[] {
   const delivered = Math.min(newest, ...pins.map((pin) => pin.from));
   const chosen: OldestRow[] = [];
   for (const row of oldest) {
-    const pinned = pins.some(({ from, to }) => row.seq > from && row.seq <= to);
+    const pinned = isPinned(row.seq, pins);
     const wanted = row.seq < newest && !pinned &&
       (full || (row.seq <= delivered && expired(row)));
     if (wanted) chosen.push(row);
@@ -60,4 +85,9 @@ export function chooseRows(question: RetentionQuestion): OldestRow[] {
     if (chosen.length === chunk) break;
   }
   return chosen;
+}
+
+/** Whether the row `seq` is in a sink's hands. */
+export function isPinned(seq: number, pins: readonly Pin[]): boolean {
+  return pins.some(({ from, to }) => seq > from && seq <= to);
 }

@@ -34,6 +34,8 @@ export interface BenchGatewayOptions {
    * {@linkcode once}. Left out where `toml` has boards of its own.
    */
   readonly child?: readonly string[];
+  /** Where the sinks begin in a journal that does not know them. @default {"oldest"} */
+  readonly startAt?: "now" | "oldest";
   /** More tables for config.toml. `[journal]` and `[log]` stand for what is given otherwise. */
   readonly toml?: string;
   /** Keys for `[mqtt]` and `[influxdb]` beyond those that tell where the servers are. */
@@ -185,7 +187,8 @@ export function once(command: readonly string[]): string[] {
 }
 
 function configOf(
-  { child, toml = "", mqtt = "", influxdb = "" }: BenchGatewayOptions,
+  { child, toml = "", startAt = "oldest", mqtt = "", influxdb = "" }:
+    BenchGatewayOptions,
   brokerUrl: string,
   influxdbUrl: string,
 ): string {
@@ -196,13 +199,14 @@ function configOf(
 broker_url = "${brokerUrl}"
 client_id = "bench"
 topic_prefix = "iiot"
-start_at = "oldest"
+start_at = "${startAt}"
 ${mqtt}
 [influxdb]
 url = "${influxdbUrl}"
 org = "my-org"
 bucket = "telemetry"
 token = "bench"
+start_at = "${startAt}"
 ${influxdb}
 ${child === undefined ? "" : `[gateway]\ncommand = ${JSON.stringify(child)}\n`}
 ${table("journal", "max_megabytes = 2000\nreserve = false")}

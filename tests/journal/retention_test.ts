@@ -90,8 +90,16 @@ Deno.test("Retention takes at most one chunk at a time", () => {
   assert.equal(chosen.length, 1000);
 });
 
-Deno.test("Retention deletes more at a time the more is too much, so that a flood does not outrun it", () => {
-  assert.equal(chunkRows(1), 1000);
-  assert.equal(chunkRows(2_000_000), 10_000);
-  assert.equal(chunkRows(1e9), 50_000);
+Deno.test("Retention deletes what takes a moment at a time, and more only where each commit brings more", () => {
+  const usual = { excessBytes: 0, committedRows: 75, readingsPerRow: 9 };
+  assert.equal(chunkRows(usual), 500);
+  assert.equal(chunkRows({ ...usual, excessBytes: 1e9 }), 500);
+  assert.equal(chunkRows({ ...usual, readingsPerRow: 100 }), 50);
+  const flood = { ...usual, committedRows: 20_000 };
+  assert.equal(chunkRows({ ...flood, excessBytes: 1e9 }), 60_000);
+  assert.equal(
+    chunkRows({ ...flood, excessBytes: (40 + 22 * 9) * 5000 }),
+    5000,
+  );
+  assert.equal(chunkRows(flood), 500);
 });

@@ -5,7 +5,9 @@
  */
 
 import type { Point } from "../point.ts";
+import { GROWTH } from "./growth.ts";
+import { SD_CARD } from "./sd_card.ts";
 import { THROUGHPUT } from "./throughput.ts";
 
 /** Every point. */
-export const POINTS: readonly Point[] = [THROUGHPUT];
+export const POINTS: readonly Point[] = [THROUGHPUT, GROWTH, SD_CARD];
