@@ -54,6 +54,38 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     gateway("journal per packet", "journal per packet"),
     gateway("written per packet", "written to disk per packet"),
   ],
+  growth: [
+    ...["100 thousand", "1 million", "10 million"].map((side): Shown => ({
+      ...{ side, name: "CPU per packet" },
+      text: `CPU per packet, ${side} rows in the journal`,
+    })),
+    ...["5 boards", "20 boards"].map((side): Shown => ({
+      ...{ side, name: "CPU per packet" },
+      text: `CPU per packet, ${side}`,
+    })),
+    ...["30 metrics", "100 metrics"].map((side): Shown => ({
+      ...{ side, name: "CPU per reading" },
+      text: `CPU per reading, ${side} a packet`,
+    })),
+    ...["nothing", "by size", "by age"].map((what): Shown => ({
+      ...{ side: `deleting ${what}`, name: "longest stall" },
+      text: `longest from child to subscriber, deleting ${what}`,
+    })),
+  ],
+  sd_card: [
+    ...["1 packet every 2 s", "500 packets/s", "flood"].map((side): Shown => ({
+      ...{ side, name: "written per packet" },
+      text: `written to disk per packet, ${side}`,
+    })),
+    ...["median", "p99", "worst"].map((name): Shown => ({
+      ...{ side: "gateway, sync of 50 ms", name },
+      text: `child to subscriber, each sync 50 ms, ${name}`,
+    })),
+    {
+      ...{ side: "gateway, sync of 50 ms", name: "child's longest write" },
+      text: "child's longest write, each sync 50 ms",
+    },
+  ],
 };
 
 /** What a README holds that was made of results. */
