@@ -171,7 +171,7 @@ export class BenchGateway implements AsyncDisposable {
 }
 
 /** In the gateway's folder: made when the child of {@linkcode once} starts to print, … */
-const STARTED = "started";
+export const STARTED = "started";
 /** … and with the shell's `/proc/PID/stat` when the command has ended. */
 const ENDED = "ended";
 

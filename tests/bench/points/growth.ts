@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { journalPath } from "../../../lib/journal/folder.ts";
 import { fillJournal } from "../filled_journal.ts";
-import { BenchGateway, once } from "../gateway.ts";
+import { BenchGateway, once, STARTED } from "../gateway.ts";
 import {
   AgeSubscriber,
   pacedChild,
@@ -111,7 +111,7 @@ async function* withBoards(context: BenchContext): AsyncIterable<Figure> {
       const file = join(context.folder, `lines-${boards}-${i}`);
       await writeLines(file, { packets: each, seed: i });
       const script =
-        `[ -e b${i} ] && exec sleep 1000000; touch b${i} printed; cat "$0"; exec sleep 1000000`;
+        `[ -e b${i} ] && exec sleep 1000000; touch b${i} ${STARTED}; cat "$0"; exec sleep 1000000`;
       const command = JSON.stringify(["sh", "-c", script, file]);
       tables.push(`[[board]]\nname = "b${i}"\ncommand = ${command}`);
     }
