@@ -1,13 +1,21 @@
 /**
- * The points of the bench, in the order of the table.
+ * What can be measured.
  *
  * @module
  */
 
 import type { Point } from "../point.ts";
 import { GROWTH } from "./growth.ts";
+import { IDLE } from "./idle.ts";
+import { LATENCY } from "./latency.ts";
 import { SD_CARD } from "./sd_card.ts";
 import { THROUGHPUT } from "./throughput.ts";
 
 /** Every point. */
-export const POINTS: readonly Point[] = [THROUGHPUT, GROWTH, SD_CARD];
+export const POINTS: readonly Point[] = [
+  THROUGHPUT,
+  LATENCY,
+  IDLE,
+  GROWTH,
+  SD_CARD,
+];
