@@ -73,6 +73,9 @@ export interface UsageBetween {
   readonly mainMs: number;
   /** Of all threads named `worker-…`: the journal's. Exact. */
   readonly workerMs: number;
+  /** Of all threads that live at the end. Exact. */
+  readonly runMs: number;
+  /** Of the same threads. */
   readonly sleeps: number;
   readonly diskBytes: number;
   readonly writtenBytes: number;
@@ -88,12 +91,20 @@ export function usageBetween(
   const worker = ({ threads }: ProcessUsage) =>
     threads.filter(({ name }) => name.startsWith("worker-"))
       .reduce((sum, { runMs }) => sum + runMs, 0);
+  const earlier = new Map(before.threads.map((one) => [one.threadId, one]));
+  // Thread by thread: of one that has ended meanwhile the sums would lose what it did before.
+  const lived = (count: (thread: ThreadUsage) => number) =>
+    after.threads.reduce((sum, thread) => {
+      const then = earlier.get(thread.threadId);
+      return sum + count(thread) - (then === undefined ? 0 : count(then));
+    }, 0);
   return {
     seconds: (after.atMs - before.atMs) / 1000,
     cpuMs: after.cpuMs - before.cpuMs,
     mainMs: main(after) - main(before),
     workerMs: worker(after) - worker(before),
-    sleeps: after.sleeps - before.sleeps,
+    runMs: lived(({ runMs }) => runMs),
+    sleeps: lived(({ sleeps }) => sleeps),
     diskBytes: after.diskBytes - before.diskBytes,
     writtenBytes: after.writtenBytes - before.writtenBytes,
     writes: after.writes - before.writes,

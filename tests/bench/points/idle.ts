@@ -8,7 +8,11 @@ import { join } from "node:path";
 import { BenchGateway, once } from "../gateway.ts";
 import { Latencies } from "../latencies.ts";
 import type { BenchContext, Figure, Point } from "../point.ts";
-import { type ProcessUsage, readUsage } from "../process_usage.ts";
+import {
+  type ProcessUsage,
+  readUsage,
+  usageBetween,
+} from "../process_usage.ts";
 import { stampedBoard } from "../stamped_board.ts";
 import { countCalls } from "../system_calls.ts";
 
@@ -16,7 +20,7 @@ const INTERVAL_S = 10;
 /** Packets that are let go by first, then those in which CPU is counted, then those with each system call. */
 const PACKETS = {
   quick: { earlier: 2, used: 2, traced: 2 },
-  full: { earlier: 4, used: 12, traced: 4 },
+  full: { earlier: 6, used: 12, traced: 4 },
 };
 
 /** One packet every ten seconds. */
@@ -106,11 +110,8 @@ function* figures(
   before: ProcessUsage,
   after: ProcessUsage,
 ): Iterable<Figure> {
-  const seconds = (after.atMs - before.atMs) / 1000;
-  const runMs = ({ threads }: ProcessUsage) =>
-    threads.reduce((sum, { runMs }) => sum + runMs, 0);
-  const share = (runMs(after) - runMs(before)) / 1000 / seconds;
+  const { seconds, runMs, sleeps } = usageBetween(before, after);
+  const share = runMs / 1000 / seconds;
   yield { side, name: "CPU", unit: "% of a core", value: share * 100 };
-  const wakeUps = (after.sleeps - before.sleeps) / seconds;
-  yield { side, name: "wake-ups/s", unit: "", value: wakeUps };
+  yield { side, name: "wake-ups/s", unit: "", value: sleeps / seconds };
 }
