@@ -86,6 +86,21 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
       text: "child's longest write, each sync 50 ms",
     },
   ],
+  latency: [10, 500].flatMap((rate) => {
+    const side = `gateway, ${rate} packets/s`;
+    const at = `at ${rate} packets a second`;
+    return [
+      { side, name: "median", text: `line to subscriber ${at}` },
+      { side, name: "p99", text: "99 % of these within" },
+    ];
+  }),
+  idle: [
+    gateway("CPU", "CPU at a packet every 10 s"),
+    gateway("wake-ups/s", "wake-ups a second then"),
+    gateway("syncs per packet", "syncs of the disk per packet then"),
+    gateway("writes to the broker per packet", "writes to the broker"),
+    gateway("writes to the database per packet", "writes to the database"),
+  ],
 };
 
 /** What a README holds that was made of results. */

@@ -1,5 +1,5 @@
 /**
- * What can be measured.
+ * The points of the bench, in the order of the table.
  *
  * @module
  */
