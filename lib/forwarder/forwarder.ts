@@ -5,7 +5,7 @@
  *   live values first, a session has two lanes: what happens now, and the past while nothing else is
  *   to be sent.
  * - Batches make themselves: whatever has gathered is the next one. As many are under way as the
- *   session allows.
+ *   session allows; small ones keep its pace.
  * - A failure ends the session; what was under way is given out again by the next one. Pauses grow
  *   with full jitter; a failure that will not pass by itself is tried slowly.
  * - An outage is one line in the log when it begins and one when all that it kept is delivered.
@@ -189,6 +189,11 @@ export class Forwarder {
     // A board that is silent commits nothing, and nobody else would ring.
     let parkedTimer: ReturnType<typeof setTimeout> | undefined;
     using _ = { [Symbol.dispose]: () => clearTimeout(parkedTimer) };
+    const { paceMs = 0 } = session;
+    let paceTimer: ReturnType<typeof setTimeout> | undefined;
+    using __ = { [Symbol.dispose]: () => clearTimeout(paceTimer) };
+    /** The next batch goes no earlier. */
+    let nextMs = -Infinity;
     let closed: Failure | undefined;
     session.closed.then((failure) => {
       closed = failure;
@@ -206,15 +211,25 @@ export class Forwarder {
         parkedTimer = setTimeout(() => this.#bell.ring(), parkedRetryMs);
         if (this.#hurry) return undefined;
       }
-      if (flights.length < session.maxBatches) {
+      const { cursor } = this.#options;
+      // Where nothing waits, that is to be told at once.
+      const isPaced = cursor.waiting > 0 && !this.#stop.signal.aborted;
+      const earlyMs = isPaced ? nextMs - this.#now() : 0;
+      if (flights.length >= session.maxBatches) {
+        // One that comes back rings.
+      } else if (earlyMs > 0) {
+        clearTimeout(paceTimer);
+        paceTimer = setTimeout(() => this.#bell.ring(), earlyMs);
+      } else {
         const flight = await this.#launchNext(session, lanes, flights);
         if (flight !== undefined) {
           flights.push(flight);
+          if (isSmall(flight.rows, session)) nextMs = this.#now() + paceMs;
           continue;
         }
         session.caughtUp?.();
         if (flights.length === 0) {
-          if (!this.#options.cursor.holds) this.#outage.end();
+          if (!cursor.holds) this.#outage.end();
           this.#link.works();
           if (this.#stop.signal.aborted) return undefined;
         }
@@ -340,6 +355,15 @@ export class Forwarder {
   #now(): number {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
+}
+
+/** Whether a batch has room for as much again: it took all that there was. */
+function isSmall(
+  rows: readonly Row[],
+  { maxReadings }: Pick<SinkSession, "maxReadings">,
+): boolean {
+  const readings = rows.reduce((sum, { readings }) => sum + readings.length, 0);
+  return 2 * readings < maxReadings;
 }
 
 /** A fault of ours in a sink is no reason to give up: it is tried again like any other. */

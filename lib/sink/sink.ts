@@ -86,6 +86,11 @@ export interface SinkSession extends AsyncDisposable {
   readonly maxReadings: number;
   /** So many calls of `deliver` may be under way at once; they are made, and come back, in order. */
   readonly maxBatches: number;
+  /**
+   * The least time from one small batch to the next, in milliseconds: what comes meanwhile goes together.
+   * The first after a pause goes at once. @default {0}
+   */
+  readonly paceMs?: number;
   /** What the log should say of this session: broker, protocol version. */
   readonly description: string;
   /** Delivers `batch`, at least one row, in order. Does not reject. */

@@ -31,6 +31,7 @@ class ScriptedSink implements Sink {
   liveWithinS?: number;
   maxBatches = 1;
   maxReadings = 100;
+  paceMs = 0;
   open_: () => void = () => {};
   onDispose: () => void = () => {};
   answer: (rows: readonly Row[], batch: number) => Outcome | Promise<Outcome> =
@@ -46,6 +47,7 @@ class ScriptedSink implements Sink {
       resolve({
         maxReadings: this.maxReadings,
         maxBatches: this.maxBatches,
+        paceMs: this.paceMs,
         description: "scripted",
         closed: this.closed.promise,
         deliver: async (
@@ -161,6 +163,27 @@ Deno.test("Forwarder has as many batches under way as the session allows, and bo
   gates[0]?.resolve(delivered(10));
   await done;
   assert.equal(journal.cursor("mqtt").seq, 100);
+});
+
+Deno.test("Forwarder gathers rows that come one by one for a session's pace, but full batches and the end do not wait", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 240);
+  const sink = new ScriptedSink();
+  sink.paceMs = 1e6;
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  while (sink.batches.length < 3) await nextTurn();
+  for (let i = 0; i < 3; i++) {
+    await rows(journal, 1);
+    await nextTurn();
+  }
+  // What was there at the start went at once.
+  assert.deepEqual(sink.batches.map(({ length }) => length), [100, 100, 40]);
+  forwarder.stop(new AbortController().signal);
+  await running;
+  assert.deepEqual(sink.batches.slice(3), [[241, 242, 243]]);
+  assert.equal(journal.cursor("mqtt").seq, 243);
 });
 
 Deno.test("Forwarder gives again what a failed session had not delivered", async () => {
