@@ -1,41 +1,60 @@
 import assert from "node:assert/strict";
 import { PROJECT, runToEnd } from "./cli/program.ts";
 
-Deno.test("The bundle is the whole program: command line and journal's worker in one file", async () => {
+/** The two files of the program, as `deno task bundle` makes them, in a folder that is given back. */
+async function bundle() {
   const folder = await Deno.makeTempDir();
-  try {
-    const bundle = `${folder}/iiot-gateway.js`;
+  const make = async (file: string, entry: string) => {
+    const path = `${folder}/${file}`;
     const bundled = await runToEnd(
-      [Deno.execPath(), "bundle", "-q", "-o", bundle, "main.ts"],
+      [Deno.execPath(), "bundle", "-q", "--minify", "-o", path, entry],
       { cwd: PROJECT },
     );
     assert.equal(bundled.code, 0, bundled.stderr);
+    return path;
+  };
+  return {
+    main: await make("iiot-gateway.js", "main.ts"),
+    worker: await make("journal_worker.js", "lib/journal/worker.ts"),
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
 
-    const version = await runToEnd([
-      ...[Deno.execPath(), "run", "--no-config", "--no-prompt", "--ignore-env"],
-      ...[bundle, "version"],
-    ]);
-    assert.match(version.stdout, /^iiot-gateway \d/, version.stderr);
+Deno.test("The bundle is the whole program: the command line in one file, the journal's worker beside it", async () => {
+  await using files = await bundle();
+  const version = await runToEnd([
+    ...[Deno.execPath(), "run", "--no-config", "--no-prompt", "--ignore-env"],
+    ...[files.main, "version"],
+  ]);
+  assert.match(version.stdout, /^iiot-gateway \d/, version.stderr);
 
-    const worker = new Worker(`file://${bundle}`, { type: "module" });
-    const answer = Promise.withResolvers<{ id: number; error?: unknown }>();
-    worker.onmessage = ({ data }) => answer.resolve(data);
-    worker.onerror = ({ message }) => answer.reject(new Error(message));
-    const deadline = setTimeout(
-      () => answer.reject(new Error("The worker does not answer")),
-      10_000,
-    );
-    try {
-      // Sent before the worker runs: it must not be lost.
-      worker.postMessage({ id: 7, method: "oldest", args: [] });
-      const { id, error } = await answer.promise;
-      assert.equal(id, 7);
-      assert.ok(error, "No journal was opened, yet it answers");
-    } finally {
-      clearTimeout(deadline);
-      worker.terminate();
-    }
+  const worker = new Worker(`file://${files.worker}`, { type: "module" });
+  const answer = Promise.withResolvers<{ id: number; error?: unknown }>();
+  worker.onmessage = ({ data }) => answer.resolve(data);
+  worker.onerror = ({ message }) => answer.reject(new Error(message));
+  const deadline = setTimeout(
+    () => answer.reject(new Error("The worker does not answer")),
+    10_000,
+  );
+  try {
+    // Sent before the worker runs: it must not be lost.
+    worker.postMessage({ id: 7, method: "oldest", args: [] });
+    const { id, error } = await answer.promise;
+    assert.equal(id, 7);
+    assert.ok(error, "No journal was opened, yet it answers");
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    clearTimeout(deadline);
+    worker.terminate();
+  }
+});
+
+Deno.test("The bundle is small in memory: ASCII, and without the locales of zod", async () => {
+  await using files = await bundle();
+  for (const file of [files.main, files.worker]) {
+    const text = await Deno.readTextFile(file);
+    // One letter beyond Latin-1 makes V8 keep all of them with two bytes.
+    assert.equal(/[^\p{ASCII}].{0,40}/u.exec(text)?.[0], undefined, file);
+    assert.ok(!text.includes("Ungültige Eingabe"), file);
+    assert.ok(!text.includes("Ung\\xFCltig"), file);
   }
 });

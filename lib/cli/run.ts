@@ -6,19 +6,18 @@
 
 import { getLogger } from "@logtape/logtape";
 import { createCatalogue } from "../catalogue.ts";
+import { readBoot } from "../clock/boot.ts";
 import { probesBeside } from "../config/board_schema.ts";
 import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
-import { runGateway } from "../gateway/gateway.ts";
+import { JournalStart } from "../gateway/journal_start.ts";
 import { configureLog } from "../log.ts";
 import { FlashMemory } from "../source/flash_memory.ts";
 import { CommandLauncher } from "../source/launcher.ts";
 import { ProbeRsLauncher } from "../source/probe_rs_launcher.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
-import { useLocalBroker } from "./local_broker.ts";
 import { LiveValues } from "./live_values.ts";
-import { setUpBench } from "./simulated_bench.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { print, wantsColor, writeToStdout } from "./terminal.ts";
@@ -49,10 +48,13 @@ export async function run(options: RunOptions): Promise<number> {
     await configureLog({ ...loaded.log, secrets: secretsOf(loaded) }),
   );
   const stop = stack.use(stopSignal());
+  const boot = readBoot();
 
-  let config = options.embeddedBroker
-    ? await useLocalBroker(loaded, stack)
-    : loaded;
+  let config = loaded;
+  if (options.embeddedBroker) {
+    const { useLocalBroker } = await import("./local_broker.ts");
+    config = await useLocalBroker(loaded, stack);
+  }
   let env: Readonly<Record<string, string>> = environment();
   if (options.simulate) {
     const simulated = simulatedConfig(config, options.config, {
@@ -62,6 +64,7 @@ export async function run(options: RunOptions): Promise<number> {
     for (const sentence of simulated.leftOut) {
       getLogger(["gateway"]).warn(sentence);
     }
+    const { setUpBench } = await import("./simulated_bench.ts");
     ({ config, env } = await setUpBench(simulated.config, {
       configPath: options.config,
       env,
@@ -69,8 +72,12 @@ export async function run(options: RunOptions): Promise<number> {
     }));
     print(welcome(config, options));
   }
+  const journal = stack.use(await JournalStart.begin(config));
+  const { runGateway } = await import("../gateway/gateway.ts");
   await runGateway({
     config,
+    journal,
+    boot: await boot,
     ...await boardPrograms(config, stack, env),
     signal: stop.signal,
     hideSecret: log.hide,

@@ -35,7 +35,7 @@ export function selfCommand(
   const program = Deno.execPath();
   if (Deno.build.standalone) return [program, ...args];
   const here = import.meta.url;
-  // The whole program is one file once it is bundled.
+  // The command line is one file once it is bundled.
   const main = here.endsWith("/lib/cli/self.ts")
     ? new URL("../../main.ts", here).href
     : here;

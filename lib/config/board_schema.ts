@@ -14,7 +14,7 @@
  */
 
 import { normalize } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { plainText } from "./metric_schema.ts";
 import type { Path } from "./toml.ts";
 

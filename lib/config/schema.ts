@@ -7,7 +7,7 @@
  * @module
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { STATE_TOPICS } from "../catalogue.ts";
 import {
   BOARD_KEYS,
@@ -45,6 +45,9 @@ export type ClockConfig = Config["clock"];
 export type BrokerConfig = Config["broker"];
 /** The table `[log]`. */
 export type LogConfig = Config["log"];
+
+// A parser that is compiled first pays only where it parses often: 4 ms of the start.
+z.config({ jitless: true });
 
 const file = plainText;
 const startAt = z.enum(["now", "oldest"]);

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { LinkState } from "../forwarder/link.ts";
 import type { Resent } from "../journal/rejects.ts";
 import type { JournalReport } from "../journal/report.ts";

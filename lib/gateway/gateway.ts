@@ -11,7 +11,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { createCatalogue } from "../catalogue.ts";
-import { readBoot } from "../clock/boot.ts";
+import { type Boot, readBoot } from "../clock/boot.ts";
 import { Clock } from "../clock/clock.ts";
 import { askSystem } from "../clock/synchronization.ts";
 import type { Config } from "../config/schema.ts";
@@ -20,21 +20,25 @@ import { keepListening } from "../control/listening.ts";
 import { counted } from "../counted.ts";
 import { Forwarder } from "../forwarder/forwarder.ts";
 import { delivered } from "../journal/delivery.ts";
-import { HeldFolder } from "../journal/held_folder.ts";
 import type { Journal } from "../journal/journal.ts";
 import { SpareDisk } from "../journal/spare_disk.ts";
-import { WorkerDisk } from "../journal/worker_disk.ts";
 import { BoardStates } from "../monitor/board_states.ts";
 import { Backoff } from "../sink/backoff.ts";
 import type { Sink } from "../sink/sink.ts";
 import { Sources } from "../source/sources.ts";
+import { wait } from "../wait.ts";
 import { type BoardPrograms, createSource, createTaps } from "./boards.ts";
+import { JournalStart } from "./journal_start.ts";
 import { createOperations } from "./operations.ts";
 import { createSinks, openJournal } from "./sinks.ts";
 
 /** Options for {@linkcode runGateway}. */
 export interface GatewayOptions extends BoardPrograms {
   readonly config: Config;
+  /** The journal, to be closed by the gateway. @default {it begins now} */
+  readonly journal?: JournalStart;
+  /** The operating system's run. @default {it is looked up} */
+  readonly boot?: Boot;
   /** Aborted to stop in order. */
   readonly signal: AbortSignal;
   /** What could help while a server does not answer, by the sink's name. */
@@ -50,9 +54,20 @@ export interface GatewayOptions extends BoardPrograms {
  * @throws {Error} if the journal cannot be opened
  */
 export async function runGateway(options: GatewayOptions): Promise<void> {
-  let end = await runOnce(options);
-  while (end !== "end") end = await runOnce(options, end.released);
+  const { config } = options;
+  const begun = options.journal ?? await JournalStart.begin(config);
+  let end = await runOnce(options, begun);
+  while (end !== "end") {
+    end = await runOnce(
+      options,
+      await JournalStart.begin(config),
+      end.released,
+    );
+  }
 }
+
+/** To connect takes tens of milliseconds of this thread: a board that speaks at once is heard before. */
+const HEAD_START_MS = 100;
 
 /** It has to begin anew; these probes stay released. */
 type Again = Pick<Sources, "released">;
@@ -60,6 +75,7 @@ type Again = Pick<Sources, "released">;
 /** Runs until the end, or until it has to begin anew to join two journals. */
 async function runOnce(
   options: GatewayOptions,
+  begun: JournalStart,
   released: Sources["released"] = new Map(),
 ): Promise<"end" | Again> {
   const { config, signal } = options;
@@ -67,8 +83,8 @@ async function runOnce(
   const catalogue = createCatalogue(config.metrics);
   await using stack = new AsyncDisposableStack();
 
-  const folder = stack.use(new HeldFolder(config.journal.folder));
-  const boot = await readBoot();
+  const { folder, disk: worker } = stack.use(begun);
+  const boot = options.boot ?? await readBoot();
   const clock = new Clock({
     trust: config.clock.trust,
     holdS: config.clock.hold_s,
@@ -105,7 +121,6 @@ async function runOnce(
       }),
     hideSecret: (secret) => options.hideSecret?.(secret),
   });
-  const worker = new WorkerDisk();
   const disk = new SpareDisk({
     disk: worker,
     prepare: () => folder.take(),
@@ -124,20 +139,6 @@ async function runOnce(
   stack.use(journal);
   stack.use(clock).start(journal.epochs);
 
-  const forwarders = sinks.map(({ sink }) =>
-    new Forwarder({
-      sink,
-      cursor: journal.cursor(sink.name),
-      backoff: new Backoff(Math.random),
-      onCommit: (listener) => journal.onCommit(listener),
-      ...hintFor(sink, options.hints),
-    })
-  );
-  const forwarding = Promise.all(forwarders.map((one) => one.run()));
-  stack.defer(async () => {
-    for (const one of forwarders) one.stop(AbortSignal.abort());
-    await forwarding;
-  });
   const taps = createTaps(config, clock, stack);
   const byBoard = new Map(
     config.boards.map((board) => [
@@ -150,6 +151,24 @@ async function runOnce(
   );
   const sources = stack.use(new Sources(byBoard));
   sources.release(released);
+  const ran = sources.run(signal).then(() => "end" as const);
+  ran.catch(() => {}); // It is waited for below.
+
+  const forwarders = sinks.map(({ sink }) =>
+    new Forwarder({
+      sink,
+      cursor: journal.cursor(sink.name),
+      backoff: new Backoff(Math.random),
+      onCommit: (listener) => journal.onCommit(listener),
+      ...hintFor(sink, options.hints),
+    })
+  );
+  const forwarding = headStart(journal, signal)
+    .then(() => Promise.all(forwarders.map((one) => one.run())));
+  stack.defer(async () => {
+    for (const one of forwarders) one.stop(AbortSignal.abort());
+    await forwarding;
+  });
   stack.use(
     await keepListening(
       config.journal.folder,
@@ -166,7 +185,7 @@ async function runOnce(
   signal.addEventListener("abort", sayStopping);
   stack.defer(() => signal.removeEventListener("abort", sayStopping));
   const reason = await Promise.race([
-    sources.run(signal).then(() => "end" as const),
+    ran,
     broken.promise,
     disk.foreign.then((): Again => ({ released: sources.released })),
   ]);
@@ -191,6 +210,14 @@ async function runOnce(
     waiting: sayWaiting(journal, options),
   });
   return signal.aborted ? "end" : reason;
+}
+
+/** Comes when a board is heard, or has had its time for that. */
+async function headStart(journal: Journal, signal: AbortSignal): Promise<void> {
+  const heard = new AbortController();
+  const stop = journal.onCommit(() => heard.abort());
+  await wait(HEAD_START_MS, AbortSignal.any([signal, heard.signal]));
+  stop();
 }
 
 /** Comes when `signal` is aborted. */

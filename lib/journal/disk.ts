@@ -277,6 +277,14 @@ export interface Disk {
   close(): void;
 }
 
+/** The most that the write-ahead log takes of what a journal may use. */
+const MAX_LOG_BYTES = 16 * 1024 * 1024;
+
+/** Of the bytes that a journal may use, what its write-ahead log may take. */
+export function logBytesOf(maxBytes: number): number {
+  return Math.min(MAX_LOG_BYTES, maxBytes / 4);
+}
+
 /** A disk on the other side of a thread. */
 export type AsyncDisk = {
   [M in keyof Disk]: (

@@ -18,6 +18,7 @@ export class HeldFolder implements Disposable {
   readonly #folder: string;
   #lock: FolderLock | undefined;
   #standIn: FolderLock | undefined;
+  #taking: Promise<void> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -29,7 +30,12 @@ export class HeldFolder implements Disposable {
    * @throws {FolderInUseError} if another gateway holds it
    * @throws {Error} if it cannot be made or written; then no other gateway can begin there meanwhile
    */
-  async take(): Promise<void> {
+  take(): Promise<void> {
+    return this.#taking ??= this.#take()
+      .finally(() => this.#taking = undefined);
+  }
+
+  async #take(): Promise<void> {
     if (this.#lock !== undefined) return;
     try {
       await makeJournalFolder(this.#folder);
@@ -54,5 +60,6 @@ export class HeldFolder implements Disposable {
   [Symbol.dispose](): void {
     this.#lock?.[Symbol.dispose]();
     this.#standIn?.[Symbol.dispose]();
+    this.#lock = this.#standIn = undefined;
   }
 }

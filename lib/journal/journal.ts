@@ -29,14 +29,15 @@ import { Accounts, extentOf, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
 import { Cursor, type CursorHost } from "./cursor.ts";
-import type {
-  AsyncDisk,
-  Commit,
-  CommitResult,
-  DiskState,
-  JournalMedium,
-  KeptReject,
-  LineCounts,
+import {
+  type AsyncDisk,
+  type Commit,
+  type CommitResult,
+  type DiskState,
+  type JournalMedium,
+  type KeptReject,
+  type LineCounts,
+  logBytesOf,
 } from "./disk.ts";
 import type { LedgerState, Position } from "./ledger.ts";
 import { Overruns } from "./overruns.ts";
@@ -57,8 +58,6 @@ import {
   toRow,
 } from "./rows.ts";
 
-/** The most that the write-ahead log takes of what the journal may use. */
-const MAX_LOG_BYTES = 16 * 1024 * 1024;
 /** How often delivered rows are looked at for their age. */
 const AGE_CHECK_MS = 60_000;
 /** The longest that a writer waits for the disk to catch up before it goes on regardless. */
@@ -227,7 +226,7 @@ export class Journal implements AsyncDisposable {
    */
   static async open(options: JournalOptions): Promise<Journal> {
     try {
-      const logBytes = Math.min(MAX_LOG_BYTES, options.maxBytes / 4);
+      const logBytes = logBytesOf(options.maxBytes);
       const state = await options.disk.open(options.path, logBytes);
       const journal = new Journal({
         ...options,

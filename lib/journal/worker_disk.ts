@@ -4,7 +4,12 @@
  * @module
  */
 
-import { type AsyncDisk, type Disk, DiskError } from "./disk.ts";
+import {
+  type AsyncDisk,
+  type Disk,
+  DiskError,
+  type DiskState,
+} from "./disk.ts";
 import type { Answer, Call } from "./worker.ts";
 
 /** How long a disk may take to close its file: one that hangs must not keep the program. */
@@ -13,8 +18,8 @@ const CLOSE_WITHIN_MS = 5000;
 /**
  * A {@linkcode Disk} on a worker thread. Calls are carried out in the order they are made.
  *
- * The whole program is one file once it is bundled, so the worker is then that same file, and
- * `main.ts` sees where it runs.
+ * Once it is bundled the program is two files, and this is the second one: a worker that had to read the
+ * whole program would begin 60 ms later, and keep some MB of it in memory.
  */
 export class WorkerDisk implements AsyncDisk {
   readonly #worker: Worker;
@@ -22,13 +27,19 @@ export class WorkerDisk implements AsyncDisk {
   readonly #died = Promise.withResolvers<Error>();
   #death: Error | undefined;
   #lastId = 0;
+  #begun:
+    | { path: string; logBytes: number; state: Promise<DiskState> }
+    | undefined;
 
   constructor() {
     const here = import.meta.url;
-    const entry = here.endsWith("/worker_disk.ts")
-      ? new URL("./worker.ts", here).href
-      : here;
-    this.#worker = new Worker(entry, { type: "module", name: "journal" });
+    const file = here.endsWith("/worker_disk.ts")
+      ? "worker.ts"
+      : "journal_worker.js";
+    this.#worker = new Worker(new URL(file, here), {
+      type: "module",
+      name: "journal",
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       const call = this.#calls.get(data.id);
       this.#calls.delete(data.id);
@@ -50,7 +61,22 @@ export class WorkerDisk implements AsyncDisk {
     return this.#died.promise;
   }
 
-  open = this.#method("open");
+  /** Begins what the next {@linkcode WorkerDisk.open} of the same file waits for. */
+  begin(path: string, logBytes: number): void {
+    const state = this.#open(path, logBytes);
+    state.catch(() => {}); // It is told to whoever opens.
+    this.#begun = { path, logBytes, state };
+  }
+
+  open(path: string, logBytes: number): Promise<DiskState> {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    return begun?.path === path && begun.logBytes === logBytes
+      ? begun.state
+      : this.#open(path, logBytes);
+  }
+
+  #open = this.#method("open");
   openForReading = this.#method("openForReading");
   reserve = this.#method("reserve");
   commit = this.#method("commit");

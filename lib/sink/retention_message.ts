@@ -20,12 +20,14 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
  */
 export function retentionSeconds(message: string): number | undefined {
   const duration =
-    /outside retention policy of duration ((?:[\d.]+(?:ns|us|µs|ms|h|m|s))+)/
+    /outside retention policy of duration ((?:[\d.]+(?:ns|us|\xb5s|ms|h|m|s))+)/
       .exec(message)?.[1];
   if (duration === undefined) return undefined;
   let seconds = 0;
   for (
-    const [, amount, unit] of duration.matchAll(/([\d.]+)(ns|us|µs|ms|h|m|s)/g)
+    const [, amount, unit] of duration.matchAll(
+      /([\d.]+)(ns|us|\xb5s|ms|h|m|s)/g,
+    )
   ) {
     seconds += Number(amount) * UNIT_SECONDS[unit!]!;
   }

@@ -44,13 +44,16 @@ const LEVELS: Readonly<Record<string, Level>> = {
 
 /** `[channel] ` as often as probe-rs puts it, a timestamp, then `[INFO ] ` or `INFO  `. */
 const DEFMT =
-  /^(?:\[[^\]]{1,40}\] )*?(?:[\d.:]{1,30}(?:[mµn]?s)? )?(?:\[(TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\] ?|(TRACE|DEBUG|INFO ?|WARN ?|ERROR)(?: |$))/;
+  /^(?:\[[^\]]{1,40}\] )*?(?:[\d.:]{1,30}(?:[m\xb5n]?s)? )?(?:\[(TRACE|DEBUG|INFO|WARN|ERROR) {0,2}\] ?|(TRACE|DEBUG|INFO ?|WARN ?|ERROR)(?: |$))/;
 
 /** Plain RTT: local time before the text. */
 const PLAIN = /^(?:\[[^\]]{1,40}\] )*?\d\d:\d\d:\d\d\.\d{3}: /;
 
-/** The line below the text in defmt 0.27 and older. */
-const LOCATION_LINE = /^(?:\[[^\]]{1,40}\] )*?\s*└─ /;
+/**
+ * The line below the text in defmt 0.27 and older, "└─ ". Escaped here: one such letter in an expression
+ * makes V8 keep the whole bundle with two bytes a letter.
+ */
+const LOCATION_LINE = /^(?:\[[^\]]{1,40}\] )*?\s*\u2514\u2500 /;
 
 /** What probe-rs prints of a channel that it takes for binary: no space, no newline, no end. */
 const HEX = /^(?:(?:\[[^\]]{1,40}\] )*0x[0-9a-f]{2}){3}/;

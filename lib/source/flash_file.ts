@@ -7,7 +7,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 const FIRMWARE = z.looseObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
