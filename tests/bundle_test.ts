@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PROJECT, runToEnd } from "./cli/program.ts";
+import { PROJECT, runToEnd, V8_FLAGS } from "./cli/program.ts";
 
 /** The two files of the program, as `deno task bundle` makes them, in a folder that is given back. */
 async function bundle() {
@@ -56,5 +56,14 @@ Deno.test("The bundle is small in memory: ASCII, and without the locales of zod"
     assert.equal(/[^\p{ASCII}].{0,40}/u.exec(text)?.[0], undefined, file);
     assert.ok(!text.includes("Ungültige Eingabe"), file);
     assert.ok(!text.includes("Ung\\xFCltig"), file);
+  }
+});
+
+Deno.test("From source and as the executable V8 has the same limits, and none that ends the program", async () => {
+  assert.equal(V8_FLAGS.length, 1, V8_FLAGS.join(" and "));
+  assert.doesNotMatch(V8_FLAGS[0]!, /max-(old-space|heap)-size/);
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
+  for (const name of ["dev", "start", "compile"]) {
+    assert.ok(tasks[name].command.includes(V8_FLAGS[0]), name);
   }
 });

@@ -18,11 +18,19 @@ export interface Program {
 /** The folder of the project, with a slash at its end. */
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** What V8 is told wherever the gateway starts: the executable is compiled with it. */
+export const V8_FLAGS: readonly string[] = [
+  ...new Set(
+    Deno.readTextFileSync(`${PROJECT}deno.json`).match(/--v8-flags=\S+/g),
+  ),
+];
+
 /** Every way that is there. */
 export const PROGRAMS: readonly Program[] = programs();
 
 function programs(): Program[] {
-  const flags = ["run", "-q", "-P", "--no-prompt", `${PROJECT}main.ts`];
+  const flags = ["run", "-q", "-P", "--no-prompt", ...V8_FLAGS];
+  flags.push(`${PROJECT}main.ts`);
   const found = [{ form: "source", command: [Deno.execPath(), ...flags] }];
   const executable = Deno.env.get("IIOT_GATEWAY_EXECUTABLE");
   if (executable) found.push({ form: "executable", command: [executable] });
