@@ -101,6 +101,30 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     gateway("writes to the broker per packet", "writes to the broker"),
     gateway("writes to the database per packet", "writes to the database"),
   ],
+  memory: [
+    {
+      ...{ side: "a packet a second", name: "resident, most" },
+      text: "resident memory at a packet a second, at most",
+    },
+    {
+      ...{ side: "a packet a second", name: "growth in an hour" },
+      text: "its growth in an hour",
+    },
+    {
+      ...{ side: "waiting", name: "resident, most" },
+      text: "resident memory while a flood waits for both servers, at most",
+    },
+  ],
+  start: [
+    {
+      ...{ side: "empty journal", name: "first line" },
+      text: "from exec to the first line read",
+    },
+    {
+      ...{ side: "many rows", name: "first line" },
+      text: "the same with 10,000,000 rows in the journal",
+    },
+  ],
 };
 
 /** What a README holds that was made of results. */

@@ -8,14 +8,18 @@ import type { Point } from "../point.ts";
 import { GROWTH } from "./growth.ts";
 import { IDLE } from "./idle.ts";
 import { LATENCY } from "./latency.ts";
+import { MEMORY } from "./memory.ts";
 import { SD_CARD } from "./sd_card.ts";
+import { START } from "./start.ts";
 import { THROUGHPUT } from "./throughput.ts";
 
 /** Every point. */
 export const POINTS: readonly Point[] = [
   THROUGHPUT,
+  MEMORY,
   LATENCY,
   IDLE,
+  START,
   GROWTH,
   SD_CARD,
 ];
