@@ -38,8 +38,6 @@ export interface BenchGatewayOptions {
   readonly startAt?: "now" | "oldest";
   /** More tables for config.toml. `[journal]` and `[log]` stand for what is given otherwise. */
   readonly toml?: string;
-  /** Where the sinks begin in a journal that does not know them. @default {"oldest"} */
-  readonly startAt?: "now" | "oldest";
   /** Keys for `[mqtt]` and `[influxdb]` beyond those that tell where the servers are. */
   readonly mqtt?: string;
   readonly influxdb?: string;
