@@ -40,7 +40,10 @@ const range = (from: number, to: number) =>
 /** A broker with a durable subscriber, and a journal whose oldest packets are of an hour ago. */
 async function makeWorld() {
   const stack = new AsyncDisposableStack();
-  const broker = stack.use(await startMosquitto());
+  // With few messages under way a session can be ended in the midst of a backlog.
+  const broker = stack.use(
+    await startMosquitto({ conf: ["max_inflight_messages 20"] }),
+  );
   const heard = stack.use(
     await subscribe(broker.url, "iiot/#", {
       clientId: "durable",
