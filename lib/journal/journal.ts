@@ -89,7 +89,7 @@ export interface JournalOptions {
   readonly retryMs?: number;
   /** Whether the file is filled to its limit beforehand. @default {false} */
   readonly reserve?: boolean;
-  /** Readings of the newest rows that are kept in memory. @default {50000} */
+  /** Readings of the newest rows that are kept in memory. @default {10000} */
   readonly maxRecentReadings?: number;
   /** Bytes of rows that may wait in memory for the disk. @default {MAX_PENDING_BYTES} */
   readonly maxPendingBytes?: number;

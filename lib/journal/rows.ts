@@ -50,14 +50,14 @@ export function toRow(stored: StoredRow, context: RowContext): Row {
 /**
  * The newest committed rows, so that a sink which keeps up reads no disk.
  *
- * Holds at most {@linkcode RecentRows.maxReadings} readings, some 5 MB, and always the last row.
+ * Holds at most {@linkcode RecentRows.maxReadings} readings, up to twice of them until the array is moved, some 2 MB, and always the last row.
  */
 export class RecentRows {
   readonly maxReadings: number;
   #rows: Row[] = [];
   #first = 0;
 
-  constructor(maxReadings = 50_000) {
+  constructor(maxReadings = 10_000) {
     this.maxReadings = maxReadings;
   }
 
