@@ -224,15 +224,19 @@ export class Forwarder {
         const flight = await this.#launchNext(session, lanes, flights);
         if (flight !== undefined) {
           flights.push(flight);
-          if (isSmall(flight.rows, session)) nextMs = this.#now() + paceMs;
+          const isAll = flight.rows.at(-1)!.seq >= cursor.newest;
+          if (isAll && isSmall(flight.rows, session)) {
+            nextMs = this.#now() + paceMs;
+          }
           continue;
         }
         session.caughtUp?.();
-        if (flights.length === 0) {
-          if (!cursor.holds) this.#outage.end();
-          this.#link.works();
-          if (this.#stop.signal.aborted) return undefined;
-        }
+      }
+      // What keeps the pace came after all that was kept.
+      if (flights.length === 0) {
+        if (!cursor.holds) this.#outage.end();
+        this.#link.works();
+        if (this.#stop.signal.aborted) return undefined;
       }
       await this.#bell.wait();
     }
@@ -357,7 +361,7 @@ export class Forwarder {
   }
 }
 
-/** Whether a batch has room for as much again: it took all that there was. */
+/** Whether a batch has room for as much again. */
 function isSmall(
   rows: readonly Row[],
   { maxReadings }: Pick<SinkSession, "maxReadings">,

@@ -99,6 +99,11 @@ export class Cursor implements Lane {
     return this.#live !== undefined;
   }
 
+  /** The newest committed row's seq. */
+  get newest(): number {
+    return this.#host.newest();
+  }
+
   /** Readings that are not done. */
   get waiting(): number {
     return this.#ledger.waiting(this.#host.total());

@@ -15,6 +15,7 @@ import {
   START_US,
   Writer,
 } from "../journal/world.ts";
+import { captureLog } from "../source/log_capture.ts";
 
 const RETRY: Failure = { kind: "retry", message: "Connection refused" };
 
@@ -184,6 +185,45 @@ Deno.test("Forwarder gathers rows that come one by one for a session's pace, but
   await running;
   assert.deepEqual(sink.batches.slice(3), [[241, 242, 243]]);
   assert.equal(journal.cursor("mqtt").seq, 243);
+});
+
+Deno.test("Forwarder says that an outage is over while rows that came since keep a session's pace", async () => {
+  await using log = await captureLog();
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 40);
+  const sink = new ScriptedSink();
+  sink.paceMs = 1e6;
+  sink.answer = async (batch, count) => {
+    if (count === 1) return { ...delivered(0), failure: RETRY };
+    // A board that speaks all the time: something always waits.
+    await rows(journal, 1);
+    return delivered(batch.length);
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  while (journal.cursor("mqtt").seq < 40) await nextTurn();
+  await nextTurn();
+  assert.equal(journal.cursor("mqtt").waiting, 1);
+  assert.match(
+    log.lines.at(-1)!,
+    /Delivers again after .*: 40 readings kept, all delivered$/,
+  );
+  forwarder.stop(AbortSignal.abort());
+  await running;
+});
+
+Deno.test("Forwarder gives out a backlog without a pause where the journal gives it in small parts", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path, {
+    maxRecentReadings: 1,
+  });
+  await rows(journal, 2500);
+  const sink = new ScriptedSink();
+  sink.paceMs = 1e6;
+  sink.maxReadings = 5000;
+  await forwardAll(journal, sink);
+  assert.deepEqual(sink.batches.map(({ length }) => length), [1000, 1000, 500]);
 });
 
 Deno.test("Forwarder gives again what a failed session had not delivered", async () => {
