@@ -38,8 +38,8 @@ import type { DeliverOptions, Failure, Outcome, SinkSession } from "./sink.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { within } from "../wait.ts";
 
-/** Message ids wrap at 65,535: all that batches may hold stays far below. */
-const LARGEST_WINDOW = 20_000;
+/** All that batches may hold is twice that, and stays below MQTT.js's half of the message ids: they wrap. */
+const LARGEST_WINDOW = 15_000;
 /** MQTT.js hangs a listener on the socket for each QoS 0 message that waits, and warns at 1,000. */
 const LARGEST_WINDOW_QOS_0 = 500;
 /** Reason code "Retain not supported". */

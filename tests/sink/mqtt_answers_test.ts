@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LARGEST_OWN_ID } from "../../lib/sink/mqtt_acks.ts";
 import { judgeRefusal } from "../../lib/sink/mqtt_answers.ts";
 import { type Failure, SinkError } from "../../lib/sink/sink.ts";
 import { findings, fullRows, mqttSink, open, row } from "./given.ts";
@@ -377,4 +378,12 @@ Deno.test("MqttSink lets no more than a second's messages stand before a live on
     await using session = await open(sink);
     assert.deepEqual([session.maxReadings, session.maxBatches], [readings, 4]);
   }
+});
+
+Deno.test("MqttSink never has more messages of QoS 2 behind an unconfirmed one than there are ids for them", async () => {
+  await using broker = startScriptedBroker({});
+  const sink = mqttSink(broker.url, { qos: 2, max_inflight: 65_535 });
+  await using session = await open(sink);
+  const most = session.maxReadings * session.maxBatches;
+  assert.ok(most < 65_535 - LARGEST_OWN_ID, `${most} messages`);
 });
