@@ -265,8 +265,8 @@ export interface Disk {
   commit(commit: Commit): CommitResult;
   /** Up to `limit` rows after `seq`, in order. */
   read(seq: number, limit: number): StoredRow[];
-  /** The oldest `limit` rows. */
-  oldest(limit: number): OldestRow[];
+  /** The oldest `limit` rows of those after `seq`. @param seq 0, unless told otherwise */
+  oldest(limit: number, seq?: number): OldestRow[];
   /** Up to `limit` parked readings of `sink` for each topic, the oldest of each. */
   parked(sink: number, limit: number): StoredParkedReading[];
   /** The oldest `limit` parked readings of `sink`. */

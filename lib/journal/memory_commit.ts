@@ -11,7 +11,6 @@ import type {
   BoardState,
   Commit,
   Epoch,
-  OldestRow,
   ParkedReading,
   Reject,
   SinkState,
@@ -116,11 +115,6 @@ export class MemoryCommit {
   read(seq: number, limit: number): StoredRow[] {
     const start = this.#indexAfter(seq);
     return this.#rows.slice(start, start + limit);
-  }
-
-  /** The oldest `limit` rows. */
-  oldest(limit: number): OldestRow[] {
-    return this.#rows.slice(0, limit);
   }
 
   /** The parked readings of `sink`, in order. */

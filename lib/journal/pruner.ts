@@ -13,10 +13,7 @@ import type { Accounts } from "./accounts.ts";
 import type { AsyncDisk, CommitResult, OldestRow } from "./disk.ts";
 import { Losses } from "./losses.ts";
 import type { Pending } from "./pending.ts";
-import { chooseRows, chunkRows, isPinned } from "./retention.ts";
-
-/** Rows in the sinks' hands that may stand before those to delete; looked over only where they do. */
-const PINNED_ROWS = 2000;
+import { chooseRows, chunkRows, isPinned, pinnedUpTo } from "./retention.ts";
 
 /** What a pruner needs of its journal. */
 export interface PrunerOptions {
@@ -113,8 +110,9 @@ export class Pruner {
     const pins = () => accounts.active.flatMap(({ cursor }) => cursor.pins);
     let oldest = await disk.oldest(chunk);
     const arePinned = oldest.every(({ seq }) => isPinned(seq, pins()));
-    if (arePinned && oldest.length === chunk) {
-      oldest = await disk.oldest(chunk + PINNED_ROWS);
+    if (arePinned && oldest.length > 0) {
+      const pinned = pinnedUpTo(oldest.at(-1)!.seq, pins());
+      oldest = pinned === Infinity ? [] : await disk.oldest(chunk, pinned);
     }
     // From here on without a wait: nobody may be given what is chosen.
     const rows = chooseRows({
@@ -126,11 +124,11 @@ export class Pruner {
       expired: (row) => this.#options.isOlder(row, historyS * 1e6),
     });
     if (rows.length === 0) this.#expiring = false;
-    const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];
+    const [first, last] = [rows[0], rows.at(-1)];
     if (first === undefined || last === undefined) return;
     this.#book(rows);
-    this.#deleting = pending.deleted = [first, last];
-    forget(last);
+    this.#deleting = pending.deleted = [first.seq, last.seq];
+    forget(last.seq);
     this.#options.chosen();
   }
 

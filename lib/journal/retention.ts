@@ -91,3 +91,12 @@ export function chooseRows(question: RetentionQuestion): OldestRow[] {
 export function isPinned(seq: number, pins: readonly Pin[]): boolean {
   return pins.some(({ from, to }) => seq > from && seq <= to);
 }
+
+/** The last row that is in a sink's hands with all from `seq` on; Infinity where that is not decided. */
+export function pinnedUpTo(seq: number, pins: readonly Pin[]): number {
+  for (let end = seq;;) {
+    const pin = pins.find(({ from, to }) => from <= end && end < to);
+    if (pin === undefined) return end;
+    end = pin.to;
+  }
+}

@@ -203,9 +203,9 @@ export class SpareDisk implements AsyncDisk {
   }
 
   /** Of a disk that takes no deletion, nothing is offered for it. */
-  async oldest(limit: number): Promise<OldestRow[]> {
-    return this.#spare?.memory.oldest(limit) ??
-      await this.#patience.ask(() => this.#disk.oldest(limit));
+  async oldest(limit: number, seq = 0): Promise<OldestRow[]> {
+    return this.#spare?.memory.read(seq, limit) ??
+      await this.#patience.ask(() => this.#disk.oldest(limit, seq));
   }
 
   async parked(sink: number, limit: number): Promise<StoredParkedReading[]> {

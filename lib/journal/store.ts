@@ -160,11 +160,16 @@ export class Store implements Disk {
     });
   }
 
-  oldest(limit: number): OldestRow[] {
+  oldest(limit: number, seq = 0): OldestRow[] {
     return this.#guard(() =>
-      this.#sound(this.#open().rows("ORDER BY seq", limit)).map((
-        { seq, readings, total, epoch, monoUs },
-      ) => ({ seq, readings, total, epoch, monoUs }))
+      this.#sound(this.#open().rows("WHERE seq > ? ORDER BY seq", seq, limit))
+        .map(({ seq, readings, total, epoch, monoUs }) => ({
+          seq,
+          readings,
+          total,
+          epoch,
+          monoUs,
+        }))
     );
   }
 

@@ -46,6 +46,27 @@ Deno.test("Journal gives up the oldest rows when it is full, books them, and nev
   balanced(journal);
 });
 
+Deno.test("Journal that is full gives up rows behind those in a sink's hands, however many these are", async () => {
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path, {
+    maxBytes: 400 * 1024,
+  });
+  const writer = new Writer(journal);
+  await writer.append(...Array.from({ length: 4000 }, () => ({ a: 1 })));
+  const mqtt = journal.cursor("mqtt");
+  const held = await mqtt.next(4000);
+  assert.equal(held.length, 4000);
+  for (let i = 0; i < 40; i++) {
+    await writer.append(...Array.from({ length: 200 }, () => ({ a: 1 })));
+  }
+  for (let i = 0; i < 40; i++) await journal.flush();
+  const { evicted = 0 } = standing(journal, "mqtt").ledger.dropped;
+  assert.ok(evicted > 500, `${evicted} are given up`);
+  mqtt.settle(held, delivered(held.length));
+  assert.equal(standing(journal, "mqtt").ledger.delivered, 4000);
+  balanced(journal);
+});
+
 Deno.test("Journal gives no row out that was chosen for deletion before it was read and is gone when the disk answers", async () => {
   await using folder = await makeFolder();
   const disk = directDisk();

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { chooseRows, chunkRows } from "../../lib/journal/retention.ts";
+import {
+  chooseRows,
+  chunkRows,
+  pinnedUpTo,
+} from "../../lib/journal/retention.ts";
 
 const rows = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => ({
@@ -102,4 +106,11 @@ Deno.test("Retention deletes what takes a moment at a time, and more only where 
     5000,
   );
   assert.equal(chunkRows(flood), 500);
+});
+
+Deno.test("Retention knows where what the sinks hold without a gap ends", () => {
+  const pins = [{ from: 8, to: 12 }, { from: 0, to: 5 }, { from: 4, to: 9 }];
+  assert.equal(pinnedUpTo(1, pins), 12);
+  assert.equal(pinnedUpTo(12, pins), 12);
+  assert.equal(pinnedUpTo(3, [{ from: 2, to: Infinity }]), Infinity);
 });

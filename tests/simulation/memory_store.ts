@@ -191,8 +191,8 @@ export class MemoryStore implements Disk {
     return first === -1 ? [] : rows.slice(first, first + limit);
   }
 
-  oldest(limit: number): OldestRow[] {
-    return this.#file().rows.slice(0, limit);
+  oldest(limit: number, seq = 0): OldestRow[] {
+    return this.read(seq, limit);
   }
 
   parked(sink: number, limit: number): StoredParkedReading[] {

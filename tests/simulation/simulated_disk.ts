@@ -90,7 +90,8 @@ export class SimulatedDisk {
       reserve: call("reserve"),
       commit: call("commit"),
       read: call("read"),
-      oldest: (limit) => oldest(Math.min(limit, swarm.journal.oldestRows)),
+      oldest: (limit, seq) =>
+        oldest(Math.min(limit, swarm.journal.oldestRows), seq),
       parked: call("parked"),
       oldestParked: call("oldestParked"),
       rejects: call("rejects"),
