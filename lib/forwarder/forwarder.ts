@@ -185,7 +185,9 @@ export class Forwarder {
     lanes: readonly Lane[],
     flights: Flight[],
   ): Promise<Failure | undefined> {
-    const { parkedRetryMs = PARKED_RETRY_MS } = this.#options;
+    const { cursor, parkedRetryMs = PARKED_RETRY_MS } = this.#options;
+    /** The last row of what an outage has kept. */
+    const kept = cursor.newest;
     // A board that is silent commits nothing, and nobody else would ring.
     let parkedTimer: ReturnType<typeof setTimeout> | undefined;
     using _ = { [Symbol.dispose]: () => clearTimeout(parkedTimer) };
@@ -211,7 +213,8 @@ export class Forwarder {
         parkedTimer = setTimeout(() => this.#bell.ring(), parkedRetryMs);
         if (this.#hurry) return undefined;
       }
-      const { cursor } = this.#options;
+      // Others may always be under way, or wait for their turn.
+      if (cursor.seq >= kept) this.#outage.end();
       // Where nothing waits, that is to be told at once.
       const isPaced = cursor.waiting > 0 && !this.#stop.signal.aborted;
       const earlyMs = isPaced ? nextMs - this.#now() : 0;
@@ -232,9 +235,7 @@ export class Forwarder {
         }
         session.caughtUp?.();
       }
-      // What keeps the pace came after all that was kept.
       if (flights.length === 0) {
-        if (!cursor.holds) this.#outage.end();
         this.#link.works();
         if (this.#stop.signal.aborted) return undefined;
       }

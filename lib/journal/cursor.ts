@@ -130,11 +130,6 @@ export class Cursor implements Lane {
     });
   }
 
-  /** Whether the last look at the next rows found that they wait for their time. */
-  get holds(): boolean {
-    return this.#held !== undefined;
-  }
-
   /**
    * Gives out the next committed rows with together at most `maxReadings`; none when all are out, or
    * the next one's time is not known yet.

@@ -16,7 +16,7 @@ export const LARGEST_OWN_ID = 32_767;
 const PUBACK = 0x40;
 /** "No matching subscribers": the broker has taken the message all the same. */
 const NOBODY = 0x10;
-/** Longer than any PUBACK whose reason is not padded: left to MQTT.js, which ends the session there. */
+/** Longer than any PUBACK whose reason is not padded: left to MQTT.js, and as good as no answer. */
 const LONGEST_PUBACK = 70_000;
 
 const NOTHING: Buffer = Buffer.alloc(0);

@@ -213,6 +213,36 @@ Deno.test("Forwarder says that an outage is over while rows that came since keep
   await running;
 });
 
+Deno.test("Forwarder says that an outage is over while something is always under way", async () => {
+  await using log = await captureLog();
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  await rows(journal, 40);
+  const sink = new ScriptedSink();
+  sink.maxBatches = 2;
+  let confirm = () => {};
+  sink.answer = async (batch, count) => {
+    if (count === 1) return { ...delivered(0), failure: RETRY };
+    // A broker far away: a packet is confirmed when the next one is on its way.
+    confirm();
+    const confirmed = new Promise<void>((resolve) => confirm = resolve);
+    if (count < 9) await rows(journal, 1);
+    await confirmed;
+    return delivered(batch.length);
+  };
+  const forwarder = createForwarder(journal, sink);
+  const running = forwarder.run();
+  while (sink.batches.length < 9) await nextTurn();
+  await nextTurn();
+  assert.equal(journal.cursor("mqtt").waiting, 1);
+  assert.match(
+    log.lines.at(-1)!,
+    /Delivers again after .*: 40 readings kept, all delivered$/,
+  );
+  forwarder.stop(AbortSignal.abort());
+  await running;
+});
+
 Deno.test("Forwarder gives out a backlog without a pause where the journal gives it in small parts", async () => {
   await using folder = await makeFolder();
   await using journal = await openJournal(folder.path, {
