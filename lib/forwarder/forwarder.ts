@@ -233,7 +233,7 @@ export class Forwarder {
           }
           continue;
         }
-        session.caughtUp?.();
+        if (!hasFailed(flights)) session.caughtUp?.();
       }
       if (flights.length === 0) {
         this.#link.works();
@@ -252,7 +252,7 @@ export class Forwarder {
     for (const lane of lanes) {
       const rows = await lane.next(session.maxReadings);
       // It may have failed meanwhile: nothing may go out behind what stays.
-      if (flights.some(({ outcome }) => outcome?.failure)) return undefined;
+      if (hasFailed(flights)) return undefined;
       if (rows.length > 0) return this.#launch(session, lane, rows);
     }
     return undefined;
@@ -360,6 +360,11 @@ export class Forwarder {
   #now(): number {
     return (this.#options.now ?? performance.now.bind(performance))();
   }
+}
+
+/** Whether one of them has come back and was not taken. */
+function hasFailed(flights: readonly Flight[]): boolean {
+  return flights.some(({ outcome }) => outcome?.failure !== undefined);
 }
 
 /** Whether a batch has room for as much again. */

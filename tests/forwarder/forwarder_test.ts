@@ -433,6 +433,7 @@ Deno.test("Forwarder sends nothing behind a batch that failed while the next was
   await forwardAll(journal, sink);
   assert.deepEqual(sink.batches.slice(0, 2), [[1], [1]]);
   assert.deepEqual(sink.batches.flat(), [1, 1, 2]);
+  assert.deepEqual([...new Set(sink.caughtUp)], [2]);
 });
 
 Deno.test("Forwarder tries parked readings again while the board is silent", async () => {

@@ -115,8 +115,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "a batch goes out behind one that has failed",
     file: "forwarder/forwarder.ts",
-    from:
-      "if (flights.some(({ outcome }) => outcome?.failure)) return undefined;",
+    from: "if (hasFailed(flights)) return undefined;",
     to: "",
   },
   {
