@@ -30,7 +30,7 @@ const BOARD = {
   flash: z.enum(["when-changed", "always", "never"]).default("when-changed"),
   reflash_on_change: z.boolean().default(false),
   command: z.array(plainText).min(1).optional(),
-  channel_capacity: z.int().min(1).max(1_000_000).default(10_000),
+  channel_capacity: z.int().min(1).max(1_000_000).default(1_000),
   marker: plainText.max(200).default("JSON sent via VCP: "),
   max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
   silence_timeout_s: z.int().min(0).max(86400).optional(),

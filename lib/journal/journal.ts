@@ -61,7 +61,7 @@ import {
 /** How often delivered rows are looked at for their age. */
 const AGE_CHECK_MS = 60_000;
 /** The longest that a writer waits for the disk to catch up before it goes on regardless. */
-const ROOM_WAIT_MS = 2;
+const ROOM_WAIT_MS = 10;
 /** Pause before a failed commit is tried again. */
 const COMMIT_RETRY_MS = 1000;
 /** The most rows read from the disk at once. */
@@ -105,7 +105,7 @@ export interface TimedPacket {
 export interface BoardLog {
   /**
    * Takes packets. They are committed soon; the promise only asks the writer to wait a moment (at
-   * most 2 ms) while more than `capacity` packets wait.
+   * most 10 ms) while more than `capacity` packets wait.
    */
   append(packets: readonly TimedPacket[], capacity: number): Promise<void>;
   /** Keeps a line that could not be used; `at`: when it was read, now unless told otherwise. */

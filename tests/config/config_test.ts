@@ -194,7 +194,7 @@ channel_capacity = 7
       probe_id: "0483:374b:A",
       chip: "STM32F446RETx",
       firmware_path: "/etc/gateway/fw.elf",
-      channel_capacity: 10_000,
+      channel_capacity: 1_000,
       marker: "JSON sent via VCP: ",
       max_line_bytes: 1000,
       record_max_megabytes: 10,

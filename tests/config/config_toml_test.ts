@@ -132,11 +132,11 @@ Deno.test("config.toml says what channel_capacity is without its line", async ()
   const { boards } = await load(
     edit({ remove: ["gateway.channel_capacity"] }),
   );
-  assert.equal(boards[0]?.channel_capacity, 10_000);
+  assert.equal(boards[0]?.channel_capacity, 1_000);
   const { index } = KEY_LINES.find(({ name }) =>
     name === "gateway.channel_capacity"
   )!;
-  assert.match(LINES[index - 1]!, /10000 without this line/);
+  assert.match(LINES[index - 1]!, /1000 without this line/);
 });
 
 const GROUPS: { uncomment: string[]; remove?: string[] }[] = [
