@@ -81,6 +81,7 @@ export class Store implements Disk {
     end: { seq: 0, total: 0 },
     deleted: [],
   };
+  #copyTimer: ReturnType<typeof setTimeout> | undefined;
   #copied: { seq: number; atMs: number } | undefined;
   #recoveries: Recovery[] = [];
   #failedMs = -Infinity;
@@ -226,6 +227,7 @@ export class Store implements Disk {
   /** Lets go of the file, without a word of what was known of it. */
   #disconnect(): void {
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#copyTimer);
     this.#examiner?.stop();
     this.#copied = undefined;
     this.#reserve = undefined;
@@ -333,7 +335,9 @@ export class Store implements Disk {
       nowMs - this.#copied.atMs >= COPY_MS;
     if (!due) return;
     this.#copied = { seq: this.#known.end.seq, atMs: nowMs };
-    this.#copy({ closed: false });
+    // It takes two syncs, and whoever waits for the commit need not wait for them.
+    clearTimeout(this.#copyTimer);
+    this.#copyTimer = setTimeout(() => this.#copy({ closed: false }), 0);
   }
 
   #copy({ closed }: { closed: boolean }): void {
