@@ -177,6 +177,27 @@ for (const connack5 of [0, 1]) {
   });
 }
 
+for (const code of [0x95, 0x96]) {
+  // MQTT 5 has no such PUBREC; mosquitto sends it all the same, and MQTT.js gives the link up.
+  Deno.test(`MqttSink rejects the one message with PUBREC ${code} at QoS 2, and sends the rest`, async () => {
+    const { rejected, parked, failures, published } = await withBroker(
+      { puback: (topic, payload) => at5(topic, payload) ? code : 0 },
+      { qos: 2 },
+      fullRows(1, 12),
+    );
+    assert.deepEqual(names(rejected), ["5 n1.t"]);
+    assert.deepEqual(parked, []);
+    assert.match(
+      failures[0]!.message,
+      /is lost: Invalid pubrec reason code$/,
+    );
+    const heard = new Set(
+      published.map(({ topic, payload }) => `${topic} ${payload}`),
+    );
+    assert.equal(heard.size, 9 * 12);
+  });
+}
+
 Deno.test("MqttSink rejects the one message at which a broker ends the session with a reason", async () => {
   const { rejected, failures } = await withBroker(
     { at: ({ topic, payload }) => at5(topic, payload) ? 0x95 : undefined },

@@ -12,7 +12,7 @@ export interface BrokerScript {
   readonly connack5?: number;
   /** MQTT 5 properties of its CONNACK, as on the wire. @default {[]} */
   readonly properties?: readonly number[];
-  /** Reason code of the PUBACK for the publish with this topic; "silence" gives none. */
+  /** Reason code of the PUBACK or PUBREC for the publish with this topic; "silence" gives none. */
   readonly puback?: (topic: string, payload: string) => number | "silence";
   /** Reason code of a DISCONNECT that it sends at the first publish. */
   readonly disconnect?: number;
@@ -54,7 +54,7 @@ export interface ScriptedBroker extends AsyncDisposable {
   readonly unanswered: number;
 }
 
-const CONNECT = 1, PUBLISH = 3, PINGREQ = 12, DISCONNECT = 14;
+const CONNECT = 1, PUBLISH = 3, PUBREL = 6, PINGREQ = 12, DISCONNECT = 14;
 
 /** Starts a broker on a free port of 127.0.0.1. */
 export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
@@ -151,6 +151,7 @@ function answerTo(
   const afterPing = state.pinged;
   state.pinged = type === PINGREQ;
   if (type === PINGREQ) return [0xd0, 0];
+  if (type === PUBREL) return [0x70, 2, body[0]!, body[1]!];
   if (type !== PUBLISH) return [];
   const length = body[0]! * 256 + body[1]!;
   const topic = new TextDecoder().decode(body.subarray(2, 2 + length));
@@ -171,7 +172,8 @@ function answerTo(
     state.unanswered++;
     return [];
   }
-  return [0x40, 3, body[2 + length]!, body[3 + length]!, code];
+  const answer = qos === 1 ? 0x40 : 0x50;
+  return [answer, 3, body[2 + length]!, body[3 + length]!, code];
 }
 
 /** The last will in a CONNECT (MQTT 5, section 3.1; lengths of properties below 128). */
