@@ -14,8 +14,8 @@ export const LARGEST_OWN_ID = 32_767;
 
 /** First byte of a PUBACK (MQTT 5, section 3.4). */
 const PUBACK = 0x40;
-/** "No matching subscribers": the broker has taken the message all the same. */
-const NOBODY = 0x10;
+/** A reason code from here on is a refusal, any other a success (MQTT 5, section 2.4). */
+const FIRST_REFUSAL = 0x80;
 /** Longer than any PUBACK whose reason is not padded: left to MQTT.js, and as good as no answer. */
 const LONGEST_PUBACK = 70_000;
 
@@ -68,7 +68,7 @@ export class MqttAcks {
       const code = length > header + 2 ? bytes[at + header + 2]! : 0;
       if (from < at) others.push(bytes.subarray(from, at));
       from = at += length;
-      this.onAck(id, code === 0 || code === NOBODY ? undefined : code);
+      this.onAck(id, code < FIRST_REFUSAL ? undefined : code);
     }
     if (from < at) others.push(bytes.subarray(from, at));
     return others.length === 0

@@ -15,7 +15,7 @@ const packets: fc.Arbitrary<Packet> = fc.oneof(
     arbitrary: fc.record({
       cmd: fc.constant("puback" as const),
       messageId: ids,
-      reasonCode: fc.constantFrom(0, 0x10, 0x80, 0x87, 0x97),
+      reasonCode: fc.constantFrom(0, 0x10, 0x7f, 0x80, 0x87, 0x97),
       properties: reasons.map((reasonString) =>
         reasonString === undefined ? {} : { reasonString }
       ),
@@ -50,7 +50,7 @@ for (const protocolVersion of [4, 5] as const) {
           if (packet.cmd === "puback" && packet.messageId! <= LARGEST_OWN_ID) {
             // MQTT 3.1.1 has no words for a refusal.
             const { reasonCode = 0 } = protocolVersion === 5 ? packet : {};
-            const taken = [0, 0x10].includes(reasonCode);
+            const taken = reasonCode < 0x80;
             wanted.push([packet.messageId!, taken ? undefined : reasonCode]);
           } else others.push(written);
         }

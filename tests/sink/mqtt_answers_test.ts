@@ -82,7 +82,8 @@ Deno.test("MqttSink says what to do about a broker that speaks neither version",
   assert.match(failure.hint, /MQTT 5 or 3\.1\.1/);
 });
 
-for (const code of [0x00, 0x10]) {
+// A code below 0x80 is a success, whatever it is (MQTT 5, section 2.4).
+for (const code of [0x00, 0x01, 0x10, 0x7f]) {
   Deno.test(`MqttSink counts a message with PUBACK ${code} as delivered`, async () => {
     await using broker = startScriptedBroker({ puback: () => code });
     await using session = await open(mqttSink(broker.url));
@@ -171,6 +172,23 @@ for (const [code, becomes] of [[0x95, "rejected"], [0x96, "parked"]] as const) {
         [[1, "n1.t"]],
       );
     }
+  });
+}
+
+for (const code of [0x95, 0x96]) {
+  // At QoS 2 MQTT.js reads the answers, and gives the link up over one that MQTT 5 does not name.
+  Deno.test(`MqttSink loses the session, and no reading, over PUBREC ${code} at QoS 2`, async () => {
+    await using broker = startScriptedBroker({ puback: () => code });
+    await using session = await open(mqttSink(broker.url, { qos: 2 }));
+    const { done, rejected, parked, failure } = await session.deliver(
+      fullRows(1, 2),
+    );
+    assert.deepEqual([done, rejected, parked], [0, [], []]);
+    assert.deepEqual(failure, await session.closed);
+    assert.match(
+      failure?.message ?? "",
+      /is lost: Invalid pubrec reason code$/,
+    );
   });
 }
 
