@@ -54,8 +54,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "eviction takes rows that a sink has in its hands",
     file: "journal/retention.ts",
-    from: "row.seq > from && row.seq <= to);",
-    to: "row.seq > from && row.seq < to);",
+    from: "seq > from && seq <= to);",
+    to: "seq > from && seq < to);",
   },
   {
     name: "rows are given out before the commit is answered",
