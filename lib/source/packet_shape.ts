@@ -66,6 +66,8 @@ export class PacketShapes {
     numbers: readonly NumberPlace[],
   ): void {
     const shape = new PacketShape(text, start, end, numbers);
+    // It was a number that had to be read with care.
+    if (this.#shapes.some((known) => known.equals(shape))) return;
     this.#shapes[this.#learned++ % MOST_SHAPES] = shape;
   }
 }
@@ -87,6 +89,12 @@ class PacketShape {
     const starts = [start, ...numbers.map((number) => number.end)];
     const ends = [...numbers.map((number) => number.start), end];
     this.#between = starts.map((from, i) => text.slice(from, ends[i]));
+  }
+
+  /** Whether the same stands around the numbers: they are of the same metrics then. */
+  equals(other: PacketShape): boolean {
+    return this.#between.length === other.#between.length &&
+      this.#between.every((text, i) => text === other.#between[i]);
   }
 
   read(text: string, start: number): ShapedPacket | undefined {

@@ -308,6 +308,23 @@ Deno.test("parseLine reads a packet like one before it as it would alone", () =>
   assert.ok(like > 1000, `${like} packets were like one before them`);
 });
 
+Deno.test("PacketShapes keeps the shape of every node, however often a packet of one has to be read with care", () => {
+  const known = { marker: MARKER, catalogue: createCatalogue([metric("a")]) };
+  const shapes = new PacketShapes();
+  const packet = (node: number, value: string) =>
+    `{"id":"N${node}","a":${value}}`;
+  const nodes = [1, 2, 3, 4, 5, 6, 7, 8];
+  const texts = [
+    ...nodes.map((node) => packet(node, "1")),
+    ...Array(10).fill(packet(8, "1e1")),
+  ];
+  for (const text of texts) {
+    parseLine({ text: MARKER + text, truncated: false }, { ...known, shapes });
+  }
+  const missing = nodes.filter((node) => !shapes.read(packet(node, "2"), 0));
+  assert.deepEqual(missing, []);
+});
+
 Deno.test("parseLine finds a packet whatever stands before and behind it", () => {
   const around = fc.string({ unit: "binary", maxLength: 30 })
     .filter((text) => !text.includes(MARKER) && !text.includes("\u001b"));
