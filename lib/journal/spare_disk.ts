@@ -312,7 +312,9 @@ export class SpareDisk implements AsyncDisk {
     } else if (!this.#patience.hanging) {
       try {
         await this.#openAnew();
-        return await this.#write({ ...commit, again: true });
+        // What it was given without a sync may be gone from it, and a commit has the changed boards only.
+        const boards = [...this.#boards.values()];
+        return await this.#write({ ...commit, boards, again: true });
       } catch {
         // The first error says more.
       }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DiskError } from "../../lib/journal/disk.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import { brokenDisk, spareDisk } from "./broken_disk.ts";
 import {
@@ -259,4 +260,37 @@ Deno.test("A report comes although the rows that wait are on a disk that cannot 
   assert.equal(report.medium.kind, "memory");
   assert.equal(report.sinks[0]?.waiting, 11);
   broken.fault = "none";
+});
+
+Deno.test("Lines that a disk was given without a sync, and lost as it failed, are on it once it takes another board's packet", async () => {
+  await using folder = await makeFolder();
+  const broken = brokenDisk();
+  let [forgets, fails] = [false, false];
+  const disk = spareDisk({
+    ...broken.disk,
+    commit: async (commit) => {
+      if (forgets) return { usedBytes: 0, limitBytes: 1e9 };
+      if (fails) {
+        fails = false;
+        throw new DiskError("disk I/O error", "failing");
+      }
+      return await broken.disk.commit(commit);
+    },
+  });
+  await using journal = await openJournal(folder.path, { disk });
+  const hall = new Writer(journal, "hall");
+  const yard = new Writer(journal, "yard");
+  await hall.append({ a: 1 });
+  await yard.append({ a: 1 });
+  hall.counts.lines += 10;
+  hall.counts.other += 10;
+  forgets = true;
+  await journal.flush();
+  forgets = false;
+  fails = true;
+  await yard.append({ a: 2 });
+  assert.equal(journal.medium.kind, "disk");
+  const onDisk = await broken.disk.open(join(folder.path, "journal.db"), 1e6);
+  const board = onDisk.boards.find(({ name }) => name === "hall");
+  assert.equal(board?.lines, 11);
 });
