@@ -76,8 +76,13 @@ export class WorkerDisk implements AsyncDisk {
       : this.#open(path, logBytes);
   }
 
+  openForReading(path: string): Promise<DiskState> {
+    this.#begun = undefined;
+    return this.#openForReading(path);
+  }
+
   #open = this.#method("open");
-  openForReading = this.#method("openForReading");
+  #openForReading = this.#method("openForReading");
   reserve = this.#method("reserve");
   commit = this.#method("commit");
   read = this.#method("read");
