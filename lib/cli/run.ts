@@ -48,7 +48,6 @@ export async function run(options: RunOptions): Promise<number> {
     await configureLog({ ...loaded.log, secrets: secretsOf(loaded) }),
   );
   const stop = stack.use(stopSignal());
-  const boot = readBoot();
 
   let config = loaded;
   if (options.embeddedBroker) {
@@ -72,12 +71,18 @@ export async function run(options: RunOptions): Promise<number> {
     }));
     print(welcome(config, options));
   }
-  const journal = stack.use(await JournalStart.begin(config));
+  // Not while modules are loaded, which hold up this thread: how exact the clock is depends on how soon the
+  // answer is heard.
+  const [boot, journal] = await Promise.all([
+    readBoot(),
+    JournalStart.begin(config),
+  ]);
+  stack.use(journal);
   const { runGateway } = await import("../gateway/gateway.ts");
   await runGateway({
     config,
     journal,
-    boot: await boot,
+    boot,
     ...await boardPrograms(config, stack, env),
     signal: stop.signal,
     hideSecret: log.hide,

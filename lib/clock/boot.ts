@@ -18,7 +18,7 @@ export interface Boot {
   monotonicUs(): number;
 }
 
-/** Looks up the present run. */
+/** Looks up the present run. The time is inexact by half of what holds up this thread meanwhile. */
 export async function readBoot(): Promise<Boot> {
   const beforeMs = performance.now();
   // Deno lets only programs with all permissions read below /proc by themselves.
