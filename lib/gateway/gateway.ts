@@ -83,7 +83,7 @@ async function runOnce(
   const catalogue = createCatalogue(config.metrics);
   await using stack = new AsyncDisposableStack();
 
-  const { folder, disk: worker } = stack.use(begun);
+  const { folder } = stack.use(begun);
   const boot = options.boot ?? await readBoot();
   const clock = new Clock({
     trust: config.clock.trust,
@@ -121,6 +121,7 @@ async function runOnce(
       }),
     hideSecret: (secret) => options.hideSecret?.(secret),
   });
+  const worker = begun.takeDisk();
   const disk = new SpareDisk({
     disk: worker,
     prepare: () => folder.take(),

@@ -14,14 +14,15 @@ import { within } from "../wait.ts";
 /** So long the rest waits until the disk has been told to begin: usually 3 ms, and for ever where it hangs. */
 const TAKE_WITHIN_MS = 50;
 
-/** A journal that is about to be opened; disposing lets go of its folder. */
-export class JournalStart implements Disposable {
+/** A journal that is about to be opened; disposing lets go of its folder, and of its disk where nobody has taken it. */
+export class JournalStart implements AsyncDisposable {
   readonly folder: HeldFolder;
-  readonly disk: WorkerDisk;
+  readonly #disk: WorkerDisk;
+  #isTaken = false;
 
   private constructor(folder: HeldFolder, disk: WorkerDisk) {
     this.folder = folder;
-    this.disk = disk;
+    this.#disk = disk;
   }
 
   /** What cannot be begun is said by whoever opens the journal. */
@@ -39,7 +40,15 @@ export class JournalStart implements Disposable {
     return new JournalStart(held, disk);
   }
 
-  [Symbol.dispose](): void {
+  /** The disk, to be closed by whoever takes it. */
+  takeDisk(): WorkerDisk {
+    this.#isTaken = true;
+    return this.#disk;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Something else has ended the start, and is told; a disk that fails besides is not.
+    if (!this.#isTaken) await this.#disk.close().catch(() => {});
     this.folder[Symbol.dispose]();
   }
 }
