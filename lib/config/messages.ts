@@ -156,7 +156,7 @@ function valueNow(path: Path, data: unknown): string {
   return value === undefined ? "" : `: it is ${show(value, path)}`;
 }
 
-/** `0, 1, or 2`. Made only where it is needed: the first list format loads 5 MB and takes 10 ms of a start. */
+/** `0, 1, or 2`. Made only where it is needed: the first list format takes memory, and time of a start. */
 function either(values: readonly unknown[]): string {
   return new Intl.ListFormat("en", { type: "disjunction" })
     .format(values.map((value) => JSON.stringify(value)));

@@ -46,7 +46,7 @@ export type BrokerConfig = Config["broker"];
 /** The table `[log]`. */
 export type LogConfig = Config["log"];
 
-// A parser that is compiled first pays only where it parses often: 4 ms of the start.
+// A parser that is compiled first pays only where it parses often.
 z.config({ jitless: true });
 
 const file = plainText;

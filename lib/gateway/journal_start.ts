@@ -1,5 +1,6 @@
 /**
- * The journal's disk, which begins to open while the rest of the gateway is loaded: some 20 ms of a start.
+ * The journal's disk, which begins to open while the rest of the gateway is loaded: a start is shorter by
+ * that, see `deno task bench --points start`.
  *
  * @module
  */
@@ -11,10 +12,10 @@ import { HeldFolder } from "../journal/held_folder.ts";
 import { WorkerDisk } from "../journal/worker_disk.ts";
 import { within } from "../wait.ts";
 
-/** So long the rest waits until the disk has been told to begin: usually 3 ms, and for ever where it hangs. */
+/** So long the rest waits at most until the disk has been told to begin; it takes for ever where it hangs. */
 const TAKE_WITHIN_MS = 50;
 
-/** A journal that is about to be opened; disposing lets go of its folder, and of its disk where nobody has taken it. */
+/** A journal that is about to be opened; disposing gives its folder back, and closes a disk nobody took. */
 export class JournalStart implements AsyncDisposable {
   readonly folder: HeldFolder;
   readonly #disk: WorkerDisk;

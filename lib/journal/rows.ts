@@ -50,7 +50,8 @@ export function toRow(stored: StoredRow, context: RowContext): Row {
 /**
  * The newest committed rows, so that a sink which keeps up reads no disk.
  *
- * Holds at most {@linkcode RecentRows.maxReadings} readings, up to twice of them until the array is moved, some 2 MB, and always the last row.
+ * Holds at most {@linkcode RecentRows.maxReadings} readings, up to twice of them until the array is moved,
+ * and always the last row.
  */
 export class RecentRows {
   readonly maxReadings: number;

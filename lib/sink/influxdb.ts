@@ -182,8 +182,8 @@ function failureOf(answer: Answer, url: string): Failure {
 const LEAST_READINGS = 100;
 
 /**
- * From one request to the next, in milliseconds, where points come a few at a time. At 500 packets/s a
- * request for each took four tenths of all CPU.
+ * From one request to the next, in milliseconds, where points come a few at a time: a request costs far
+ * more than the points in it.
  */
 const PACE_MS = 20;
 

@@ -68,8 +68,8 @@ export class InfluxdbBatch {
   async deliver(write: WriteLines, maxLines = Infinity): Promise<Outcome> {
     const whole = this.#whole(maxLines);
     const answer = whole ? await write(whole) : undefined;
-    // Nearly every batch ends here. A string and an object for each line took 5 µs for nine of them, with
-    // what the garbage collector had to do for it.
+    // Nearly every batch ends here, without a string and an object for each line: they are seen in the CPU
+    // per packet of `deno task bench --points throughput`.
     if (whole && !answer) return this.#finish();
     this.#entries = takeApart(this.#rows, this.#lines);
     return await this.#sortOut(write, maxLines, answer);

@@ -106,7 +106,8 @@ export async function connectMqtt(
     messageIdProvider: new UpperMessageIds(),
     // Its own writes user name and payloads, and asks at each message whether it should.
     log: () => {},
-    // A buffer of each of the 65,536 message ids, made before the first CONNECT: 20 ms, and 9 MB for good.
+    // A buffer of each of the 65,536 message ids, made before the first CONNECT and kept for good: some MB,
+    // which `deno task bench --points memory` shows.
     writeCache: false,
     // Moving the ping's timer at every PUBACK costs a quarter of the speed: the session does it.
     reschedulePings: false,

@@ -20,7 +20,7 @@ const LARGEST_ID = 65_535;
 const PUBLISH_QOS_1 = 0x32, RETAIN = 0x01;
 /** Identifier of a user property (MQTT 5, section 2.2.2.2). */
 const USER_PROPERTY = 0x26;
-/** So many messages of usual length are one piece of memory. */
+/** Bytes that are one piece of memory: hundreds of messages of usual length. */
 const PIECE_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
