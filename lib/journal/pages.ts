@@ -1,7 +1,7 @@
 /**
  * The rows that were read from the disk last, a page at a time, so that a sink which lags behind asks
  * the disk for a thousand rows and not for each batch: each question waits behind the commit that is
- * under way. In a flood that made half of the messages between the threads.
+ * under way.
  *
  * @module
  */

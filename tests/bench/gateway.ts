@@ -93,6 +93,13 @@ export class BenchGateway implements AsyncDisposable {
     this.process.start();
   }
 
+  /** Stops it in order. @throws {Error} if it does not end well */
+  async end(): Promise<void> {
+    const code = await this.process.end("SIGTERM");
+    if (code === 0) return;
+    throw new Error(`The gateway ended with ${code}: ${this.process.log}`);
+  }
+
   /** What the running gateway says of itself, as of now. @throws {Error} if it does not answer */
   report(): Promise<GatewayReport> {
     return ask(this.journalFolder, { do: "status" });

@@ -41,6 +41,16 @@ export interface Figure extends FigureName {
   readonly value: number;
 }
 
+/** A figure. */
+export function figure(
+  side: string,
+  name: string,
+  unit: string,
+  value: number,
+): Figure {
+  return { side, name, unit, value };
+}
+
 /**
  * Two figures of the same point that are compared: the median over the rounds of each round's ratio
  * `of / to`. Without `to` the figure itself is meant, which must not depend on the machine (a count, or

@@ -15,7 +15,12 @@ import {
   pacedResult,
   SENT_METRIC,
 } from "../paced.ts";
-import type { BenchContext, Figure, Point } from "../point.ts";
+import {
+  type BenchContext,
+  type Figure,
+  figure,
+  type Point,
+} from "../point.ts";
 import { READINGS, writeLines } from "../prepared_lines.ts";
 import { usageBetween } from "../process_usage.ts";
 import { percentile } from "../stats.ts";
@@ -172,7 +177,7 @@ async function* whileDeleting(context: BenchContext): AsyncIterable<Figure> {
     const report = await gateway.delivered({ packets });
     await pacedResult(gateway);
     await heard[Symbol.asyncDispose]();
-    await end(gateway);
+    await gateway.end();
     const agesMs = heard.agesMs.slice(WARM_UP_S * perSecond);
     yield figure(side, "median", "ms", percentile(agesMs, 0.5));
     yield figure(side, "longest stall", "ms", percentile(agesMs, 1));
@@ -221,7 +226,7 @@ async function* flood(
   const report = await gateway.delivered({ packets });
   const seconds = (Date.now() - startedMs) / 1000;
   const used = usageBetween(before, await gateway.usage());
-  await end(gateway);
+  await gateway.end();
   yield figure(side, "packets/s", "", packets / seconds);
   yield figure(side, "CPU per packet", "ms", used.cpuMs / packets);
   const µs = used.cpuMs * 1000 / packets / readings;
@@ -232,21 +237,6 @@ async function* flood(
   yield figure(side, "journal per packet", "bytes", usedBytes / packets);
 }
 
-async function end(gateway: BenchGateway): Promise<void> {
-  const code = await gateway.process.end("SIGTERM");
-  if (code === 0) return;
-  throw new Error(`The gateway ended with ${code}: ${gateway.process.log}`);
-}
-
 function packetsOf({ packets, size }: BenchContext): number {
   return packets ?? PACKETS[size];
-}
-
-function figure(
-  side: string,
-  name: string,
-  unit: string,
-  value: number,
-): Figure {
-  return { side, name, unit, value };
 }

@@ -14,7 +14,12 @@ import {
   pacedResult,
   SENT_METRIC,
 } from "../paced.ts";
-import type { BenchContext, Figure, Point } from "../point.ts";
+import {
+  type BenchContext,
+  type Figure,
+  figure,
+  type Point,
+} from "../point.ts";
 import { writeLines } from "../prepared_lines.ts";
 import { usageBetween } from "../process_usage.ts";
 import { percentile } from "../stats.ts";
@@ -96,7 +101,7 @@ async function* written(
   // The cursors' own commit comes within a second.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const { diskBytes } = usageBetween(before, await gateway.usage());
-  await end(gateway);
+  await gateway.end();
   // A file system in memory writes nothing.
   if (diskBytes === 0) return;
   yield figure(side, "written per packet", "bytes", diskBytes / packets);
@@ -116,7 +121,7 @@ async function* slowly(
   await gateway.delivered({ packets });
   const { longestMs } = await pacedResult(gateway);
   await heard[Symbol.asyncDispose]();
-  await end(gateway);
+  await gateway.end();
   const agesMs = heard.agesMs.slice(WARM_UP_S * PER_SECOND);
   yield figure(GATEWAY, "median", "ms", percentile(agesMs, 0.5));
   yield figure(GATEWAY, "p99", "ms", percentile(agesMs, 0.99));
@@ -141,19 +146,4 @@ async function* insertSlowly(
   const tookMs = JSON.parse(new TextDecoder().decode(stdout)) as number[];
   yield figure(SQLITE, "median", "ms", percentile(tookMs, 0.5));
   yield figure(SQLITE, "worst", "ms", percentile(tookMs, 1));
-}
-
-async function end(gateway: BenchGateway): Promise<void> {
-  const code = await gateway.process.end("SIGTERM");
-  if (code === 0) return;
-  throw new Error(`The gateway ended with ${code}: ${gateway.process.log}`);
-}
-
-function figure(
-  side: string,
-  name: string,
-  unit: string,
-  value: number,
-): Figure {
-  return { side, name, unit, value };
 }
