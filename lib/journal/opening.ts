@@ -104,7 +104,7 @@ export class Opening {
     // Until it is whole it counts for nothing, and then it is synced once.
     fresh.db.exec("PRAGMA synchronous=OFF");
     salvage(images, fresh.db);
-    const { missing } = this.#reconcile(fresh, copy, copy?.closed === true);
+    const { missing } = this.#reconcile(fresh, copy);
     const { packets } = {
       ...fresh.db.prepare(
         "SELECT count(*) AS packets FROM packets WHERE body <> '{}'",
@@ -130,12 +130,10 @@ export class Opening {
     journal.load();
     // Numbers without a gap are those of the commits that were under way.
     const whole = packets.every(({ seq }, i) => seq === end.seq + 1 + i);
-    const { missing } = this.#reconcile(
-      journal,
-      copy,
-      copy?.closed === true || whole && packets.length > 0,
-      { ...EMPTY_COMMIT, rows: packets, epochs },
-    );
+    const { missing } = this.#reconcile(journal, copy, {
+      whole: whole && packets.length > 0,
+      more: { ...EMPTY_COMMIT, rows: packets, epochs },
+    });
     return [{
       kind: "rescued",
       fault: packets.length > 0
@@ -151,14 +149,14 @@ export class Opening {
   #reconcile(
     journal: Tables,
     copy: SafetyCopy | undefined,
-    certain: boolean,
-    more: Commit = EMPTY_COMMIT,
+    { whole = false, more = EMPTY_COMMIT }: { whole?: boolean; more?: Commit } =
+      {},
   ): Reconciliation {
     const { db } = journal;
     return transact(db, () => {
       journal.write(more);
       const nowUs = this.#options.now() * 1000;
-      const reconciliation = reconcile(db, copy, { certain, nowUs });
+      const reconciliation = reconcile(db, copy, { whole, nowUs });
       journal.restore(reconciliation);
       journal.write(reconciliation.commit);
       return reconciliation;

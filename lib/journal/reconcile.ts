@@ -49,13 +49,14 @@ export interface Reconciliation {
  * back, and gives the commit that does the rest.
  *
  * @param copy what is known from elsewhere
- * @param certain whether nothing can have come after what is known
+ * @param whole whether `db` is known to hold the newest row; otherwise only a copy that was written as
+ *   the journal was closed tells where it ended, unless something newer is found
  * @param nowUs microseconds since 1970, for rows of which nothing else tells the time
  */
 export function reconcile(
   db: DatabaseSync,
   copy: SafetyCopy | undefined,
-  { certain, nowUs }: { certain: boolean; nowUs: number },
+  { whole, nowUs }: { whole: boolean; nowUs: number },
 ): Reconciliation {
   const sinks = newestSinks(db, copy);
   const deleted = [
@@ -87,7 +88,8 @@ export function reconcile(
       ...sinks.map(({ state }) => state.seenTotal),
     ),
   };
-  if (!certain && end.seq > 0) end.seq += UNKNOWN_ROWS;
+  const closed = copy?.closed === true && end.seq === copy.end.seq;
+  if (!whole && !closed && end.seq > 0) end.seq += UNKNOWN_ROWS;
   const missing: Record<string, number> = {};
   const reconciled = sinks.map(({ state }): SinkState => {
     if (!state.active) return state;

@@ -7,7 +7,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { syncFolder } from "./aside.ts";
+import { sizeOf, syncFolder } from "./aside.ts";
 import type { BoardState, Epoch, SinkState } from "./disk.ts";
 import type { Seal } from "./seal.ts";
 
@@ -45,7 +45,11 @@ export function writeCopy(path: string, content: SafetyCopy): void {
 export function readCopy(path: string): SafetyCopy | undefined {
   try {
     const [crc, body = ""] = Deno.readTextFileSync(`${path}-copy`).split("\n");
-    return crc32(body) === Number(crc) ? JSON.parse(body) : undefined;
+    if (crc32(body) !== Number(crc)) return undefined;
+    const content: SafetyCopy = JSON.parse(body);
+    // Whoever closes the journal removes its log: with one, somebody has opened it since.
+    const closed = content.closed && sizeOf(`${path}-wal`) === 0;
+    return { ...content, closed };
   } catch {
     // It is a help; what is there without it is salvaged all the same.
     return undefined;

@@ -27,7 +27,7 @@ export interface Wal {
   readonly committed: readonly Frame[];
   /** Written in the same run of the log, and behind a frame that is missing or broken. */
   readonly orphaned: readonly Frame[];
-  /** Left from earlier runs; the file got them since. */
+  /** Left from earlier runs of the log; the file got them since. */
   readonly older: readonly Frame[];
 }
 
@@ -52,6 +52,7 @@ export function readWal(bytes: Uint8Array): Wal {
     view.getUint32(8) === PAGE_BYTES && sum.equals(view, 24);
   // Without a header the first frame tells the run.
   const salt = view.getBigUint64(chained ? 16 : HEADER_BYTES + 8);
+  const older: { frame: Frame; runsAgo: number }[] = [];
   let uncommitted = 0;
   const size = FRAME_HEADER_BYTES + PAGE_BYTES;
   for (let at = HEADER_BYTES; at + size <= bytes.length; at += size) {
@@ -71,8 +72,16 @@ export function readWal(bytes: Uint8Array): Wal {
     if (chained) {
       wal.committed.push(frame);
       uncommitted = frame.commits ? 0 : uncommitted + 1;
-    } else (current ? wal.orphaned : wal.older).push(frame);
+    } else if (current) wal.orphaned.push(frame);
+    else {
+      // The first half of the salt counts the runs; each writes over the log from its beginning.
+      const runsAgo = (Number(salt >> 32n) - view.getUint32(at + 8)) >>> 0;
+      older.push({ frame, runsAgo });
+    }
   }
+  wal.older.push(
+    ...older.sort((a, b) => b.runsAgo - a.runsAgo).map(({ frame }) => frame),
+  );
   if (uncommitted > 0) {
     wal.orphaned.unshift(...wal.committed.splice(-uncommitted));
   }

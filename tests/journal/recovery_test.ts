@@ -175,6 +175,45 @@ Deno.test("A journal whose file is gone is made anew from its log", async () => 
   }
 });
 
+Deno.test("A safety copy of the last close does not tell where a journal ended that was opened since", async () => {
+  await using folder = await makeFolder();
+  await writeImage(folder.path, closed);
+  const path = join(folder.path, "journal.db");
+  const store = new Store();
+  const { newest, sinks } = store.open(path, 1e6);
+  const { seq, total, ...row } = newest!;
+  const readings = Array.from({ length: 20 }, (_, i) => row.readings * (i + 1));
+  const totals = readings.map((more) => total + more);
+  for (const [i, total] of totals.entries()) {
+    store.commit({
+      ...EMPTY_COMMIT,
+      rows: [{ ...row, seq: seq + i + 1, total }],
+      sinks: sinks.map(({ ledger, ...sink }) => ({
+        ...{ ...sink, seenTotal: total },
+        ledger: { ...ledger, received: ledger.received + readings[i]! },
+      })),
+    });
+    // All is in the file, and the next commit begins the log anew.
+    using db = openDatabase(path);
+    db.exec("PRAGMA wal_checkpoint(RESTART)");
+  }
+  const reject = { timeUs: 0, board: "", origin: "", reason: "", body: "" };
+  store.commit({ ...EMPTY_COMMIT, rejects: [reject] });
+  const log = await Deno.readFile(`${path}-wal`);
+  const copy = await Deno.readFile(`${path}-copy`);
+  store.close();
+  for (const kept of [log, log.subarray(0, 32 + 24 + PAGE)]) {
+    await Deno.writeFile(path, new Uint8Array());
+    await Deno.writeFile(`${path}-wal`, kept);
+    await Deno.writeFile(`${path}-copy`, copy);
+    const again = new Store();
+    const known = again.open(path, 1e6).newest;
+    again.close();
+    assert.ok(known !== null && known.seq >= seq + 20, String(known?.seq));
+    if (kept === log) assert.equal(known.total, totals.at(-1));
+  }
+});
+
 Deno.test("A log that SQLite does not read to its end is read all the same", async () => {
   const image = crashed;
   const { recoveries, given } = await damaged(image, (bytes, suffix) => {
