@@ -4,9 +4,21 @@
  * @module
  */
 
+import type { Value } from "./model.ts";
+
+/** What the values of a metric are, and what they become as InfluxDB's field. */
+export type MetricType =
+  /** Any finite number; a float. */
+  | "number"
+  /** A whole number within ±(2⁵³ − 1); an integer, with the suffix `i`. */
+  | "integer"
+  | "boolean"
+  /** A word of 1 to 64 visible characters. */
+  | "string";
+
 /** What is known of the readings at one JSON path. */
 export interface Metric {
-  /** JSON path in the board's packet, dots between the keys: `n1.t`. */
+  /** JSON path in the board's packet, as `field_path.ts` writes it: `n1.t`, `motor.phase[1].current`. */
   readonly path: string;
   /** Topic level and tag: `node1`. */
   readonly node: string;
@@ -16,10 +28,18 @@ export interface Metric {
   readonly measurement: string;
   /** The tag `unit`; null for counters, which have none. */
   readonly unit: string | null;
+  /** What its values are. @default {"number"} */
+  readonly type?: MetricType | undefined;
+  /** What the board's number is multiplied with, before `offset` is added. @default {1} */
+  readonly scale?: number | undefined;
+  /** In the metric's unit. @default {0} */
+  readonly offset?: number | undefined;
   /** Whether a broker keeps the newest value for later subscribers. */
   readonly retain: boolean;
-  /** Smallest and largest possible value, both included; null: any finite number. */
+  /** Smallest and largest possible value, scaled, both included; null: any finite number. */
   readonly range: readonly [min: number, max: number] | null;
+  /** How often a value comes, in seconds; that none came for three times this is told. @default {nobody says} */
+  readonly expectIntervalS?: number | undefined;
 }
 
 /**
@@ -31,6 +51,61 @@ export const STATE_TOPICS = {
   boardState: "board/state",
   boardDetail: "board/detail",
 } as const;
+
+/** Whether the metric's values are numbers, and meant as the board says them: most are. */
+export function isPlain({ type, scale, offset }: Metric): boolean {
+  return (type === undefined || type === "number") &&
+    (scale === undefined || scale === 1) &&
+    (offset === undefined || offset === 0);
+}
+
+/** What `value` is in the metric's unit; undefined where it is not of the metric's type. */
+export function valueOf(metric: Metric, value: Value): Value | undefined {
+  const { type = "number", scale = 1, offset = 0 } = metric;
+  if (type === "boolean" || type === "string") {
+    const is: string = typeof value;
+    return is === type ? value : undefined;
+  }
+  if (typeof value !== "number") return undefined;
+  const scaled = scale === 1 && offset === 0
+    ? value
+    : scaleExactly(value, scale, offset);
+  const isOfType = type === "integer"
+    ? Number.isSafeInteger(scaled)
+    : Number.isFinite(scaled);
+  return isOfType ? scaled : undefined;
+}
+
+/**
+ * `value * scale + offset` as it is on paper: a sum of decimals has no more decimals than they have, so
+ * 271 * 0.1 is 27.1, and 2731 * 0.1 − 273.15 is −0.05.
+ */
+function scaleExactly(value: number, scale: number, offset: number): number {
+  const decimals = Math.max(
+    decimalsOf(value) + decimalsOf(scale),
+    decimalsOf(offset),
+  );
+  const scaled = value * scale + offset;
+  // More digits than these a double does not have. Adding 0 makes 0 of −0.
+  return decimals > 15 ? scaled : Number(scaled.toFixed(decimals)) + 0;
+}
+
+/** How many digits stand behind the point, where it is written out. */
+function decimalsOf(value: number): number {
+  const [digits = "", exponent = "0"] = String(value).split("e");
+  const dot = digits.indexOf(".");
+  const written = dot < 0 ? 0 : digits.length - dot - 1;
+  return Math.max(0, written - Number(exponent));
+}
+
+/** Why a reading is refused that is not of its metric's type. */
+export function notOfType(
+  { path, type = "number" }: Metric,
+  value: Value,
+): string {
+  const said = typeof value === "string" ? JSON.stringify(value) : value;
+  return `The metric of path "${path}" has the type "${type}", and the value is ${said}`;
+}
 
 /** Metrics by path. */
 export type Catalogue = ReadonlyMap<string, Metric>;

@@ -1,19 +1,28 @@
 /**
  * The words every room shares: a reading, a packet, a row of the journal, the ways a reading can end.
  *
- * A row keeps what the board said (JSON path and number), not what becomes of it: topics, units and
+ * A row keeps what the board said (JSON path and value), not what becomes of it: topics, units and
  * measurements are looked up in the catalogue (`catalogue.ts`) when it is delivered, so a corrected
  * `[[metric]]` table also corrects what still waits.
  *
  * @module
  */
 
-/** One number the board sent. */
+/**
+ * What a board says of something: a finite number, whether it is so, or one of a few words, of 1 to
+ * {@linkcode MAX_TEXT_LENGTH} visible characters.
+ */
+export type Value = number | boolean | string;
+
+/** The longest text that is a value, in UTF-16 code units: a word of an enum, not a message. */
+export const MAX_TEXT_LENGTH = 64;
+
+/** One value the board sent. */
 export interface Reading {
-  /** Where it stands in the board's JSON, dots between the keys: `n1.t`. */
+  /** Where it stands in the board's JSON, as `field_path.ts` writes it: `n1.t`, `motor.phase[1].current`. */
   readonly path: string;
-  /** Finite. The unit is the catalogue's. */
-  readonly value: number;
+  /** As the board said it: the catalogue's scale and unit are applied when it is delivered. */
+  readonly value: Value;
 }
 
 /** Why a reading ended without being delivered. The list is closed: the ledger knows no other. */

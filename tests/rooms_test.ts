@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 const COMMON = [
   "model",
   "catalogue",
+  "field_path",
+  "metric_proposal",
   "error_text",
   "duration",
   "wait",

@@ -84,7 +84,7 @@ export async function exportJournal(options: ExportOptions): Promise<number> {
   }
   if (count.unknown > 0) {
     complain(
-      `${count.unknown} readings are left out: the configuration has no [[metric]] for their paths`,
+      `${count.unknown} readings are left out: the configuration has no [[metric]] for their paths, or one of another type`,
     );
   }
   const sum = `${count.readings} readings of ${count.packets} packets`;

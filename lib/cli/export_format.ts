@@ -10,9 +10,9 @@
  * @module
  */
 
-import { type Catalogue, createCatalogue } from "../catalogue.ts";
+import { type Catalogue, createCatalogue, valueOf } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
-import type { Reading, Row } from "../model.ts";
+import type { Reading, Row, Value } from "../model.ts";
 import { LineProtocol } from "../sink/line_protocol.ts";
 import { MqttTopics } from "../sink/mqtt_topics.ts";
 import { formatMoment } from "./moment.ts";
@@ -29,7 +29,7 @@ export interface ExportFormat {
 }
 
 /** What is known of a reading; topic, measurement, node and unit are null where the catalogue has no such path. */
-type Columns = [name: string, value: string | number | null][];
+type Columns = [name: string, value: Value | null][];
 
 /** The format called `name`, with the names and tags that `config` gives. */
 export function createExportFormat(
@@ -53,7 +53,7 @@ export function createExportFormat(
     ["board", row.board],
     ["topic", topics?.of(row.board, path)?.name ?? null],
     ...described(catalogue, path),
-    ["value", value],
+    ["value", scaled(catalogue, path, value)],
     ["path", path],
     ["seq", row.seq],
   ];
@@ -90,7 +90,13 @@ function described(catalogue: Catalogue, path: string): Columns {
   ];
 }
 
-function quote(value: string | number | null): string {
+/** In the metric's unit; as the board said it where no metric of its type is known. */
+function scaled(catalogue: Catalogue, path: string, value: Value): Value {
+  const metric = catalogue.get(path);
+  return metric === undefined ? value : valueOf(metric, value) ?? value;
+}
+
+function quote(value: Value | null): string {
   const text = String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Catalogue, Metric } from "../catalogue.ts";
-import type { Reading, Row } from "../model.ts";
+import { type Catalogue, type Metric, valueOf } from "../catalogue.ts";
+import type { Reading, Row, Value } from "../model.ts";
 
 /** What is shown of a packet; a row of the journal is one. */
 export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;
@@ -112,7 +112,7 @@ export class LiveValues {
       if (metric === undefined) continue;
       const values = nodes.get(metric.node) ?? [];
       nodes.set(metric.node, values);
-      values.push(format(value, metric));
+      values.push(format(valueOf(metric, value) ?? value, metric));
     }
     return [...nodes].map(([node, values]) => [node, ...values].join(" "))
       .join(" │ ");
@@ -120,7 +120,8 @@ export class LiveValues {
 }
 
 /** `27.6 °C`, or `packets_received 42` where there is no unit to tell the numbers apart. */
-function format(value: number, { name, unit }: Metric): string {
+function format(value: Value, { name, unit }: Metric): string {
+  if (typeof value !== "number") return `${name} ${value}`;
   const number = String(value).replace("-", "−");
   return unit === null
     ? `${name} ${number}`

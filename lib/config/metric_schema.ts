@@ -10,6 +10,7 @@ import {
   createCatalogue,
   type Metric,
 } from "../catalogue.ts";
+import { formatPath, MAX_PATH_LENGTH, parsePath } from "../field_path.ts";
 
 const controlFree = z.string().regex(
   /^\P{Cc}*$/u,
@@ -29,28 +30,58 @@ const topicLevel = z.string().regex(
   "must be 1 to 64 of the characters A-Z a-z 0-9 _ . -",
 );
 
+const PATH_HINT =
+  'must be the keys of the JSON packet with one "." between them, an index as [0], and a key with other characters as ["…"]';
+
+/** The keys that only numbers have. */
+const OF_NUMBERS = ["scale", "offset", "range"] as const;
+
 const metricTable = z.strictObject({
-  path: z.string().max(200).regex(
-    /^[^.\s]+(\.[^.\s]+)*$/,
-    'must be the keys of the JSON packet with one "." between them',
-  ),
+  path: z.string().max(MAX_PATH_LENGTH)
+    .refine((path) => parsePath(path) !== undefined, PATH_HINT)
+    .regex(/^(?!__proto__$)/, "must be another key"),
   node: topicLevel,
   name: topicLevel,
   measurement: lineText.regex(/^(?!_)/, 'must not begin with "_"').optional(),
   unit: controlFree.regex(...NO_BACKSLASH).nullable().default(null),
+  type: z.enum(["number", "integer", "boolean", "string"]).default("number"),
+  scale: z.number().refine((scale) => scale !== 0, "must not be 0").default(1),
+  offset: z.number().default(0),
   retain: z.boolean().default(true),
   range: z.tuple([z.number(), z.number()])
     .refine(([min, max]) => min <= max, "must be [smallest, largest]")
     .nullable().default(null),
+  expect_interval_s: z.number().min(1).max(86400).optional(),
+}).check(({ value, issues }) => {
+  const { type, scale, offset, range } = value;
+  if (type === "number" || type === "integer") return;
+  const given = { scale: scale !== 1, offset: offset !== 0, range };
+  for (const key of OF_NUMBERS) {
+    if (!given[key]) continue;
+    issues.push({
+      code: "custom",
+      input: value,
+      path: [key],
+      message: `must not stand beside type = "${type}": only numbers have it`,
+    });
+  }
 });
 
 const metric = z.preprocess(
   overBuiltIn,
-  metricTable.transform((own): Metric => ({
-    ...own,
-    measurement: own.measurement ?? own.name,
-    unit: own.unit || null,
-  })),
+  metricTable.transform(
+    ({ type, scale, offset, expect_interval_s, ...own }): Metric => ({
+      ...own,
+      path: formatPath(parsePath(own.path)!),
+      measurement: own.measurement ?? own.name,
+      unit: own.unit || null,
+      ...(type !== "number" && { type }),
+      ...(scale !== 1 && { scale }),
+      ...(offset !== 0 && { offset }),
+      ...(expect_interval_s !== undefined &&
+        { expectIntervalS: expect_interval_s }),
+    }),
+  ),
 );
 
 /** The list of all `[[metric]]` tables, complete and without two of the same topic or series. */
@@ -76,7 +107,18 @@ export const METRIC_KEYS: readonly string[] = Object.keys(metricTable.shape);
 /** A metric of the operator laid over the built-in one of the same path. */
 function overBuiltIn(own: unknown): unknown {
   if (typeof own !== "object" || own === null || !("path" in own)) return own;
-  return { ...BUILT_IN_METRICS.find((one) => one.path === own.path), ...own };
+  const parts = parsePath(String(own.path));
+  const path = parts && formatPath(parts);
+  const builtIn = BUILT_IN_METRICS.find((one) => one.path === path);
+  if (builtIn === undefined) return own;
+  // What is no number has no range, and no unit unless it is given.
+  const isNumber = !("type" in own) || own.type === "number" ||
+    own.type === "integer";
+  return {
+    ...builtIn,
+    ...(isNumber ? {} : { range: null, unit: null }),
+    ...own,
+  };
 }
 
 /** In which key `own` repeats a metric before it; what `later` changes is looked at in its turn. */
@@ -90,7 +132,17 @@ function clash(
   }
   const changed = new Set([own, ...later].map((one) => one.path));
   for (const other of createCatalogue(earlier).values()) {
-    if (changed.has(other.path) || other.node !== own.node) continue;
+    if (changed.has(other.path)) continue;
+    const { type = "number" } = other;
+    if (
+      other.measurement === own.measurement && type !== (own.type ?? "number")
+    ) {
+      return [
+        "type",
+        `must be "${type}", as that of "${other.path}" is, because both write to the measurement "${own.measurement}", where InfluxDB keeps one type (or give one of the two another "measurement")`,
+      ];
+    }
+    if (other.node !== own.node) continue;
     if (other.name === own.name) {
       return ["name", `must not make the topic of "${other.path}" again`];
     }

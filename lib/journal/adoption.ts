@@ -10,6 +10,7 @@
  * @module
  */
 
+import { decodeValue } from "./rows.ts";
 import type { DatabaseSync } from "node:sqlite";
 import { readState, ROW_COLUMNS, rowChecksum, transact } from "./database.ts";
 import {
@@ -282,6 +283,7 @@ class Adopter {
     >[];
     return rows.map((row) => ({
       ...row,
+      value: decodeValue(row.value),
       sink: there.id,
       // None of the rows here: what is parked is never a topic's newest.
       seq: 0,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { BoardClockCounts, TimeQuality } from "../model.ts";
+import type { BoardClockCounts, TimeQuality, Value } from "../model.ts";
 import type { LedgerState } from "./ledger.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -52,7 +52,7 @@ export type Latest = Record<string, LatestValue>;
 export interface LatestValue {
   /** The row it stands in. */
   readonly seq: number;
-  readonly value: number;
+  readonly value: Value;
   /** Microseconds since 1970. */
   readonly timeUs: number;
   /** The clock epoch of the time; none in what older programs wrote. */
@@ -104,7 +104,7 @@ export interface ParkedReading {
   readonly board: number;
   readonly timeUs: number;
   readonly path: string;
-  readonly value: number;
+  readonly value: Value;
   readonly reason: string;
 }
 

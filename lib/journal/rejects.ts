@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { TelemetryPacket } from "../model.ts";
+import type { TelemetryPacket, Value } from "../model.ts";
 import type { Account } from "./accounts.ts";
 import type { Boards } from "./boards.ts";
 import type { AsyncDisk, KeptReject } from "./disk.ts";
@@ -141,7 +141,7 @@ export class Rejects {
     );
     if (account === undefined) return "strange";
     const [[path, value] = []] = Object.entries(
-      JSON.parse(body) as Record<string, number>,
+      JSON.parse(body) as Record<string, Value>,
     );
     if (path === undefined || value === undefined) return "strange";
     const seq = this.#host.boards.seqOf(board, path, timeUs);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EventTime, Reading, Row } from "../model.ts";
+import type { EventTime, Reading, Row, Value } from "../model.ts";
 import type { RowTime } from "./epochs.ts";
 import type { StoredRow } from "./disk.ts";
 
@@ -16,15 +16,35 @@ export function encodeReadings(readings: readonly Reading[]): string {
   for (const { path, value } of readings) {
     let key = quoted.get(path);
     if (key === undefined) quoted.set(path, key = JSON.stringify(path) + ":");
-    body += (body === "" ? "{" : ",") + key + value;
+    body += (body === "" ? "{" : ",") + key +
+      (typeof value === "string" ? JSON.stringify(value) : value);
   }
   return body === "" ? "{}" : body + "}";
 }
 
 /** The readings of a row's body. */
 export function decodeReadings(body: string): Reading[] {
-  return Object.entries(JSON.parse(body) as Record<string, number>)
+  return Object.entries(JSON.parse(body) as Record<string, Value>)
     .map(([path, value]) => ({ path, value }));
+}
+
+/**
+ * A value as a column of numbers takes it: what is no number as JSON, because SQLite would make a number
+ * of the text "12" there.
+ */
+export function encodeValue(value: Value): number | string {
+  return typeof value === "number" ? value : JSON.stringify(value);
+}
+
+/** The value that such a column holds. */
+export function decodeValue(stored: unknown): Value {
+  if (typeof stored !== "string") return Number(stored);
+  try {
+    return JSON.parse(stored) as Value;
+  } catch {
+    // Nobody has written that; it is kept for what it is.
+    return stored;
+  }
 }
 
 /** What turns stored ids into names and times. */

@@ -21,14 +21,14 @@ const CHUNK_ROWS = 5000;
 
 /**
  * What the columns of each table hold: `k` the key (null in a record), `i` an integer, `?` an integer
- * or null, `r` a number, `t` a text.
+ * or null, `v` a number or what is none as a text (`encodeValue`), `t` a text.
  */
 const SHAPES: readonly (readonly [table: string, shape: string])[] = [
   ["packets", "kiii?iiti"],
   ["epochs", "ktiti"],
   ["boards", "ktiiiiit"],
   ["sinks", "kttiiiiiiiiit"],
-  ["parked", "kiiiitrt"],
+  ["parked", "kiiiitvt"],
   ["rejects", "kitttt"],
   ["adopted", "ti"],
 ];
@@ -172,8 +172,8 @@ function fitsKind(value: Value | undefined, kind: string | undefined): boolean {
       return Number.isSafeInteger(value);
     case "?":
       return value === null || Number.isSafeInteger(value);
-    case "r":
-      return typeof value === "number";
+    case "v":
+      return typeof value === "number" || typeof value === "string";
     default:
       return typeof value === "string";
   }

@@ -24,6 +24,7 @@ import {
   readState,
   rowChecksum,
 } from "./database.ts";
+import { decodeValue } from "./rows.ts";
 import type {
   Commit,
   CommitResult,
@@ -186,7 +187,10 @@ export class Store implements Disk {
         sink,
         limit,
       )
-    ) as unknown as StoredParkedReading[];
+    ).map((row) => ({
+      ...row as unknown as StoredParkedReading,
+      value: decodeValue(row["value"]),
+    }));
   }
 
   oldestParked(sink: number, limit: number): number[] {

@@ -27,6 +27,7 @@ import type {
   StoredRow,
 } from "./disk.ts";
 import type { Position } from "./ledger.ts";
+import { encodeValue } from "./rows.ts";
 import { KEPT_TIME_US, TIME_OF_DAY } from "./schema.ts";
 import {
   addStretch,
@@ -196,7 +197,7 @@ export class Tables implements Disposable {
         board,
         timeUs,
         path,
-        value,
+        encodeValue(value),
         reason,
       );
     }

@@ -18,7 +18,6 @@ import { retentionSeconds } from "./retention_message.ts";
 import {
   type Failure,
   MAX_REASON_LENGTH,
-  noMetric,
   type Outcome,
   type Refusal,
 } from "./sink.ts";
@@ -256,7 +255,7 @@ function takeApart(rows: readonly Row[], lines: LineProtocol): Entry[] {
           reading,
           line: "",
           state: "refused",
-          reason: noMetric(reading.path),
+          reason: lines.whyNone(reading),
         }
         : { index, row, reading, line, state: "open", reason: "" };
     })

@@ -6,7 +6,7 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
-import type { Finding, Row, TimeQuality } from "../model.ts";
+import type { Finding, Row, TimeQuality, Value } from "../model.ts";
 import { refusesLogin, refusesVersion } from "./mqtt_answers.ts";
 import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
@@ -38,7 +38,7 @@ export interface LatestReading {
   readonly seq: number;
   readonly board: string;
   readonly path: string;
-  readonly value: number;
+  readonly value: Value;
   /** Microseconds since 1970. */
   readonly timeUs: number;
   /** @default {"known"} */

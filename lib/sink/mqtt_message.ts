@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+import { notOfType, valueOf } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
 import type { Reading, Row } from "../model.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
@@ -12,8 +14,11 @@ import { noMetric } from "./sink.ts";
 
 /** A message, ready to be published. */
 export interface MqttMessage {
-  readonly topic: Topic;
-  /** The number in its shortest exact form; of the past, JSON with the time and the number. */
+  readonly topic: Pick<Topic, "name" | "utf8" | "retain">;
+  /**
+   * A number in its shortest exact form, `true` or `false`, or the text; of the past, JSON with the time and
+   * the value.
+   */
   readonly payload: string;
   readonly retain: boolean;
   /** MQTT 5 user properties; all messages of a row have the same object. */
@@ -71,10 +76,15 @@ export class MqttMessages {
       .of(row.board, reading.path);
     if (topic === undefined) return noMetric(reading.path);
     this.#lookAt(row);
-    const value = String(reading.value);
+    let { value } = reading;
+    if (!topic.isPlain || typeof value !== "number") {
+      const own = valueOf(topic.metric, value);
+      if (own === undefined) return notOfType(topic.metric, value);
+      value = own;
+    }
     const payload = kind === "past"
-      ? JSON.stringify({ ...timeOf(row), value: reading.value })
-      : value;
+      ? JSON.stringify({ ...timeOf(row), value })
+      : String(value);
     const marks = kind === "past" ? undefined : this.#marks;
     const { maximumPacketSize } = this.#connection.limits;
     if (maximumPacketSize < Infinity) {
@@ -141,5 +151,5 @@ function packetBytes(
   const header = 1 + 4 + 2 + 2 + 1;
   // Each user property: identifier and two lengths; "historical" "true", "time", "clock" "estimated".
   const marks = historical ? (5 + 10 + 4) + (5 + 4 + 27) + (5 + 5 + 9) : 0;
-  return header + topic.utf8.length + marks + payload.length;
+  return header + topic.utf8.length + marks + Buffer.byteLength(payload);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Catalogue } from "../catalogue.ts";
+import { type Catalogue, isPlain, type Metric } from "../catalogue.ts";
 
 /** A topic, prepared once for all its messages. */
 export interface Topic {
@@ -13,6 +13,10 @@ export interface Topic {
   readonly utf8: Uint8Array;
   /** Whether the broker is to keep its newest value. */
   readonly retain: boolean;
+  /** What its values are. */
+  readonly metric: Metric;
+  /** A number is sent as it is. */
+  readonly isPlain: boolean;
 }
 
 /** Topics by board and JSON path, made when first asked for. */
@@ -54,6 +58,8 @@ export class MqttTopics {
       name,
       utf8: new TextEncoder().encode(name),
       retain: this.#retain && metric.retain,
+      metric,
+      isPlain: isPlain(metric),
     };
   }
 }

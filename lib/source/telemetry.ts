@@ -17,6 +17,8 @@ import { PacketError, PacketReader } from "./packet_reader.ts";
 import type { PacketShapes, ShapedPacket } from "./packet_shape.ts";
 import { type PathNode, pathTree } from "./path_tree.ts";
 
+export type { Field } from "../metric_proposal.ts";
+
 /** What a line turned out to be. */
 export type ParsedLine =
   | { readonly kind: "packet"; readonly packet: TelemetryPacket }

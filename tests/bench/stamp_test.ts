@@ -17,7 +17,7 @@ Deno.test("A stamped line is a packet of nine readings, and the last one the mom
   const { path, value } = readings.at(-1)!;
   const { node, name } = catalogue.get(path)!;
   assert.equal(`${node}/${name}`, STAMP_TOPIC);
-  assert.ok(sinceStampMs(value) <= sinceStampMs(before));
+  assert.ok(sinceStampMs(Number(value)) <= sinceStampMs(before));
 });
 
 Deno.test("A stamp before the counter begins anew is as old as it is", () => {

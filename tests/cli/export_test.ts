@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createExportFormat } from "../../lib/cli/export_format.ts";
 import { openDatabase } from "../../lib/journal/database.ts";
 import { JournalReader } from "../../lib/journal/reader.ts";
-import type { Row } from "../../lib/model.ts";
+import type { Row, Value } from "../../lib/model.ts";
 import { makeFolder, openJournal, START_US, Writer } from "../journal/world.ts";
 import { type Program, PROGRAMS, runToEnd } from "./program.ts";
 
@@ -27,7 +27,7 @@ command = ["true"]
 
 const MQTT = { topic_prefix: "iiot" } as never;
 
-function row(readings: Record<string, number>, board = ""): Row {
+function row(readings: Record<string, Value>, board = ""): Row {
   return {
     seq: 7,
     board,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
+import type { Value } from "../../lib/model.ts";
 import {
   type LivePacket,
   LiveValues,
@@ -8,7 +9,7 @@ import {
 
 const NOON = new Date(2026, 10, 23, 12, 0, 0).getTime() * 1000;
 
-function packet(values: Record<string, number>, board = "", timeUs = NOON) {
+function packet(values: Record<string, Value>, board = "", timeUs = NOON) {
   const readings = Object.entries(values).map(([path, value]) => ({
     path,
     value,

@@ -390,3 +390,74 @@ Deno.test("loadConfig lets two metrics swap their names, whatever their order", 
   await swap(["n1.h", "temperature"], ["n1.t", "humidity"]);
   await assert.rejects(swap(["n1.h", "temperature"]), ConfigError);
 });
+
+Deno.test("loadConfig knows metrics that are no plain numbers", async () => {
+  const { metrics } = await load(
+    `${MINIMAL}
+[[metric]]
+path = 'motor["max. speed"].phase[1]'
+node = "motor"
+name = "phase_1"
+type = "integer"
+scale = 10
+expect_interval_s = 5
+[[metric]]
+path = '["n1"].t'
+node = "node1"
+name = "state"
+measurement = "state"
+type = "string"
+[[metric]]
+path = "n2.h"
+type = "boolean"
+name = "wet"
+measurement = "wet"
+`,
+  );
+  assert.deepEqual(
+    metrics.map(({ path, type, scale, expectIntervalS, unit, range }) => [
+      ...[path, type, scale, expectIntervalS, unit, range],
+    ]),
+    [
+      ['motor["max. speed"].phase[1]', "integer", 10, 5, null, null],
+      ["n1.t", "string", undefined, undefined, null, null],
+      ["n2.h", "boolean", undefined, undefined, null, null],
+    ],
+  );
+});
+
+Deno.test("loadConfig says what is wrong with a metric's type, scale or path", async () => {
+  const metric = (lines: string) =>
+    `[[metric]]\npath = "x"\nnode = "n"\nname = "x"\n${lines}\n`;
+  const only = (text: string) => faultsOf(MINIMAL + text);
+  assert.deepEqual(
+    await only(metric('type = "boolean"\nrange = [0, 1]\nscale = 2')),
+    [
+      'config.toml:13:9: "metric[0].range" must not stand beside type = "boolean": only numbers have it: it is a list',
+      'config.toml:14:9: "metric[0].scale" must not stand beside type = "boolean": only numbers have it: it is 2',
+    ],
+  );
+  assert.deepEqual(
+    await only(metric('type = "float"\nscale = 0\nexpect_interval_s = 0')),
+    [
+      'config.toml:12:8: "metric[0].type" must be "number", "integer", "boolean", or "string": it is "float"',
+      'config.toml:13:9: "metric[0].scale" must not be 0: it is 0',
+      'config.toml:14:21: "metric[0].expect_interval_s" must be at least 1: it is 0',
+    ],
+  );
+  assert.deepEqual(
+    await only(metric('type = "string"\nmeasurement = "temperature"')),
+    [
+      'config.toml:12:8: "metric[0].type" must be "number", as that of "n1.t" is, because both write to the measurement "temperature", where InfluxDB keeps one type (or give one of the two another "measurement"): it is "string"',
+    ],
+  );
+  for (const path of ["a b", "a..b", "a[x]", "__proto__"]) {
+    const [fault] = await only(
+      `[[metric]]\npath = "${path}"\nnode = "n"\nname = "x"\n`,
+    );
+    assert.match(
+      fault!,
+      /"metric\[0\].path" must be (the keys of the|another)/,
+    );
+  }
+});

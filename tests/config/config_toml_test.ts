@@ -203,5 +203,6 @@ Deno.test("config.toml's [[metric]] is a metric that is not built in", async () 
     unit: "celsius",
     retain: true,
     range: [-40, 85],
+    expectIntervalS: 30,
   }]);
 });

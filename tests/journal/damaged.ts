@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Value } from "../../lib/model.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { AsyncDisk } from "../../lib/journal/disk.ts";
@@ -80,8 +81,10 @@ export async function makeImage(
   return { files, rows, total, closed: !crashed };
 }
 
-function packetOf(run: number, i: number): Record<string, number> {
-  return { "n1.t": run * 1000 + i, "n1.h": i / 3, "sig.rssi": -1 - i };
+function packetOf(run: number, i: number): Record<string, Value> {
+  // What is parked of the first packets is a text, a number that is one, and whether something is so.
+  const mode = ["run", "12", true][i % 3]!;
+  return { mode, "n1.t": run * 1000 + i, "sig.rssi": -1 - i };
 }
 
 async function deliver(

@@ -89,7 +89,7 @@ const cursor = journal.cursor("influxdb");
 const values: number[] = [];
 for (let rows; (rows = await cursor.next(5000)).length > 0;) {
   cursor.settle(rows, delivered(rows.length));
-  values.push(...rows.map((row) => row.readings[0]?.value ?? NaN));
+  values.push(...rows.map((row) => Number(row.readings[0]?.value)));
 }
 await journal.flush();
 look();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDatabase } from "../../lib/journal/database.ts";
 import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
+import type { Row } from "../../lib/model.ts";
 import {
   balanced,
   directDisk,
@@ -183,4 +184,42 @@ Deno.test("A parked reading whose row is deleted before the clock is known has n
   );
   const known = tried?.rows[1];
   assert.ok(known && Math.abs(known.timeUs - START_US) < 100);
+});
+
+Deno.test("Journal gives texts and truths back as they were, parked, rejected and sent again ones too", async () => {
+  await using folder = await makeFolder();
+  const said = { a: "run", b: "12", c: '"', d: true, e: false, f: -0.5 };
+  const given = Object.entries(said).map(([path, value]) => ({ path, value }));
+  {
+    await using journal = await openJournal(folder.path);
+    await new Writer(journal).append(said, said);
+    const cursor = journal.cursor("mqtt");
+    const rows = await cursor.next(100);
+    const [first, second] = rows;
+    assert.ok(first && second);
+    assert.deepEqual(first.readings, given);
+    const refused = (row: Row) =>
+      row.readings.map((reading) => ({ row, reading, reason: "no" }));
+    cursor.settle(rows, {
+      done: 2,
+      rejected: refused(second),
+      parked: refused(first),
+    });
+    await journal.flush();
+  }
+  await using journal = await openJournal(folder.path);
+  assert.deepEqual(
+    (await journal.cursor("influxdb").next(1))[0]?.readings,
+    given,
+  );
+  assert.deepEqual(
+    [...journal.latest()].map(({ path, value }) => ({ path, value })),
+    given,
+  );
+  await journal.rejects.resend({ origin: "mqtt" }, () => null);
+  const parked = await journal.cursor("mqtt").refused.parked();
+  assert.deepEqual(
+    parked?.rows.flatMap(({ readings }) => readings),
+    [...given, ...given],
+  );
 });

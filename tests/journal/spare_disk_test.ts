@@ -669,7 +669,9 @@ Deno.test("Nothing is lost, doubled or out of order over any sequence of disk fa
         const rows = await cursor.next(n).catch(() => []);
         cursor.settle(rows, delivered(rows.length));
         got[name]?.push(
-          ...rows.flatMap((row) => row.readings.map(({ value }) => value)),
+          ...rows.flatMap((row) =>
+            row.readings.map(({ value }) => Number(value))
+          ),
         );
         return rows.length;
       };

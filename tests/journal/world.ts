@@ -13,7 +13,7 @@ import type { SinkStanding, TimedPacket } from "../../lib/journal/journal.ts";
 import type { Lane } from "../../lib/journal/lane.ts";
 import { Store } from "../../lib/journal/store.ts";
 import { WorkerDisk } from "../../lib/journal/worker_disk.ts";
-import type { Row } from "../../lib/model.ts";
+import type { Row, Value } from "../../lib/model.ts";
 import type { Outcome } from "../../lib/sink/sink.ts";
 
 /** Microseconds at which these tests take place. */
@@ -124,18 +124,18 @@ export class Writer {
   }
 
   /** Appends packets of these readings, and comes when they are committed. */
-  async append(...packets: Record<string, number>[]): Promise<void> {
+  async append(...packets: Record<string, Value>[]): Promise<void> {
     this.enqueue(...packets);
     await this.#journal.flush();
   }
 
   /** Appends without waiting. */
-  enqueue(...packets: Record<string, number>[]): void {
+  enqueue(...packets: Record<string, Value>[]): void {
     void this.#board.append(packets.map((values) => this.packet(values)), 1e9);
   }
 
   packet(
-    values: Record<string, number>,
+    values: Record<string, Value>,
     dropped: TimedPacket["packet"]["dropped"] = [],
   ): TimedPacket {
     this.counts.lines++;
@@ -179,7 +179,7 @@ export function seqsOf(rows: readonly Row[]): number[] {
 }
 
 /** The values of all readings of `rows`. */
-export function valuesOf(rows: readonly Row[]): number[] {
+export function valuesOf(rows: readonly Row[]): Value[] {
   return rows.flatMap(({ readings }) => readings.map(({ value }) => value));
 }
 

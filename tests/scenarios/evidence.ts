@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Value } from "../../lib/model.ts";
 import type { GatewayReport } from "../../lib/control/protocol.ts";
 import type { LineCounts } from "../../lib/journal/disk.ts";
 import type { Plan } from "./plan.ts";
@@ -111,7 +112,7 @@ export interface Evidence {
 /** The same for a packet as it was printed and as the journal gives it back. */
 export function packetKey(
   ts: number | null,
-  readings: readonly { readonly path: string; readonly value: number }[],
+  readings: readonly { readonly path: string; readonly value: Value }[],
 ): string {
   const values = readings.map(({ path, value }) => `${path}=${value}`).sort();
   return `${ts} ${values.join(" ")}`;

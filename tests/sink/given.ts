@@ -6,7 +6,7 @@
 
 import { createCatalogue } from "../../lib/catalogue.ts";
 import type { InfluxdbConfig, MqttConfig } from "../../lib/config/schema.ts";
-import type { Finding, Row } from "../../lib/model.ts";
+import type { Finding, Row, Value } from "../../lib/model.ts";
 import { InfluxdbSink } from "../../lib/sink/influxdb.ts";
 import { MqttSink, type MqttSinkOptions } from "../../lib/sink/mqtt.ts";
 import type {
@@ -88,7 +88,7 @@ export function influxdbSink(
 /** A row of the given readings, measured `seq` milliseconds after ten seconds before {@linkcode NOW_US}. */
 export function row(
   seq: number,
-  readings: Record<string, number>,
+  readings: Record<string, Value>,
   given: Partial<Row> = {},
 ): Row {
   return {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createCatalogue, type Metric } from "../../lib/catalogue.ts";
+import type { Value } from "../../lib/model.ts";
 import { LineProtocol } from "../../lib/sink/line_protocol.ts";
 import { retentionSeconds } from "../../lib/sink/retention_message.ts";
 import { row } from "./given.ts";
@@ -8,7 +9,7 @@ const TIME = { timeUs: 1_700_000_000_000_000 };
 
 function line(
   path: string,
-  value: number,
+  value: Value,
   { board = "", tags = {}, own = [] }: {
     board?: string;
     tags?: Record<string, string>;
@@ -114,5 +115,61 @@ Deno.test("retentionSeconds reads the duration that InfluxDB names", () => {
   assert.equal(
     retentionSeconds("partial write: field type conflict"),
     undefined,
+  );
+});
+
+const OWN: Metric = {
+  path: "x",
+  node: "n",
+  name: "x",
+  measurement: "x",
+  unit: null,
+  retain: true,
+  range: null,
+};
+
+const FIELDS: [
+  own: Partial<Metric>,
+  value: Value,
+  field: string | undefined,
+][] = [
+  [{}, 27, "27"],
+  [{}, "27", undefined],
+  [{}, true, undefined],
+  [{ scale: 0.1 }, 271, "27.1"],
+  [{ scale: 0.1, offset: -273.15 }, 2731, "-0.05"],
+  [{ type: "integer" }, 27, "27i"],
+  [{ type: "integer" }, 27.5, undefined],
+  [{ type: "integer" }, 2 ** 53, undefined],
+  [{ type: "integer", scale: 10 }, 2.7, "27i"],
+  [{ type: "boolean" }, true, "true"],
+  [{ type: "boolean" }, false, "false"],
+  [{ type: "boolean" }, 1, undefined],
+  [{ type: "string" }, "run", '"run"'],
+  [{ type: "string" }, 'a "b" \\ c=d,e', '"a \\"b\\" \\\\ c=d,e"'],
+  [{ type: "string" }, 12, undefined],
+];
+
+Deno.test("LineProtocol writes a value as its metric's type wants it, and none of another type", () => {
+  for (const [own, value, field] of FIELDS) {
+    assert.equal(
+      line("x", value, { own: [{ ...OWN, ...own }] }),
+      field === undefined
+        ? undefined
+        : `x,node=n value=${field} ${TIME.timeUs}`,
+      JSON.stringify([own, value]),
+    );
+  }
+});
+
+Deno.test("LineProtocol says why it has no line for a value", () => {
+  const lines = new LineProtocol(createCatalogue([OWN]), {});
+  assert.equal(
+    lines.whyNone({ path: "y", value: 1 }),
+    'No metric for path "y"',
+  );
+  assert.equal(
+    lines.whyNone({ path: "x", value: "run" }),
+    'The metric of path "x" has the type "number", and the value is "run"',
   );
 });
