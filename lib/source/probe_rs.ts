@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
+import { listChips, nearestChips } from "./chip_list.ts";
 import { type Failure, recognizeFailure } from "./failure.ts";
 import { INSTALL_PROBE_RS, programNotFound } from "./launcher.ts";
 import {
@@ -163,12 +164,18 @@ async function checkChip(
   if (success) {
     return { level: "ok", subject, detail: `"${chip}" is known to probe-rs` };
   }
+  const chips = await listChips(resolve(program), options);
+  const near = typeof chips === "string" ? [] : nearestChips(chip, chips);
   return {
     level: "failed",
     subject,
     detail:
       `"chip" must be a chip that probe-rs knows: it is "${chip}" (${text})`,
-    hint: 'find its name with "probe-rs chip list"',
+    hint: near.length === 0
+      ? 'find its name with "probe-rs chip list"'
+      : `put the line of the right one into config.toml: ${
+        near.map((name) => `chip = ${JSON.stringify(name)}`).join(" or ")
+      }`,
   };
 }
 

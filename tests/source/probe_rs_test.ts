@@ -42,6 +42,7 @@ const REAL_0_32 = `PATH=/usr/bin:/bin
 case "$*" in
 --version) echo 'probe-rs 0.32.0 (git commit: crates.io)' ;;
 list) cat "$(dirname "$0")/list" ;;
+"chip list") printf 'Available chips:\\nSTM32F4 Series\\n    Variants:\\n        STM32F446RCTx\\n        STM32F446RETx\\n' ;;
 "chip info STM32F446RETx") echo STM32F446RETx; echo 'Cores (1):' ;;
 "chip info "*) printf '\\033[31mError\\033[0m: The requested chip was not found in the list of known targets.\\n' >&2; exit 1 ;;
 *) exit 2 ;;
@@ -122,6 +123,22 @@ Deno.test("checkProbeRs names a chip that probe-rs does not know, and a file tha
     assert.match(
       findings[3]?.detail ?? "",
       /^Cannot read ".*no\.elf": No such file/,
+    );
+  });
+});
+
+Deno.test("checkProbeRs names the chips that may be meant by one that probe-rs does not know", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    const hintFor = async (chip: string) =>
+      (await check({ chip }, folder)).find(({ subject }) => subject === "chip")
+        ?.hint;
+    assert.equal(
+      await hintFor("STM32F446RET6"),
+      'put the line of the right one into config.toml: chip = "STM32F446RETx" or chip = "STM32F446RCTx"',
+    );
+    assert.equal(
+      await hintFor("toaster"),
+      'find its name with "probe-rs chip list"',
     );
   });
 });
