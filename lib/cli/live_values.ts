@@ -6,6 +6,7 @@
 
 import { type Catalogue, type Metric, valueOf } from "../catalogue.ts";
 import type { Reading, Row, Value } from "../model.ts";
+import { unitSign } from "./unit_sign.ts";
 
 /** What is shown of a packet; a row of the journal is one. */
 export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;
@@ -28,16 +29,6 @@ export interface LiveValuesOptions {
 const LINE_INTERVAL_MS = 1000;
 /** So much early a line may be: a board that sends every second never does so to the millisecond. */
 const EARLY_MS = 100;
-
-/** Signs for the catalogue's words; other units are shown as they are. */
-const UNIT_SIGNS: ReadonlyMap<string, string> = new Map([
-  ["celsius", "°C"],
-  ["percent", "%"],
-  ["ohms", "Ω"],
-  ["hpa", "hPa"],
-  ["dbm", "dBm"],
-  ["db", "dB"],
-]);
 
 /**
  * A line per packet, at most one a second per board, and none while the one before it is still being
@@ -125,7 +116,7 @@ function format(value: Value, { name, unit }: Metric): string {
   const number = String(value).replace("-", "−");
   return unit === null
     ? `${name} ${number}`
-    : `${number} ${UNIT_SIGNS.get(unit) ?? unit}`;
+    : `${number} ${unitSign(unit)}`;
 }
 
 function cut(text: string, room: number): string {

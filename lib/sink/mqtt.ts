@@ -7,16 +7,10 @@
 import type { Catalogue } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding, Row, TimeQuality, Value } from "../model.ts";
-import { refusesLogin, refusesVersion } from "./mqtt_answers.ts";
-import { type MqttBroker, parseBroker } from "./mqtt_broker.ts";
+import type { MqttBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
-import {
-  type ConnectClient,
-  connectMqtt,
-  type MqttConnection,
-  MqttRefusal,
-  type MqttVersion,
-} from "./mqtt_connection.ts";
+import type { ConnectClient, MqttConnection } from "./mqtt_connection.ts";
+import { type LastWills, MqttDialer } from "./mqtt_dialer.ts";
 import { MqttSession } from "./mqtt_session.ts";
 import { MqttStates, type StateFeed } from "./mqtt_states.ts";
 import { MqttTrial } from "./mqtt_trial.ts";
@@ -24,7 +18,6 @@ import { MqttTopics } from "./mqtt_topics.ts";
 import type { Secret } from "./secret.ts";
 import { SessionLosses } from "./session_losses.ts";
 import {
-  type Failure,
   type Sink,
   type SinkCheckOptions,
   SinkError,
@@ -80,9 +73,7 @@ export class MqttSink implements Sink {
   readonly liveWithinS?: number;
   readonly #config: MqttConfig;
   readonly #options: MqttSinkOptions;
-  readonly #brokers: readonly MqttBroker[];
-  /** Brokers that answered to MQTT 3.1.1 after they had refused MQTT 5. */
-  readonly #older = new Set<MqttBroker>();
+  readonly #dialer: MqttDialer;
   readonly #losses: SessionLosses;
   readonly #trial: MqttTrial;
   readonly #states: MqttStates | undefined;
@@ -107,97 +98,33 @@ export class MqttSink implements Sink {
         monotonic: this.#monotonic,
       });
     }
-    this.#brokers = config.broker_url.map((url) => parseBroker(url, config));
+    this.#dialer = new MqttDialer(config, options);
     if (config.replay === "live_first") this.liveWithinS = config.live_within_s;
-    this.target = `${this.#brokers[0]!.name}/${config.topic_prefix}`;
+    this.target = `${this.#dialer.brokers[0]!.name}/${config.topic_prefix}`;
   }
 
   /** Tries the brokers in turn, the first one first. */
   async open(options: SinkOpenOptions): Promise<SinkSession> {
-    const { signal } = options;
-    const failures: Failure[] = [];
-    for (const broker of this.#brokers) {
-      try {
-        return this.#start(await this.#logIn(broker, signal), options);
-      } catch (error) {
-        if (!(error instanceof SinkError)) throw error;
-        failures.push(error.failure);
-        if (signal.aborted) break;
-      }
-    }
-    this.#losses.unreachable();
-    throw new SinkError(joinFailures(failures));
-  }
-
-  /** Connects; a password that is refused is looked for in its file, and tried if it is another one. */
-  async #logIn(
-    broker: MqttBroker,
-    signal: AbortSignal,
-  ): Promise<MqttConnection> {
-    const { password } = this.#options;
-    for (;;) {
-      try {
-        return await this.#connect(broker, signal, {
-          clientId: this.#config.client_id,
-          states: this.#states,
-        });
-      } catch (error) {
-        const refused = error instanceof MqttRefusal &&
-          refusesLogin(error.code);
-        if (!refused || password === undefined) throw error;
-        if (signal.aborted || !await password.renew()) {
-          throw new SinkError(password.refused(error.failure, "mqtt.password"));
-        }
-      }
-    }
-  }
-
-  /** Connects with MQTT 5, or with 3.1.1 where the broker does not speak it. */
-  async #connect(
-    broker: MqttBroker,
-    signal: AbortSignal,
-    as: { readonly clientId: string; readonly states?: MqttStates | undefined },
-  ): Promise<MqttConnection> {
-    const connect = (version: MqttVersion) =>
-      this.#connectAs(broker, signal, version, as);
+    let connection: MqttConnection;
     try {
-      return await connect(this.#older.has(broker) ? 4 : 5);
+      connection = await this.#dialer.dial({
+        clientId: this.#config.client_id,
+        signal: options.signal,
+        wills: this.#wills,
+      });
     } catch (error) {
-      const asksForOther = error instanceof MqttRefusal && !signal.aborted &&
-        (error.code === undefined || refusesVersion(error.code));
-      if (!asksForOther) throw error;
-      // Remembered only when it works: a port that a proxy opens too early closes on both.
-      if (this.#older.delete(broker)) throw error;
-      const connection = await connect(4);
-      this.#older.add(broker);
-      return connection;
+      if (error instanceof SinkError) this.#losses.unreachable();
+      throw error;
     }
+    return this.#start(connection, options);
   }
 
-  /** Connects; a last will that asks too much of the broker is made again, smaller. */
-  async #connectAs(
-    broker: MqttBroker,
-    signal: AbortSignal,
-    version: MqttVersion,
-    { clientId, states }: { clientId: string; states?: MqttStates | undefined },
-  ): Promise<MqttConnection> {
-    const { connect } = this.#options;
-    const password = this.#options.password?.value ?? broker.password;
-    for (;;) {
-      try {
-        return await connectMqtt({ ...broker, password }, this.#config, {
-          version,
-          clientId,
-          signal,
-          will: states?.willFor(broker.name, this.#mayRetain(broker)),
-          ...(connect === undefined ? {} : { connect }),
-        });
-      } catch (error) {
-        const conceded = error instanceof MqttRefusal &&
-          states?.concede(broker.name, error.code);
-        if (!conceded || signal.aborted) throw error;
-      }
-    }
+  get #wills(): LastWills | undefined {
+    const states = this.#states;
+    return states && {
+      willFor: (broker) => states.willFor(broker.name, this.#mayRetain(broker)),
+      concede: ({ name }, code) => states.concede(name, code),
+    };
   }
 
   /** Whether the broker is to keep anything, as far as that is known before its CONNACK. */
@@ -268,22 +195,11 @@ export class MqttSink implements Sink {
 
   async *check({ signal }: SinkCheckOptions): AsyncIterable<Finding> {
     const clientId = `${this.#config.client_id}-check`;
-    for (const broker of this.#brokers) {
+    for (const broker of this.#dialer.brokers) {
       yield* checkBroker(
         this.#config,
-        () => this.#connect(broker, signal, { clientId }),
+        () => this.#dialer.connect(broker, { clientId, signal }),
       );
     }
   }
-}
-
-/** One failure for all brokers of the list; it passes by itself if that of one of them does. */
-function joinFailures(failures: readonly Failure[]): Failure {
-  const [first] = failures;
-  if (failures.length === 1) return first!;
-  const message = failures.map((failure) => failure.message).join("; ");
-  return {
-    ...failures.find(({ kind }) => kind === "retry") ?? first!,
-    message,
-  };
 }
