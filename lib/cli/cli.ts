@@ -34,6 +34,7 @@ Examples:
   iiot-gateway run --simulate --embedded-broker try it without a board and without a broker
   iiot-gateway check                            see what is wrong with this installation
   iiot-gateway status                           see what waits and what was delivered
+  iiot-gateway watch                            see the values arrive at the broker
   iiot-gateway release --minutes 15             lend the probe to a debugger
   iiot-gateway rewind --sink influxdb --to 2h   send the last two hours again
   iiot-gateway rejects                          see what could not be used
@@ -179,6 +180,25 @@ At --speed max the file waits for the journal: nothing is dropped.
 Examples:
   iiot-gateway replay fault.recording --embedded-broker
   iiot-gateway replay fault.recording --speed max`;
+
+const WATCH_HELP = `
+Subscribes at the broker of mqtt.broker_url to all below mqtt.topic_prefix, the states of gateway and
+boards too, or to what a FILTER says: below the prefix, "+" for any one level, "#" for all below. Reads
+only, with a session of its own (the client id with "-watch" behind it), so it neither disturbs nor asks
+the gateway, and works where none runs. One who watches with a client id throws out another.
+
+At a terminal a table, which Ctrl-C or q ends; into a pipe a line for each message: time, topic, value,
+unit and flags, a tab between them.
+
+  retained     the broker keeps the value for who subscribes later
+  stored       it is from before this command began, so its age is not known
+  historical   the gateway sent it late, after an outage; the age is since it happened
+
+Examples:
+  iiot-gateway watch
+  iiot-gateway watch 'node1/#' '+/temperature'
+  iiot-gateway watch --board hall-3
+  iiot-gateway watch --json | jq 'select(.value > 30)'`;
 
 const SPEED = () =>
   new Option("--speed <factor>", "how much faster than it was")
@@ -404,6 +424,29 @@ function createProgram(end: (exitCode: number) => void) {
           ...options,
           embeddedBroker: embeddedBroker === true,
           force: force === true,
+        }),
+      );
+    });
+
+  program.command("watch")
+    .description("Shows the values at the broker, as they come")
+    .argument("[filters...]", "topics below the prefix, such as 'node1/#'")
+    .option(...CONFIG)
+    .option("--board <name>", "only this one, where there are several boards")
+    .option(
+      "--embedded-broker",
+      "the broker of [broker], not of mqtt.broker_url",
+    )
+    .option("--json", "for programs: an object a line")
+    .addHelpText("after", WATCH_HELP)
+    .action(async (filters, { config, board, embeddedBroker, json }) => {
+      const { watch } = await import("./watch.ts");
+      end(
+        await watch(filters, {
+          config,
+          board,
+          embeddedBroker: embeddedBroker === true,
+          json: json === true,
         }),
       );
     });

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { loadConfig } from "../config/config.ts";
+import { loadConfig, type LoadConfigOptions } from "../config/config.ts";
 import type { Config } from "../config/schema.ts";
 
 /** Loads config.toml with this process's environment. @throws {ConfigError} with every fault */
 export function loadConfigFile(
   path: string,
-  options: { readonly simulate?: boolean } = {},
+  options: Pick<LoadConfigOptions, "simulate" | "unused"> = {},
 ): Promise<Config> {
   return loadConfig(path, {
     env: (name) => Deno.env.get(name),

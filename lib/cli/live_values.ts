@@ -114,9 +114,7 @@ export class LiveValues {
 function format(value: Value, { name, unit }: Metric): string {
   if (typeof value !== "number") return `${name} ${value}`;
   const number = String(value).replace("-", "−");
-  return unit === null
-    ? `${name} ${number}`
-    : `${number} ${unitSign(unit)}`;
+  return unit === null ? `${name} ${number}` : `${number} ${unitSign(unit)}`;
 }
 
 function cut(text: string, room: number): string {

@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { answersMqtt, startBroker } from "../broker.ts";
-import type { Config } from "../config/schema.ts";
+import type { BrokerConfig, Config } from "../config/schema.ts";
 
 /**
  * `config` with the broker of `[broker]`: the one that answers there already, or else the embedded
@@ -25,7 +25,7 @@ export async function useLocalBroker(
   }
   const { host, port } = config.broker;
   const log = getLogger(["gateway", "broker"]);
-  const at = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  const at = hostHere(host);
   if (await answersMqtt(at, port) === "mqtt") {
     log.info(
       "An MQTT broker answers on {at}:{port} already: it is used, not the embedded one",
@@ -38,6 +38,17 @@ export async function useLocalBroker(
       port,
     });
   }
-  const url = `mqtt://${at.includes(":") ? `[${at}]` : at}:${port}`;
-  return { ...config, mqtt: { ...config.mqtt, broker_url: [url] } };
+  const broker_url = [localBrokerUrl(config.broker)];
+  return { ...config, mqtt: { ...config.mqtt, broker_url } };
+}
+
+/** Where the broker of `[broker]` is found on this machine. */
+export function localBrokerUrl({ host, port }: BrokerConfig): string {
+  const at = hostHere(host);
+  return `mqtt://${at.includes(":") ? `[${at}]` : at}:${port}`;
+}
+
+/** A host to connect to, of one to listen on. */
+function hostHere(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
 }

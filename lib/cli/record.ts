@@ -21,6 +21,7 @@ import { parseEntry } from "../source/recording.ts";
 import { RecordingFile } from "../source/recording_file.ts";
 import { RecordingSummary } from "../source/recording_reader.ts";
 import { Supervisor } from "../source/supervisor.ts";
+import { chooseBoard } from "./board_choice.ts";
 import { askRunning } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
 import { boardPrograms } from "./run.ts";
@@ -53,7 +54,7 @@ const SHOW_MS = 1000;
 export async function record(options: RecordOptions): Promise<number> {
   const { output, minutes } = options;
   const config = await loadConfigFile(options.config);
-  const board = choose(config, options.board);
+  const board = chooseBoard(config, options.board);
   using stop = stopSignal();
   const signal = minutes === undefined
     ? stop.signal
@@ -80,20 +81,6 @@ export async function record(options: RecordOptions): Promise<number> {
   }
   complain(sayRecorded(output, summary));
   return exitCode;
-}
-
-/** @throws {UsageError} if it is not clear which board is meant */
-function choose({ boards }: Config, name: string | undefined): BoardConfig {
-  const [board, ...others] = name === undefined
-    ? boards
-    : boards.filter((one) => one.name === name);
-  if (board !== undefined && others.length === 0) return board;
-  const names = boards.map(({ name }) => `"${name}"`).join(", ");
-  throw new UsageError(
-    name === undefined
-      ? `There are several boards: --board must be one of ${names}`
-      : `The configuration has no board "${name}": it has ${names}`,
-  );
 }
 
 async function makeFile(

@@ -19,7 +19,7 @@ import {
 import { describeIssue, nameOf, wanted } from "./messages.ts";
 import { type Config, createConfigSchema } from "./schema.ts";
 import { fillSecrets } from "./secrets.ts";
-import { parseToml, type TomlDocument } from "./toml.ts";
+import { parseToml, type Path, type TomlDocument } from "./toml.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 
 export { ConfigError, type Fault } from "./fault.ts";
@@ -32,6 +32,11 @@ export interface LoadConfigOptions extends Environment {
   readonly readTextFile?: (path: string) => Promise<string>;
   /** No board is needed: the keys of the probe may be missing. @default {false} */
   readonly simulate?: boolean;
+  /**
+   * Servers that are not connected to: their secrets may be missing, and are not read, and a variable that
+   * is not set stays as it is written, or a harmless address. @default {none}
+   */
+  readonly unused?: readonly ("mqtt" | "influxdb")[];
 }
 
 /**
@@ -94,10 +99,16 @@ async function read(
   }
 }
 
+/** Stands where an address depends on a variable that is not set, of a server that is not connected to. */
+const NO_ADDRESS: Readonly<Record<string, string>> = {
+  broker_url: "mqtt://127.0.0.1",
+  url: "http://127.0.0.1",
+};
+
 /** Expands the strings in `document`, and complains of values that no key takes. */
 function checkLeaves(
   document: TomlDocument,
-  environment: Environment,
+  options: LoadConfigOptions,
 ): Complaint[] {
   const complaints: Complaint[] = [];
   for (const { path, node } of document.leaves) {
@@ -106,7 +117,7 @@ function checkLeaves(
     switch (node.kind) {
       case "string":
         try {
-          node.value = expandVariables(node.value, environment);
+          node.value = expand(node.value, path, options);
         } catch (error) {
           if (!(error instanceof RangeError)) throw error;
           complain(error.message);
@@ -128,6 +139,19 @@ function checkLeaves(
     }
   }
   return complaints;
+}
+
+function expand(
+  text: string,
+  [table, key]: Path,
+  options: LoadConfigOptions,
+): string {
+  const keepUnset = options.unused?.some((one) => one === table) ?? false;
+  const expanded = expandVariables(text, options, { keepUnset });
+  const address = NO_ADDRESS[String(key)];
+  return keepUnset && address !== undefined && /\$\{\w+\}/.test(expanded)
+    ? address
+    : expanded;
 }
 
 function resolvePaths(config: Config, folder: string): Config {

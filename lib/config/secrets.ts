@@ -18,6 +18,7 @@ interface Secret {
   readonly variable: string;
   /** The file below `$CREDENTIALS_DIRECTORY`, see systemd.exec(5), `LoadCredential=`. */
   readonly credential: string;
+  readonly isRequired: boolean;
 }
 
 const SECRETS: readonly Secret[] = [
@@ -27,6 +28,7 @@ const SECRETS: readonly Secret[] = [
     fileKey: "password_file",
     variable: "MQTT_PASSWORD",
     credential: "mqtt_password",
+    isRequired: false,
   },
   {
     table: "influxdb",
@@ -34,6 +36,7 @@ const SECRETS: readonly Secret[] = [
     fileKey: "token_file",
     variable: "INFLUXDB_TOKEN",
     credential: "influxdb_token",
+    isRequired: true,
   },
 ];
 
@@ -42,6 +45,8 @@ export interface FillSecretsOptions extends Environment {
   /** Folder of config.toml. */
   readonly folder: string;
   readonly readTextFile: (path: string) => Promise<string>;
+  /** Tables of servers that are not connected to: their secrets are not looked for. @default {none} */
+  readonly unused?: readonly Secret["table"][];
 }
 
 /** What {@linkcode fillSecrets} found. */
@@ -68,6 +73,11 @@ export async function fillSecrets(
       const message =
         `"${name}" must not stand beside "${secret.table}.${secret.fileKey}"`;
       complaints.push({ path: [secret.table, secret.key], message });
+    }
+    if (options.unused?.includes(secret.table)) {
+      // The schema must not miss it.
+      if (secret.isRequired) table[secret.key] ??= "unused";
+      continue;
     }
     const found = await find(secret, table, options);
     if (found === undefined) continue;

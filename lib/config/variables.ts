@@ -16,6 +16,12 @@ export interface Environment {
   readonly hostname: () => string;
 }
 
+/** Options for {@linkcode expandVariables}. */
+export interface ExpandOptions {
+  /** A variable that is not set stays as it is written. @default {false} */
+  readonly keepUnset?: boolean;
+}
+
 /**
  * `text` with each `${NAME}` replaced and each `$$` as one dollar; any other `$` stays.
  *
@@ -25,6 +31,7 @@ export interface Environment {
 export function expandVariables(
   text: string,
   environment: Environment,
+  { keepUnset = false }: ExpandOptions = {},
 ): string {
   const unset = new Set<string>();
   const expanded = text.replace(
@@ -37,8 +44,9 @@ export function expandVariables(
         );
       }
       const value = lookUp(name!, environment);
-      if (value === undefined) unset.add(name!);
-      return value ?? "";
+      if (value !== undefined) return value;
+      if (!keepUnset) unset.add(name!);
+      return found;
     },
   );
   if (unset.size > 0) {

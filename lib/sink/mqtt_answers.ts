@@ -119,6 +119,13 @@ export function failureOfLoss(
   };
 }
 
+/** What the operator can do about a connection that does not come about. */
+export function hintOf(failure: Failure): string {
+  return failure.kind === "blocked"
+    ? failure.hint
+    : 'Start the broker, or correct "mqtt.broker_url"';
+}
+
 /** Why a session is over with a broker that hangs up at whatever it is sent. */
 export function failureOfEveryMessage(
   name: string,

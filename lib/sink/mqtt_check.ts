@@ -6,7 +6,7 @@
 
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding } from "../model.ts";
-import { describeReason, PUBLISH_HINT } from "./mqtt_answers.ts";
+import { describeReason, hintOf, PUBLISH_HINT } from "./mqtt_answers.ts";
 import type { MqttConnection, MqttVersion } from "./mqtt_connection.ts";
 import { SinkError } from "./sink.ts";
 
@@ -29,9 +29,7 @@ export async function* checkBroker(
   } catch (error) {
     if (!(error instanceof SinkError)) throw error;
     const { failure } = error;
-    const hint = failure.kind === "blocked"
-      ? failure.hint
-      : 'Start the broker, or correct "mqtt.broker_url"';
+    const hint = hintOf(failure);
     yield { level: "failed", subject: SUBJECT, detail: failure.message, hint };
     return;
   }
