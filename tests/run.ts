@@ -65,6 +65,7 @@ function namesIn(notes: string): string[] {
 /** Debian's package with a program in it. */
 function packageOf(program: string): string {
   if (program === "mosquitto_passwd") return "mosquitto";
+  if (program === "script") return "bsdutils";
   return program.startsWith("mosquitto_") ? "mosquitto-clients" : program;
 }
 

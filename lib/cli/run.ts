@@ -145,7 +145,7 @@ export function showValues(config: Config, mark: string) {
 /** What to do with a simulated board. */
 function welcome(
   { mqtt, influxdb, boards }: Config,
-  { config: configPath, force }: RunOptions,
+  { config: configPath, force, embeddedBroker }: RunOptions,
 ): string {
   const who = boards.length === 1
     ? "A SIMULATED board speaks"
@@ -165,10 +165,11 @@ function welcome(
     const where = `-h ${hostname} -p ${
       port || 1883
     } -t '${mqtt.topic_prefix}/#' -v`;
+    const broker = embeddedBroker ? " --embedded-broker" : "";
     lines.push(
       "See its values arrive, in another terminal:",
+      `  ${start} watch --config ${configPath}${broker}`,
       `  mosquitto_sub ${where}`,
-      `  npx -y mqtt subscribe ${where}`,
     );
   }
   if (influxdb !== undefined) {

@@ -83,10 +83,13 @@ export function watchTable(
     line(DIM, layOut.head),
     ...cells.map((one) => {
       const { name, age, flags, rest } = layOut.row(one);
-      const isOld = one.topic.newest.isHistorical;
-      return `${name}${GAP}${paint(DIM, age)}${GAP}${
-        paint(isOld ? YELLOW : DIM, flags)
-      }${flags && GAP}${rest}`;
+      const flagColor = one.topic.newest.isHistorical ? YELLOW : DIM;
+      const row = (paint: (code: number, text: string) => string) =>
+        [name, paint(DIM, age), flags && paint(flagColor, flags), rest]
+          .filter((part, index) => part !== "" || index === 3).join(GAP);
+      const plain = row((_, text) => text);
+      // A window that is too narrow for the columns themselves.
+      return textWidth(plain) > columns ? cutText(plain, columns) : row(paint);
     }),
     ...(isTooMuch
       ? [line(

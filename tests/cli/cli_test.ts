@@ -6,7 +6,8 @@ import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";
 
 const COMMANDS = [
   ...["run", "simulate", "check", "status"],
-  ...["release", "rewind", "rejects", "export", "record", "replay", "version"],
+  ...["release", "rewind", "rejects", "export", "record", "replay", "watch"],
+  "version",
 ];
 
 for (const { form, command } of PROGRAMS) {

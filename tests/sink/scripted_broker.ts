@@ -14,6 +14,8 @@ export interface BrokerScript {
   readonly properties?: readonly number[];
   /** Reason code of the PUBACK or PUBREC for the publish with this topic; "silence" gives none. */
   readonly puback?: (topic: string, payload: string) => number | "silence";
+  /** Reason code of the SUBACK to a subscription of one filter; "silence" gives none. @default {0} */
+  readonly suback?: number | "silence";
   /** Reason code of a DISCONNECT that it sends at the first publish. */
   readonly disconnect?: number;
   /** What it does at a publish instead of answering: hang up, or send a DISCONNECT with this code. */
@@ -54,7 +56,8 @@ export interface ScriptedBroker extends AsyncDisposable {
   readonly unanswered: number;
 }
 
-const CONNECT = 1, PUBLISH = 3, PUBREL = 6, PINGREQ = 12, DISCONNECT = 14;
+const CONNECT = 1, PUBLISH = 3, PUBREL = 6, SUBSCRIBE = 8;
+const PINGREQ = 12, DISCONNECT = 14;
 
 /** Starts a broker on a free port of 127.0.0.1. */
 export function startScriptedBroker(script: BrokerScript): ScriptedBroker {
@@ -152,6 +155,14 @@ function answerTo(
   state.pinged = type === PINGREQ;
   if (type === PINGREQ) return [0xd0, 0];
   if (type === PUBREL) return [0x70, 2, body[0]!, body[1]!];
+  if (type === SUBSCRIBE) {
+    const { suback = 0 } = script;
+    if (suback === "silence") return [];
+    const id = [body[0]!, body[1]!];
+    return state.levels.at(-1) === 5
+      ? [0x90, 4, ...id, 0, suback]
+      : [0x90, 3, ...id, suback];
+  }
   if (type !== PUBLISH) return [];
   const length = body[0]! * 256 + body[1]!;
   const topic = new TextDecoder().decode(body.subarray(2, 2 + length));
