@@ -30,6 +30,7 @@ const TOP_HELP = `
 Without a command it runs: "iiot-gateway --config FILE" is "iiot-gateway run --config FILE".
 
 Examples:
+  iiot-gateway init --config my.toml            make a configuration, asking for what it needs
   iiot-gateway --config config.toml             run the gateway
   iiot-gateway run --simulate --embedded-broker try it without a board and without a broker
   iiot-gateway check                            see what is wrong with this installation
@@ -48,6 +49,31 @@ Exit codes:
   2  wrong usage or configuration
 
 IIOT_DEBUG=1 in the environment shows where an error comes from.`;
+
+const INIT_HELP = `
+Asks at the terminal for what no flag gives, tries it, and writes FILE: the repository's config.toml, every
+key with its comment, with your values. It never overwrites a file. Where there is no terminal, or with
+--yes, it asks nothing; what is then missing it names. "--broker none" or "--influxdb none" leaves one out.
+
+Secrets are no flags, since others on this machine can see those. Typed at the terminal they go into
+mqtt_password and influxdb_token beside FILE, which only you can read; --password-file and --token-file
+name files that are there already; else they are taken from MQTT_PASSWORD and INFLUXDB_TOKEN.
+
+Names of probes and chips come from probe-rs, where it is installed. --command is run instead of it: its
+words as they are, or by "sh -c" where it has quotes, pipes or the like.
+
+--from looks through lines that your firmware printed, or what "iiot-gateway record" wrote: it finds the
+marker before the JSON, and writes a [[metric]] table for each field, whose node, name and unit are guessed
+from the field's name.
+
+Examples:
+  iiot-gateway init --config my.toml
+  probe-rs attach --chip STM32F446RETx fw.elf > lines.txt      some seconds, then Ctrl-C
+  iiot-gateway init --config my.toml --from lines.txt
+  iiot-gateway init --config my.toml --yes --command "cat /dev/ttyACM0" --influxdb none
+  iiot-gateway init --config /etc/iiot-gateway/config.toml --broker mqtts://broker:8883 \\
+    --username gw --password-file /etc/iiot-gateway/mqtt_password --influxdb none \\
+    --chip STM32F446RETx --firmware firmware.elf`;
 
 const RUN_HELP = `
 SIGINT (Ctrl-C), SIGTERM and SIGHUP end it in order; a second one ends it at once, with exit code 1:
@@ -257,6 +283,30 @@ function createProgram(end: (exitCode: number) => void) {
           force: force === true,
         }),
       );
+    });
+
+  program.command("init")
+    .description("Makes a configuration, asking for what it needs")
+    .option("-c, --config <file>", "the file to make", "config.toml")
+    .option("--broker <url>", 'the MQTT broker, or "none"')
+    .option("--username <name>", "the user name at the broker")
+    .option("--password-file <file>", "a file with the password")
+    .option("--topic-prefix <prefix>", "what all topics begin with")
+    .option("--client-id <id>", "the gateway's name at the broker")
+    .option("--influxdb <url>", 'InfluxDB, or "none"')
+    .option("--org <name>", "its organization")
+    .option("--bucket <name>", "its bucket")
+    .option("--token-file <file>", "a file with its token")
+    .option("--probe <id>", "the debug probe, where there are several")
+    .option("--chip <name>", "the board's chip")
+    .option("--firmware <file>", "the firmware's ELF file")
+    .option("--command <line>", "prints the board's lines instead of probe-rs")
+    .option("--from <lines>", 'what the board printed, "-" for stdin')
+    .option("--yes", "ask nothing: what has a default takes it")
+    .addHelpText("after", INIT_HELP)
+    .action(async ({ yes, ...options }) => {
+      const { init } = await import("./init.ts");
+      end(await init({ ...options, yes: yes === true }));
     });
 
   program.command("simulate")

@@ -70,6 +70,12 @@ export function nearestChips(
     .map(({ chip }) => chip);
 }
 
+/** Whether somebody who types `typed` may mean `chip`: a part of its name, or all of it and what follows on the package. */
+export function mayMean(typed: string, chip: string): boolean {
+  const [wanted, name] = [plain(typed), plain(chip)];
+  return name.includes(wanted) || wanted.startsWith(name);
+}
+
 /** Letters and digits alone: `ESP32-C3` is written `esp32c3`. */
 function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z\d]/g, "");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   findChip,
+  mayMean,
   nearestChips,
   parseChipList,
 } from "../../lib/source/chip_list.ts";
@@ -60,4 +61,13 @@ Deno.test("nearestChips names the chip that is meant first", () => {
   assert.equal(nearestChips("STM32F4", CHIPS).length, 3);
   assert.deepEqual(nearestChips("toaster", CHIPS), []);
   assert.deepEqual(nearestChips("", CHIPS), []);
+});
+
+Deno.test("mayMean takes a part of a chip's name, and a name with the package behind it", () => {
+  const meant = (typed: string) => CHIPS.filter((chip) => mayMean(typed, chip));
+  assert.deepEqual(meant("446re"), ["STM32F446RETx"]);
+  assert.deepEqual(meant("rp2040B2"), ["RP2040"]);
+  assert.deepEqual(meant("esp32-C3"), ["esp32c3"]);
+  assert.deepEqual(meant("toaster"), []);
+  assert.deepEqual(meant(""), CHIPS);
 });

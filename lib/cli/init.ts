@@ -1,0 +1,294 @@
+/**
+ * `iiot-gateway init`: makes a config.toml.
+ *
+ * Nothing is written before all is known and the configuration loads; then the secrets that were typed, then
+ * the file itself. Neither ever takes the place of a file that is there.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import { createCatalogue } from "../catalogue.ts";
+import type { Config } from "../config/schema.ts";
+import { fillTemplate, loadText, templateValue } from "../config/template.ts";
+import { counted } from "../counted.ts";
+import { formatMetricTable } from "../metric_proposal.ts";
+import { childEnvironment } from "../source/program.ts";
+import { parseLine } from "../source/telemetry.ts";
+import { surveyFile } from "./captured_file.ts";
+import type { Survey } from "./captured_lines.ts";
+import {
+  InitAnswers,
+  type InitFlags,
+  type NewSecret,
+  STAND_INS,
+} from "./init_answers.ts";
+import { askBoard } from "./init_board.ts";
+import { print } from "./terminal.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Options of the command. */
+export interface InitOptions extends InitFlags {
+  /** The file to make. */
+  readonly config: string;
+  /** Lines that the board printed, or a recording; `-`: stdin. */
+  readonly from?: string | undefined;
+}
+
+/**
+ * Asks, or takes the flags, and writes the configuration.
+ *
+ * @returns the exit code: 0, or 1 if it was ended at a question
+ * @throws {UsageError} if the file is there already, or flags are missing or wrong
+ * @throws {Error} if the captured lines hold nothing that can be used
+ */
+export async function init(options: InitOptions): Promise<number> {
+  const { config, from, ...flags } = options;
+  await refuseExisting(config);
+  const survey = from === undefined ? undefined : await surveyFile(from);
+  if (survey !== undefined) refuseUseless(survey, from!);
+  const mayAsk = !flags.yes && Deno.stdin.isTerminal() &&
+    Deno.stdout.isTerminal();
+  const answers = new InitAnswers({
+    config,
+    flags,
+    questions: mayAsk ? await import("./questions.ts") : undefined,
+    environment: {
+      env: (name) => Deno.env.get(name),
+      hostname: () => Deno.hostname(),
+    },
+  });
+  if (survey !== undefined) answers.values.set(...markerOf(survey));
+  try {
+    await answers.askServers();
+    await askBoard(answers, {
+      env: childEnvironment((name) => Deno.env.get(name)),
+      signal: new AbortController().signal,
+    });
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "Cancelled") throw error;
+    print("Nothing was written.");
+    return 1;
+  }
+  refuseIncomplete(answers);
+  const text = fillTemplate({
+    values: answers.values,
+    without: answers.without,
+    more: survey === undefined ? "" : metricTables(survey),
+  });
+  const loaded = await examine(text, config, answers);
+  await write(text, config, answers.secrets);
+  if (survey !== undefined) {
+    for (const line of describe(survey, config, loaded)) print(line);
+    print("");
+  }
+  say(options, answers);
+  return 0;
+}
+
+async function refuseExisting(config: string): Promise<void> {
+  const isThere = await Deno.lstat(config).then(() => true, () => false);
+  if (isThere) throw existing(config);
+}
+
+function existing(file: string): UsageError {
+  return new UsageError(
+    `"${file}" is there already, and is never overwritten: name another file with --config, or move that one away`,
+  );
+}
+
+/** @throws {Error} if no line holds a JSON object */
+function refuseUseless(
+  { lines, packets, keyValue }: Survey,
+  from: string,
+): void {
+  if (packets > 0) return;
+  const where = from === "-" ? "stdin" : `"${from}"`;
+  if (keyValue.count > 0) {
+    throw new Error(
+      `No line of ${where} holds a JSON object, and ${
+        counted(keyValue.count, "line says", "lines say")
+      } values as "${keyValue.line}". The gateway reads JSON: have the firmware print ${keyValue.json} instead, or put a program between that prints so, as gateway.command`,
+    );
+  }
+  throw new Error(
+    lines === 0
+      ? `There are no lines in ${where}: give it what the board's program prints, such as of "probe-rs attach"`
+      : `No line of ${where} holds a JSON object, which is what the gateway reads (${
+        counted(lines, "line")
+      }): have the firmware print one, such as {"temperature":21.5}`,
+  );
+}
+
+/** @throws {UsageError} with all that is wrong or missing */
+function refuseIncomplete({ faults, missing, flags }: InitAnswers): void {
+  if (faults.length + missing.length === 0) return;
+  const why = flags.yes
+    ? "These have no default, and must be given"
+    : "Nobody can be asked here, as there is no terminal: these must be given";
+  throw new UsageError(
+    [
+      ...faults,
+      ...(missing.length === 0
+        ? []
+        : [`${why}\n${missing.map((one) => `  ${one}`).join("\n")}`]),
+    ].join("\n"),
+  );
+}
+
+function markerOf({ marker }: Survey): ["gateway.marker", string | undefined] {
+  const isDefault = marker === templateValue("gateway.marker");
+  return ["gateway.marker", isDefault ? undefined : marker];
+}
+
+/** The tables for the end of the file. */
+function metricTables({ fields }: Survey): string {
+  if (fields.length === 0) return "";
+  return [
+    '# What follows is guessed, by "iiot-gateway init --from" and from what the board printed: nodes, names and',
+    "# units come from the names of the fields. Look through it, and correct what is wrong.",
+    "",
+    fields.map(({ proposal }) => formatMetricTable(proposal)).join("\n\n"),
+    "",
+  ].join("\n");
+}
+
+/** What `text` says. @throws {ConfigError} if it does not load: nothing is written then */
+function examine(
+  text: string,
+  config: string,
+  { secrets }: InitAnswers,
+): Promise<Config> {
+  return loadText(text, config, {
+    env: (name) => Deno.env.get(name) ?? STAND_INS.get(name),
+    hostname: () => Deno.hostname(),
+    readTextFile: (path) => {
+      const typed = secrets.find(({ file }) => resolve(file) === resolve(path));
+      return typed === undefined
+        ? Deno.readTextFile(path)
+        : Promise.resolve(typed.text);
+    },
+  });
+}
+
+/** Writes all of it, or nothing. */
+async function write(
+  text: string,
+  config: string,
+  secrets: readonly NewSecret[],
+): Promise<void> {
+  const made: string[] = [];
+  const make = async (file: string, content: string, mode?: number) => {
+    try {
+      await Deno.writeTextFile(file, content, {
+        createNew: true,
+        ...(mode !== undefined && { mode }),
+      });
+      made.push(file);
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) throw existing(file);
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new UsageError(
+        `Cannot write "${file}": there is no folder "${
+          dirname(resolve(file))
+        }": make it first`,
+      );
+    }
+  };
+  try {
+    for (const { file, text } of secrets) await make(file, `${text}\n`, 0o600);
+    await make(config, text);
+  } catch (error) {
+    for (const file of made) await Deno.remove(file).catch(() => {});
+    throw error;
+  }
+}
+
+/** What was written, what is left to do, and the next commands. */
+function say(
+  { config, from }: InitOptions,
+  { secrets, unset, remarks, without }: InitAnswers,
+): void {
+  const files = secrets.map(({ file }) => file).join(" and ");
+  print(
+    `Wrote ${config}${files && `, and ${files}, which only you can read`}.`,
+  );
+  for (const name of unset) {
+    print(
+      `To do: set the environment variable ${name} wherever it is started.`,
+    );
+  }
+  for (const sentence of remarks) print(sentence);
+  const name = config === "config.toml" ? "" : ` --config ${config}`;
+  const steps: [command: string, what: string][] = [
+    [`check${name}`, "says what is still missing"],
+    ...(from === undefined || from === "-" ? [] : [
+      [`parse ${from}${name}`, "shows what becomes of the captured lines"],
+    ] as [string, string][]),
+    [`run${name}`, "runs it"],
+    ...(without.includes("mqtt") ? [] : [
+      [`watch${name}`, "shows the values at the broker, in another terminal"],
+    ] as [string, string][]),
+  ];
+  const width = Math.max(...steps.map(([command]) => command.length));
+  print("\nNext:");
+  for (const [command, what] of steps) {
+    print(`  iiot-gateway ${command.padEnd(width)}   ${what}`);
+  }
+}
+
+/** What was found in the lines, and what the configuration makes of them. */
+function describe(
+  { lines, packets, marker, fields, builtIn, unusable, samples }: Survey,
+  file: string,
+  { mqtt, boards, metrics }: Config,
+): string[] {
+  const prefix = mqtt === undefined ? "" : `${mqtt.topic_prefix}/`;
+  const rows = fields.map(({ proposal: { path, node, name, unit }, seen }) => [
+    path,
+    `${prefix}${node}/${name}`,
+    unit === null ? "" : `${unit}?`,
+    seen,
+  ]);
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(0, ...rows.map((row) => row[column]!.length))
+  );
+  const catalogue = createCatalogue(metrics);
+  const { marker: set } = boards[0]!;
+  const tried =
+    samples.filter((text) =>
+      parseLine({ text, truncated: false }, { marker: set, catalogue }).kind ===
+        "packet"
+    ).length;
+  return [
+    `${counted(lines, "line")}, ${packets} with a JSON object; ${
+      marker === "" ? "no common text" : `"${marker}"`
+    } stands before it.`,
+    ...(builtIn > 0
+      ? [
+        `${
+          counted(
+            builtIn,
+            "field is a built-in metric",
+            "fields are built-in metrics",
+          )
+        }.`,
+      ]
+      : []),
+    ...(rows.length > 0
+      ? [
+        `${
+          counted(rows.length, "field is new", "fields are new")
+        }; names and units are GUESSED, so look through the end of ${file}:`,
+        ...rows.map((row) =>
+          `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`
+            .trimEnd()
+        ),
+      ]
+      : []),
+    ...unusable.map((sentence) => `Not used: ${sentence}.`),
+    `Tried with it: ${tried} of ${
+      counted(samples.length, "line")
+    } with a JSON object become a packet.`,
+  ];
+}
