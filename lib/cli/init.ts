@@ -8,15 +8,10 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
-import { fillTemplate, loadText, templateValue } from "../config/template.ts";
-import { counted } from "../counted.ts";
-import { formatMetricTable } from "../metric_proposal.ts";
+import { fillTemplate, loadText } from "../config/template.ts";
 import { childEnvironment } from "../source/program.ts";
-import { parseLine } from "../source/telemetry.ts";
 import { surveyFile } from "./captured_file.ts";
-import type { Survey } from "./captured_lines.ts";
 import {
   InitAnswers,
   type InitFlags,
@@ -24,6 +19,13 @@ import {
   STAND_INS,
 } from "./init_answers.ts";
 import { askBoard } from "./init_board.ts";
+import { askServers } from "./init_servers.ts";
+import {
+  describeSurvey,
+  markerOf,
+  metricTables,
+  refuseUseless,
+} from "./survey_report.ts";
 import { print } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -58,9 +60,11 @@ export async function init(options: InitOptions): Promise<number> {
       hostname: () => Deno.hostname(),
     },
   });
-  if (survey !== undefined) answers.values.set(...markerOf(survey));
+  if (survey !== undefined) {
+    answers.values.set("gateway.marker", markerOf(survey));
+  }
   try {
-    await answers.askServers();
+    await askServers(answers);
     await askBoard(answers, {
       env: childEnvironment((name) => Deno.env.get(name)),
       signal: new AbortController().signal,
@@ -79,7 +83,7 @@ export async function init(options: InitOptions): Promise<number> {
   const loaded = await examine(text, config, answers);
   await write(text, config, answers.secrets);
   if (survey !== undefined) {
-    for (const line of describe(survey, config, loaded)) print(line);
+    for (const line of describeSurvey(survey, config, loaded)) print(line);
     print("");
   }
   say(options, answers);
@@ -97,29 +101,6 @@ function existing(file: string): UsageError {
   );
 }
 
-/** @throws {Error} if no line holds a JSON object */
-function refuseUseless(
-  { lines, packets, keyValue }: Survey,
-  from: string,
-): void {
-  if (packets > 0) return;
-  const where = from === "-" ? "stdin" : `"${from}"`;
-  if (keyValue.count > 0) {
-    throw new Error(
-      `No line of ${where} holds a JSON object, and ${
-        counted(keyValue.count, "line says", "lines say")
-      } values as "${keyValue.line}". The gateway reads JSON: have the firmware print ${keyValue.json} instead, or put a program between that prints so, as gateway.command`,
-    );
-  }
-  throw new Error(
-    lines === 0
-      ? `There are no lines in ${where}: give it what the board's program prints, such as of "probe-rs attach"`
-      : `No line of ${where} holds a JSON object, which is what the gateway reads (${
-        counted(lines, "line")
-      }): have the firmware print one, such as {"temperature":21.5}`,
-  );
-}
-
 /** @throws {UsageError} with all that is wrong or missing */
 function refuseIncomplete({ faults, missing, flags }: InitAnswers): void {
   if (faults.length + missing.length === 0) return;
@@ -134,23 +115,6 @@ function refuseIncomplete({ faults, missing, flags }: InitAnswers): void {
         : [`${why}\n${missing.map((one) => `  ${one}`).join("\n")}`]),
     ].join("\n"),
   );
-}
-
-function markerOf({ marker }: Survey): ["gateway.marker", string | undefined] {
-  const isDefault = marker === templateValue("gateway.marker");
-  return ["gateway.marker", isDefault ? undefined : marker];
-}
-
-/** The tables for the end of the file. */
-function metricTables({ fields }: Survey): string {
-  if (fields.length === 0) return "";
-  return [
-    '# What follows is guessed, by "iiot-gateway init --from" and from what the board printed: nodes, names and',
-    "# units come from the names of the fields. Look through it, and correct what is wrong.",
-    "",
-    fields.map(({ proposal }) => formatMetricTable(proposal)).join("\n\n"),
-    "",
-  ].join("\n");
 }
 
 /** What `text` says. @throws {ConfigError} if it does not load: nothing is written then */
@@ -231,64 +195,10 @@ function say(
     ] as [string, string][]),
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
+  // In the repository there is no program of that name.
+  const program = Deno.build.standalone ? "iiot-gateway" : "deno task start";
   print("\nNext:");
   for (const [command, what] of steps) {
-    print(`  iiot-gateway ${command.padEnd(width)}   ${what}`);
+    print(`  ${program} ${command.padEnd(width)}   ${what}`);
   }
-}
-
-/** What was found in the lines, and what the configuration makes of them. */
-function describe(
-  { lines, packets, marker, fields, builtIn, unusable, samples }: Survey,
-  file: string,
-  { mqtt, boards, metrics }: Config,
-): string[] {
-  const prefix = mqtt === undefined ? "" : `${mqtt.topic_prefix}/`;
-  const rows = fields.map(({ proposal: { path, node, name, unit }, seen }) => [
-    path,
-    `${prefix}${node}/${name}`,
-    unit === null ? "" : `${unit}?`,
-    seen,
-  ]);
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(0, ...rows.map((row) => row[column]!.length))
-  );
-  const catalogue = createCatalogue(metrics);
-  const { marker: set } = boards[0]!;
-  const tried =
-    samples.filter((text) =>
-      parseLine({ text, truncated: false }, { marker: set, catalogue }).kind ===
-        "packet"
-    ).length;
-  return [
-    `${counted(lines, "line")}, ${packets} with a JSON object; ${
-      marker === "" ? "no common text" : `"${marker}"`
-    } stands before it.`,
-    ...(builtIn > 0
-      ? [
-        `${
-          counted(
-            builtIn,
-            "field is a built-in metric",
-            "fields are built-in metrics",
-          )
-        }.`,
-      ]
-      : []),
-    ...(rows.length > 0
-      ? [
-        `${
-          counted(rows.length, "field is new", "fields are new")
-        }; names and units are GUESSED, so look through the end of ${file}:`,
-        ...rows.map((row) =>
-          `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`
-            .trimEnd()
-        ),
-      ]
-      : []),
-    ...unusable.map((sentence) => `Not used: ${sentence}.`),
-    `Tried with it: ${tried} of ${
-      counted(samples.length, "line")
-    } with a JSON object become a packet.`,
-  ];
 }

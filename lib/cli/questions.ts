@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import {
   autocomplete,
   isCancel,
@@ -26,6 +27,13 @@ export interface Choice<T> {
 
 /** What is wrong with an answer, as the end of a sentence; undefined: nothing. */
 export type Examine = (answer: string) => Promise<string | undefined>;
+
+/** A serial console does not tell its size, and each letter would be a line. */
+const COLUMNS = 80;
+
+if (!process.stdout.columns) {
+  Object.defineProperty(process.stdout, "columns", { value: COLUMNS });
+}
 
 /** More answers than these are scrolled. */
 const MOST_SHOWN = 8;

@@ -5,7 +5,7 @@ import { SCENARIO_KEYS } from "../../lib/simulator/probe_rs/scenario_schema.ts";
 import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";
 
 const COMMANDS = [
-  ...["run", "simulate", "check", "status"],
+  ...["init", "run", "simulate", "check", "status"],
   ...["release", "rewind", "rejects", "export", "record", "replay", "watch"],
   "version",
 ];

@@ -45,6 +45,15 @@ export class TinyTerminal {
       case "A":
         this.#row = Math.max(0, this.#row - Number(parameter || 1));
         break;
+      case "B":
+        for (let i = Number(parameter || 1); i > 0; i--) this.#down();
+        break;
+      case "D":
+        this.#column = Math.max(0, this.#column - Number(parameter || 1));
+        break;
+      case "G":
+        this.#column = Number(parameter || 1) - 1;
+        break;
       case "H":
         this.#row = this.#column = 0;
         break;
@@ -53,7 +62,9 @@ export class TinyTerminal {
         this.#lines[this.#row] = line.slice(0, this.#column);
         break;
       case "K":
-        this.#lines[this.#row] = line.slice(0, this.#column);
+        this.#lines[this.#row] = parameter === "2"
+          ? ""
+          : line.slice(0, this.#column);
         break;
       case "m":
         break;

@@ -1,0 +1,109 @@
+/**
+ * What captured lines have shown, as config.toml and somebody who has just captured them want it.
+ *
+ * @module
+ */
+
+import { createCatalogue } from "../catalogue.ts";
+import type { Config } from "../config/schema.ts";
+import { templateValue } from "../config/template.ts";
+import { counted } from "../counted.ts";
+import { formatMetricTable } from "../metric_proposal.ts";
+import { parseLine } from "../source/telemetry.ts";
+import type { Survey } from "./captured_lines.ts";
+
+/** @throws {Error} if no line holds a JSON object */
+export function refuseUseless(
+  { lines, packets, keyValue }: Survey,
+  from: string,
+): void {
+  if (packets > 0) return;
+  const where = from === "-" ? "stdin" : `"${from}"`;
+  if (keyValue.count > 0) {
+    throw new Error(
+      `No line of ${where} holds a JSON object, and ${
+        counted(keyValue.count, "line says", "lines say")
+      } values as "${keyValue.line}". The gateway reads JSON: have the firmware print ${keyValue.json} instead, or put a program between that prints so, as gateway.command`,
+    );
+  }
+  throw new Error(
+    lines === 0
+      ? `There are no lines in ${where}: give it what the board's program prints, such as of "probe-rs attach"`
+      : `No line of ${where} holds a JSON object, which is what the gateway reads (${
+        counted(lines, "line")
+      }): have the firmware print one, such as {"temperature":21.5}`,
+  );
+}
+
+/** `gateway.marker` for these lines; undefined: as it is by default. */
+export function markerOf({ marker }: Survey): string | undefined {
+  return marker === templateValue("gateway.marker") ? undefined : marker;
+}
+
+/** The tables for the end of the file. */
+export function metricTables({ fields }: Survey): string {
+  if (fields.length === 0) return "";
+  return [
+    '# What follows is guessed, by "iiot-gateway init --from" and from what the board printed: nodes, names and',
+    "# units come from the names of the fields. Look through it, and correct what is wrong.",
+    "",
+    fields.map(({ proposal }) => formatMetricTable(proposal)).join("\n\n"),
+    "",
+  ].join("\n");
+}
+
+/** What was found in the lines, and what the configuration makes of them. */
+export function describeSurvey(
+  { lines, packets, marker, fields, builtIn, unusable, samples }: Survey,
+  file: string,
+  { mqtt, boards, metrics }: Config,
+): string[] {
+  const prefix = mqtt === undefined ? "" : `${mqtt.topic_prefix}/`;
+  const rows = fields.map(({ proposal: { path, node, name, unit }, seen }) => [
+    path,
+    `${prefix}${node}/${name}`,
+    unit === null ? "" : `${unit}?`,
+    seen,
+  ]);
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(0, ...rows.map((row) => row[column]!.length))
+  );
+  const catalogue = createCatalogue(metrics);
+  const { marker: set } = boards[0]!;
+  const tried =
+    samples.filter((text) =>
+      parseLine({ text, truncated: false }, { marker: set, catalogue }).kind ===
+        "packet"
+    ).length;
+  return [
+    `${counted(lines, "line")}, ${packets} with a JSON object; ${
+      marker === "" ? "no common text" : `"${marker}"`
+    } stands before it.`,
+    ...(builtIn > 0
+      ? [
+        `${
+          counted(
+            builtIn,
+            "field is a built-in metric",
+            "fields are built-in metrics",
+          )
+        }.`,
+      ]
+      : []),
+    ...(rows.length > 0
+      ? [
+        `${
+          counted(rows.length, "field is new", "fields are new")
+        }; names and units are GUESSED, so look through the end of ${file}:`,
+        ...rows.map((row) =>
+          `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`
+            .trimEnd()
+        ),
+      ]
+      : []),
+    ...unusable.map((sentence) => `Not used: ${sentence}.`),
+    `Tried with it: ${tried} of ${
+      counted(samples.length, "line")
+    } with a JSON object become a packet.`,
+  ];
+}
