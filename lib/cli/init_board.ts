@@ -63,7 +63,9 @@ async function askCommand(
     (typed) =>
       Promise.resolve(typed.trim() === "" ? "must be given" : undefined),
   ) ?? "";
-  if (line.trim() === "") return void answers.faults.push("--command is empty");
+  if (line.trim() === "") {
+    return void answers.faults.push("--command must be given");
+  }
   const words = commandOf(line);
   for (const key of ["probe_id", "chip", "firmware_path"]) {
     answers.values.set(`gateway.${key}`, undefined);
