@@ -36,6 +36,7 @@ Examples:
   iiot-gateway check                            see what is wrong with this installation
   iiot-gateway status                           see what waits and what was delivered
   iiot-gateway watch                            see the values arrive at the broker
+  iiot-gateway parse FILE                       see what captured lines would become
   iiot-gateway release --minutes 15             lend the probe to a debugger
   iiot-gateway rewind --sink influxdb --to 2h   send the last two hours again
   iiot-gateway rejects                          see what could not be used
@@ -206,6 +207,30 @@ At --speed max the file waits for the journal: nothing is dropped.
 Examples:
   iiot-gateway replay fault.recording --embedded-broker
   iiot-gateway replay fault.recording --speed max`;
+
+const PARSE_HELP = `
+Reads lines from FILE, or from stdin, as the gateway reads them from the board's program, and shows what
+each would become: MQTT messages and InfluxDB points, or why not. Touches no server and no journal, and
+needs no token and no password. A recording of "iiot-gateway record" is read too: what was printed on
+stdout. Without --config and without a config.toml here, what is built in is taken.
+
+At a terminal in columns; into a pipe lines with a tab between their fields, of which the first says
+what the others are:
+
+  packet   ts, the line
+  value    topic, payload, unit, "retained", the point without its time
+  dropped  path in the JSON, value, why
+  log      level, why it is no telemetry, text
+  reject   why it cannot be used, the line
+
+With --json an object for each line, and a last one with the counts. Exit code 0 if there was a packet,
+1 if there was none; then it says what would help.
+
+Examples:
+  iiot-gateway parse captured.txt
+  probe-rs run --chip STM32F446RETx fw.elf | iiot-gateway parse
+  iiot-gateway parse fault.recording --board hall-3
+  iiot-gateway parse --json < captured.txt | jq 'select(.kind == "reject")'`;
 
 const WATCH_HELP = `
 Subscribes at the broker of mqtt.broker_url to all below mqtt.topic_prefix, the states of gateway and
@@ -496,6 +521,27 @@ function createProgram(end: (exitCode: number) => void) {
           config,
           board,
           embeddedBroker: embeddedBroker === true,
+          json: json === true,
+        }),
+      );
+    });
+
+  program.command("parse")
+    .description("Shows what lines of a board would become, without a server")
+    .argument("[file]", "lines, or a recording; none or -: stdin")
+    .option(...CONFIG)
+    .option("--board <name>", "whose they are, where there are several boards")
+    .option("--json", "for programs: an object a line")
+    .addHelpText("after", PARSE_HELP)
+    .action(async (file, { config, board, json }, command) => {
+      const { parse } = await import("./parse.ts");
+      const isConfigNamed =
+        command.getOptionValueSource("config") !== "default";
+      end(
+        await parse(file, {
+          config,
+          isConfigNamed,
+          board,
           json: json === true,
         }),
       );

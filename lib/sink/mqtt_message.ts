@@ -37,17 +37,20 @@ export interface MqttMessagesOptions {
   readonly ageUs: (row: Row) => number;
 }
 
+/** What messages depend on of a connection. */
+export type MqttTerms = Pick<MqttConnection, "version" | "limits">;
+
 /** Makes the messages of one session, within the limits of its broker. */
 export class MqttMessages {
   readonly qos: 0 | 1 | 2;
-  readonly #connection: MqttConnection;
+  readonly #connection: MqttTerms;
   readonly #options: MqttMessagesOptions;
   /** The last row, whether it is live, and the marks that all of its messages carry. */
   #row: Row | undefined;
   #isLive = false;
   #marks: MqttMessage["marks"];
 
-  constructor(connection: MqttConnection, options: MqttMessagesOptions) {
+  constructor(connection: MqttTerms, options: MqttMessagesOptions) {
     this.qos = Math.min(options.config.qos, connection.limits.qos) as 0 | 1 | 2;
     this.#connection = connection;
     this.#options = options;

@@ -44,6 +44,8 @@ export interface TelemetryStreamOptions
   readonly clock: EventClock;
   /** Counted on; may be shared by the streams of one board's successive children. */
   readonly counters: SourceCounters;
+  /** Sees each packet in its place among what the others of these are told; the stream gives it later. */
+  onPacket?(packet: TelemetryPacket, line: string): void;
   /** Takes what looks like telemetry and is broken. */
   onReject(line: string, reason: string): void;
   /** Takes readings that ended in the parser; their packet comes out all the same. */
@@ -181,6 +183,7 @@ class LineReader {
     if (packet.dropped.length > 0) {
       this.#options.onDropped?.(packet.dropped, line);
     }
+    this.#options.onPacket?.(packet, line);
     found.push({ packet, line });
   }
 

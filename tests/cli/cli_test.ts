@@ -5,8 +5,8 @@ import { SCENARIO_KEYS } from "../../lib/simulator/probe_rs/scenario_schema.ts";
 import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";
 
 const COMMANDS = [
-  ...["init", "run", "simulate", "check", "status"],
-  ...["release", "rewind", "rejects", "export", "record", "replay", "watch"],
+  ...["init", "run", "simulate", "check", "status", "parse", "watch"],
+  ...["release", "rewind", "rejects", "export", "record", "replay"],
   "version",
 ];
 
