@@ -34,7 +34,7 @@ export interface LoadConfigOptions extends Environment {
   readonly simulate?: boolean;
   /**
    * Servers that are not connected to: their secrets may be missing, and are not read, and a variable that
-   * is not set stays as it is written, or a harmless address. @default {none}
+   * is not set stands as `<NAME>` in what is told, and is no fault. @default {none}
    */
   readonly unused?: readonly ("mqtt" | "influxdb")[];
 }
@@ -146,12 +146,17 @@ function expand(
   [table, key]: Path,
   options: LoadConfigOptions,
 ): string {
-  const keepUnset = options.unused?.some((one) => one === table) ?? false;
-  const expanded = expandVariables(text, options, { keepUnset });
-  const address = NO_ADDRESS[String(key)];
-  return keepUnset && address !== undefined && /\$\{\w+\}/.test(expanded)
-    ? address
-    : expanded;
+  if (!options.unused?.some((one) => one === table)) {
+    return expandVariables(text, options);
+  }
+  let isWhole = true;
+  const expanded = expandVariables(text, options, {
+    unset(name) {
+      isWhole = false;
+      return `<${name}>`;
+    },
+  });
+  return isWhole ? expanded : NO_ADDRESS[String(key)] ?? expanded;
 }
 
 function resolvePaths(config: Config, folder: string): Config {

@@ -18,8 +18,8 @@ export interface Environment {
 
 /** Options for {@linkcode expandVariables}. */
 export interface ExpandOptions {
-  /** A variable that is not set stays as it is written. @default {false} */
-  readonly keepUnset?: boolean;
+  /** What stands for a variable that is not set. @default {that is a fault} */
+  readonly unset?: ((name: string) => string) | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface ExpandOptions {
 export function expandVariables(
   text: string,
   environment: Environment,
-  { keepUnset = false }: ExpandOptions = {},
+  options: ExpandOptions = {},
 ): string {
   const unset = new Set<string>();
   const expanded = text.replace(
@@ -45,8 +45,9 @@ export function expandVariables(
       }
       const value = lookUp(name!, environment);
       if (value !== undefined) return value;
-      if (!keepUnset) unset.add(name!);
-      return found;
+      if (options.unset !== undefined) return options.unset(name!);
+      unset.add(name!);
+      return "";
     },
   );
   if (unset.size > 0) {

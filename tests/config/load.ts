@@ -13,6 +13,8 @@ export interface LoadOptions {
   /** Files beside config.toml, by absolute path; an error is thrown instead of read. */
   readonly files?: Readonly<Record<string, string | Error>>;
   readonly simulate?: boolean;
+  /** @default {[]} */
+  readonly unused?: readonly ("mqtt" | "influxdb")[];
   /** @default {"/etc/gateway/config.toml"} */
   readonly path?: string;
 }
@@ -21,6 +23,7 @@ export interface LoadOptions {
 export function load(text: string, options: LoadOptions = {}): Promise<Config> {
   const { env = {}, path = "/etc/gateway/config.toml", simulate = false } =
     options;
+  const { unused = [] } = options;
   const files: Record<string, string | Error> = {
     ...options.files,
     [path]: text,
@@ -35,6 +38,7 @@ export function load(text: string, options: LoadOptions = {}): Promise<Config> {
         : Promise.resolve(found);
     },
     simulate,
+    unused,
   });
 }
 

@@ -193,3 +193,67 @@ Deno.test("A fault does not show the query of a URL", async () => {
     /must not contain "\?" or "#": it is "http:.*8086\?\*{3}"$/,
   );
 });
+
+Deno.test("A server that is not connected to needs no secret and no variable, and its files are not read", async () => {
+  const text = `
+[mqtt]
+broker_url = ["mqtts://\${BROKER}:8883", "mqtt://u:\${PASSWORD}@second"]
+client_id = "gw-\${ID}"
+topic_prefix = "\${SITE}/x"
+password_file = "password"
+[influxdb]
+url = "https://\${DATABASE}"
+org = "\${ORG}"
+bucket = "b"
+tags = { site = "\${SITE}" }
+`;
+  const files = {
+    "/etc/gateway/password": new Error("It was read"),
+    "/run/credentials/influxdb_token": new Error("It was read"),
+  };
+  const { mqtt, influxdb } = await load(text, {
+    simulate: true,
+    files,
+    env: { CREDENTIALS_DIRECTORY: "/run/credentials", ID: "7" },
+    unused: ["mqtt", "influxdb"],
+  });
+  assert.deepEqual(mqtt?.broker_url, [
+    "mqtt://127.0.0.1:1883",
+    "mqtt://127.0.0.1:1883",
+  ]);
+  assert.equal(mqtt?.client_id, "gw-7");
+  assert.equal(mqtt?.topic_prefix, "<SITE>/x");
+  assert.equal(mqtt?.password, undefined);
+  assert.equal(influxdb?.org, "<ORG>");
+  assert.deepEqual(influxdb?.tags, { site: "<SITE>" });
+
+  const faults = await faultsOf(text, { simulate: true, unused: ["influxdb"] });
+  assert.deepEqual(
+    faults.filter((one) => /influxdb|ORG|DATABASE/.test(one)),
+    [],
+  );
+  assert.ok(
+    faults.some((one) => /"mqtt\.client_id" needs/.test(one)),
+    `${faults}`,
+  );
+});
+
+Deno.test("A server that is not connected to may have no other faults than that", async () => {
+  const faults = await faultsOf(
+    `
+[influxdb]
+url = "ftp://h"
+org = "\${0RG}"
+bucket = "b"
+token = "a"
+token_file = "b"
+[gateway]
+marker = "\${MARKER}"
+`,
+    { simulate: true, unused: ["mqtt", "influxdb"] },
+  );
+  assert.deepEqual(
+    faults.map((one) => /"([a-z_.]+)"/.exec(one)?.[1]),
+    ["influxdb.url", "influxdb.org", "influxdb.token", "gateway.marker"],
+  );
+});
