@@ -9,6 +9,8 @@ import { RECORDING_BEGINNING } from "../source/recording.ts";
 import { type PlacedEntry, readRecording } from "../source/recording_reader.ts";
 import { UsageError } from "./usage_error.ts";
 
+const NEVER = new AbortController().signal;
+
 /** What a program printed on stdout, run by run. */
 export interface CapturedBytes {
   /** Whose it is; undefined where nothing says so. */
@@ -18,9 +20,10 @@ export interface CapturedBytes {
   readonly runs: AsyncIterable<ReadableStream<Uint8Array>>;
 }
 
-/** Opens the file at `path`. @throws {UsageError} if it cannot be read */
+/** Opens the file at `path`. @throws {UsageError} if it cannot be read, which `what` begins to say */
 export async function openCapture(
   path: string,
+  what = "Cannot read the lines",
 ): Promise<ReadableStream<Uint8Array>> {
   try {
     const file = await Deno.open(path);
@@ -30,7 +33,7 @@ export async function openCapture(
     throw new Deno.errors.IsADirectory();
   } catch (error) {
     throw new UsageError(
-      `Cannot read the lines: "${path}" ${describeFileError(error)}`,
+      `${what}: "${path}" ${describeFileError(error)}`,
     );
   }
 }
@@ -43,7 +46,7 @@ export async function openCapture(
  */
 export async function readCapture(
   bytes: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
+  signal: AbortSignal = NEVER,
 ): Promise<CapturedBytes> {
   const chunks = untilAborted(bytes, signal);
   const [beginning, rest] = await lookAhead(chunks, couldBeRecording);

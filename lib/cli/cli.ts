@@ -223,8 +223,9 @@ what the others are:
   log      level, why it is no telemetry, text
   reject   why it cannot be used, the line
 
-With --json an object for each line, and a last one with the counts. Exit code 0 if there was a packet,
-1 if there was none; then it says what would help.
+With --json an object for each line, and a last one with the counts. On stderr a sum at the end, and
+[[metric]] lines to paste for fields that none names. Exit code 0 if there was a packet, 1 if there was
+none; then it says what would help.
 
 Examples:
   iiot-gateway parse captured.txt

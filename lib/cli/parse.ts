@@ -66,17 +66,16 @@ export async function parse(
   }
   const capture = await readCapture(bytes, stop.signal);
   const board = boardOf(config, options.board, capture);
-  const lines = new ParsedLines({
-    config,
-    board,
-    catalogue: createCatalogue(config.metrics),
-  });
-  const advice = new ParseAdvice(board.marker);
+  const catalogue = createCatalogue(config.metrics);
+  const lines = new ParsedLines({ config, board, catalogue });
+  const advice = new ParseAdvice(board.marker, catalogue);
   const format = createFormat(board, options.json);
   try {
     await show(capture, lines, format, advice);
     const said = sum(lines.counters);
-    if (options.json) await writeText(JSON.stringify(summary(lines.counters)));
+    if (options.json) {
+      await writeText(JSON.stringify(summary(lines.counters, advice)));
+    }
     complain(stop.signal.aborted ? `Interrupted: ${said}` : said);
   } catch (error) {
     // `| head` has seen enough.
@@ -85,6 +84,11 @@ export async function parse(
   }
   for (const sentence of advice.sentences(lines.counters, from)) {
     complain(sentence);
+  }
+  if (!isFile && !isStdin && advice.proposals.length > 0) {
+    const self = Deno.build.standalone ? "iiot-gateway" : "deno task start";
+    complain("\nOr have a configuration made of them:");
+    complain(`  ${self} init --from ${file} --config ${options.config}`);
   }
   return lines.counters.packets > 0 ? 0 : 1;
 }
@@ -152,7 +156,8 @@ function sum(counters: ParsedCounters): string {
   }${drops}, ${counted(rejects, "reject")}, ${counted(other, "other")}${cut}`;
 }
 
-function summary(counters: ParsedCounters) {
+function summary(counters: ParsedCounters, advice: ParseAdvice) {
   const dropped = Object.fromEntries(counters.dropped);
-  return { kind: "summary", ...counters, dropped };
+  const unknown = advice.proposals;
+  return { kind: "summary", ...counters, dropped, unknown };
 }

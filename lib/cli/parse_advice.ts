@@ -1,54 +1,80 @@
 /**
- * What would help where lines hold no telemetry.
+ * What would help lines that do not become all that they say.
  *
  * @module
  */
 
+import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
+import {
+  formatMetricTable,
+  type MetricProposal,
+  proposeMetrics,
+} from "../metric_proposal.ts";
+import { LineSurvey } from "./captured_lines.ts";
 import type { ParsedCounters, ParsedEntry } from "./parsed_lines.ts";
 
-/** A `{` that a `}` follows; what stands between may be no JSON. */
-const BRACES = /\{.*\}/s;
-/** `temp=21.5`, `hum: 40` */
-const PAIR = /(?:^|[\s,;])[A-Za-z_][\w.]*\s*[=:]\s*-?\d+(?:\.\d+)?(?![\w.:-])/;
-const MAX_SHOWN = 60;
-/** The beginning of a marker that another word reaches into. */
-const PART_OF_WORD = /^[\p{L}\p{N}_.-]+/u;
-const WORD = /\p{L}/u;
+/** Other reasons than the first so many are not told apart. */
+const MOST_REASONS = 100;
 
-/** Looks at entries, and remembers of each kind how many there were, and one. */
+/** Looks at entries; memory is bounded. */
 export class ParseAdvice {
   readonly #marker: string;
-  /** Lines with an object behind another text, and what all of these texts end in. */
-  #objects = { count: 0, before: "", isCut: false };
-  #pairs = { count: 0, line: "" };
-  #reasons = new Map<string, number>();
+  readonly #catalogue: Catalogue;
+  /** Lines without the marker, until a packet comes. */
+  readonly #others = new LineSurvey();
+  /** Lines with it. */
+  readonly #marked = new LineSurvey();
+  readonly #reasons = new Map<string, number>();
+  #hasPacket = false;
 
   /** `marker`: what was looked for. */
-  constructor(marker: string) {
+  constructor(marker: string, catalogue: Catalogue) {
     this.#marker = marker;
+    this.#catalogue = catalogue;
   }
 
   /** Takes what became of a line. */
   take(entry: ParsedEntry): void {
-    if (entry.kind === "reject") {
+    if (entry.kind === "log") {
+      if (!this.#hasPacket) this.#others.add(entry.text);
+      return;
+    }
+    this.#marked.add(entry.line);
+    if (entry.kind === "packet") this.#hasPacket = true;
+    else {
       const count = this.#reasons.get(entry.reason) ?? 0;
-      if (count > 0 || this.#reasons.size < 100) {
+      if (count > 0 || this.#reasons.size < MOST_REASONS) {
         this.#reasons.set(entry.reason, count + 1);
       }
-    } else if (entry.kind === "log") this.#look(entry.text);
+    }
   }
 
-  /** What to do, where nothing was a packet; `from`: where the lines came from. */
+  /** Fields that no metric names, and the metrics that they probably are. */
+  get proposals(): MetricProposal[] {
+    const survey = this.#hasPacket || this.#marked.result.packets > 0
+      ? this.#marked
+      : this.#others;
+    const fields = survey.result.fields
+      .map(({ proposal }) => proposal)
+      .filter(({ path }) => !this.#catalogue.has(path));
+    return proposeMetrics(fields, this.#catalogue.values());
+  }
+
+  /** What to do, a line each; `from`: where the lines came from. */
   sentences(counters: ParsedCounters, from: string): string[] {
-    if (counters.packets > 0) return [];
+    const why = counters.packets > 0 ? [] : this.#onNoPacket(counters, from);
+    return [...why, ...this.#onFields()];
+  }
+
+  #onNoPacket(counters: ParsedCounters, from: string): string[] {
     if (counters.lines === 0) {
       return [
         `No line came from ${from}. The board's program prints its lines on stdout: probe-rs run … | iiot-gateway parse`,
       ];
     }
     const advice = [
-      ...this.#onObjects(),
+      ...this.#onMarker(),
       ...this.#onRejects(counters.rejects),
       ...this.#onPairs(),
     ];
@@ -59,27 +85,11 @@ export class ParseAdvice {
     ];
   }
 
-  #look(text: string): void {
-    const start = text.indexOf("{");
-    if (start >= 0 && holdsObject(text.slice(start))) {
-      const { count, before } = this.#objects;
-      const here = text.slice(0, start);
-      this.#objects.count++;
-      this.#objects.before = count === 0 ? here : commonEnd(before, here);
-      this.#objects.isCut ||= count > 0 && here !== this.#objects.before;
-    } else if (PAIR.test(text) && this.#pairs.count++ === 0) {
-      this.#pairs.line = shorten(text);
-    }
-  }
-
-  #onObjects(): string[] {
-    const { count, before, isCut } = this.#objects;
-    if (count === 0) return [];
-    const common = isCut ? before.replace(PART_OF_WORD, "") : before;
-    // Numbers and signs may be any.
-    const marker = WORD.test(common) ? common : "";
+  #onMarker(): string[] {
+    const { packets, marker } = this.#others.result;
+    if (packets === 0) return [];
     return [
-      `${counted(count, "line holds", "lines hold")} a JSON object, and not ${
+      `${counted(packets, "line holds", "lines hold")} a JSON object, and not ${
         JSON.stringify(this.#marker)
       } before it. To do: set this under [gateway] in config.toml`,
       `  marker = ${toToml(marker)}`,
@@ -98,37 +108,24 @@ export class ParseAdvice {
   }
 
   #onPairs(): string[] {
-    const { count, line } = this.#pairs;
-    if (count === 0 || this.#objects.count > 0) return [];
+    const { packets, keyValue: { count, line, json } } = this.#others.result;
+    if (count === 0 || packets > 0) return [];
     return [
       `${counted(count, "line looks", "lines look")} like this: ${line}`,
-      `The gateway reads JSON. To do: have the firmware print an object, such as ${this.#marker}{"temperature":21.5,"humidity":40}`,
+      `The gateway reads JSON. To do: have the firmware print an object, such as ${this.#marker}${json}`,
     ];
   }
-}
 
-function holdsObject(text: string): boolean {
-  const found = BRACES.exec(text)?.[0];
-  if (found === undefined) return false;
-  try {
-    return Object.keys(JSON.parse(found)).length > 0;
-  } catch {
-    return false;
+  #onFields(): string[] {
+    const { proposals } = this;
+    if (proposals.length === 0) return [];
+    return [
+      `No [[metric]] names ${
+        counted(proposals.length, "field")
+      }: not sent. To do: paste these lines into config.toml, and correct what is guessed`,
+      ...proposals.flatMap((one) => ["", formatMetricTable(one)]),
+    ];
   }
-}
-
-/** What both end in. */
-function commonEnd(one: string, other: string): string {
-  let length = 0;
-  while (
-    length < one.length && length < other.length &&
-    one.at(-1 - length) === other.at(-1 - length)
-  ) length++;
-  return one.slice(one.length - length);
-}
-
-function shorten(text: string): string {
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
 /** As a string of config.toml, in which a dollar is written twice. */

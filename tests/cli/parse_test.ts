@@ -120,6 +120,7 @@ for (const { form, command } of PROGRAMS) {
       truncated: 0,
       readings: 3,
       dropped: { implausible: 1, not_a_number: 1 },
+      unknown: [],
     });
   });
 
@@ -154,12 +155,12 @@ for (const { form, command } of PROGRAMS) {
       ],
       [
         'boot\n[INFO] node 1 data: {"n1":{"t":1}}\nnode 2 data: {"n1":{"t":2}}\n',
-        /\n {2}marker = " data: "\n/,
+        /\n {2}marker = "data: "\n/,
       ],
       [
         "t=21.5 h=40\nt=21.6 h=41\n",
         /2 lines look like this: t=21\.5 h=40\n/,
-        /The gateway reads JSON\. To do: /,
+        /The gateway reads JSON\. To do: .*JSON sent via VCP: \{"t":21\.5,"h":40\}\n/,
       ],
       [
         `${MARKER}{"n1":\n${MARKER}{"n1":\n${MARKER}[]\n`,
@@ -172,6 +173,32 @@ for (const { form, command } of PROGRAMS) {
       assert.equal(code, 1, lines);
       for (const one of words) assert.match(stderr, one);
     }
+  });
+
+  Deno.test(`parse proposes a table for each field that no metric names (${form})`, async () => {
+    const lines = `${MARKER}{"n1":{"t":1},"co2":415,"motor":{"rpm":5}}\n`;
+    const { code, stderr } = await run(lines, {
+      config: `${CONFIG}[[metric]]
+path = "motor.rpm"
+node = "motor"
+name = "rpm"
+`,
+    });
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /\nNo \[\[metric\]\] names 1 field: not sent\. To do: paste/,
+    );
+    assert.match(
+      stderr,
+      /\n\[\[metric\]\]\npath = "co2" .*\nnode = "device"\nname = "co2"\n/,
+    );
+    assert.doesNotMatch(stderr, /motor/);
+    const tables = stderr.slice(stderr.indexOf("[[metric]]\n"));
+    const again = await run(lines, { config: CONFIG + tables });
+    assert.match(again.stdout, /\tsite\/device\/co2\t415\t/);
+    const none = await run(lines);
+    assert.match(none.stderr, /init --from lines --config config\.toml\n$/);
   });
 
   Deno.test(`parse finds packets once the marker is the one that it named (${form})`, async () => {
