@@ -46,7 +46,7 @@ export interface InitOptions extends InitFlags {
  */
 export async function init(options: InitOptions): Promise<number> {
   const { config, from, ...flags } = options;
-  await refuseExisting(config);
+  await refuseUnwritable(config);
   const survey = from === undefined ? undefined : await surveyFile(from);
   if (survey !== undefined) refuseUseless(survey, from!);
   const mayAsk = !flags.yes && Deno.stdin.isTerminal() &&
@@ -90,9 +90,24 @@ export async function init(options: InitOptions): Promise<number> {
   return 0;
 }
 
-async function refuseExisting(config: string): Promise<void> {
+/** Before anything is asked. @throws {UsageError} if the file is there, or cannot be made */
+async function refuseUnwritable(config: string): Promise<void> {
   const isThere = await Deno.lstat(config).then(() => true, () => false);
   if (isThere) throw existing(config);
+  const folder = dirname(resolve(config));
+  try {
+    await Deno.remove(await Deno.makeTempFile({ dir: folder }));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new UsageError(
+        `Cannot write "${config}": there is no folder "${folder}": make it first`,
+      );
+    }
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `Cannot write into the folder "${folder}" (${why}): name another one with --config, or be a user who may`,
+    );
+  }
 }
 
 function existing(file: string): UsageError {
@@ -151,12 +166,7 @@ async function write(
       made.push(file);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) throw existing(file);
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      throw new UsageError(
-        `Cannot write "${file}": there is no folder "${
-          dirname(resolve(file))
-        }": make it first`,
-      );
+      throw error;
     }
   };
   try {

@@ -52,17 +52,23 @@ class Talk implements AsyncDisposable {
 
   /** Types `keys` and Enter when `question` is asked. */
   async answer(question: RegExp, keys = ""): Promise<void> {
-    // What waits for an answer has the sign of the active question before it.
-    const asked = new RegExp(`^◆ {2}.*${question.source}`);
-    await this.#session.until(() => this.#session.shows(asked));
-    await this.#session.type(`${keys}\r`);
-    if (keys !== "\x03") {
-      await this.#session.until(() => !this.#session.shows(asked));
-    }
+    await this.#type(question, keys);
+    await this.#session.until(() => !this.#session.shows(asked(question)));
   }
 
-  async until(pattern: RegExp): Promise<void> {
-    await this.#session.until(() => this.#session.shows(pattern));
+  /** Gives an answer that brings `complaint`. */
+  async answerWrong(
+    question: RegExp,
+    keys: string,
+    complaint: RegExp,
+  ): Promise<void> {
+    await this.#type(question, keys);
+    await this.#session.until(() => this.#session.shows(complaint));
+  }
+
+  async #type(question: RegExp, keys: string): Promise<void> {
+    await this.#session.until(() => this.#session.shows(asked(question)));
+    await this.#session.type(`${keys}\r`);
   }
 
   end(): Promise<number> {
@@ -82,6 +88,11 @@ class Talk implements AsyncDisposable {
   }
 }
 
+/** What waits for an answer has the sign of the active question before it. */
+function asked(question: RegExp): RegExp {
+  return new RegExp(`^◆ {2}.*${question.source}`);
+}
+
 for (const { form, command } of PROGRAMS) {
   Deno.test({
     name:
@@ -89,8 +100,11 @@ for (const { form, command } of PROGRAMS) {
     ...requires("script"),
     fn: async () => {
       await using talk = await Talk.begin(command);
-      await talk.answer(/MQTT broker/, "broker.example");
-      await talk.until(/■ {2}It must be mqtt:\/\/HOST:PORT/);
+      await talk.answerWrong(
+        /MQTT broker/,
+        "broker.example",
+        /^■ {2}It must be mqtt:\/\/HOST:PORT/,
+      );
       await talk.answer(
         /MQTT broker/,
         `${"\x7f".repeat(14)}mqtt://broker.example`,
@@ -108,8 +122,11 @@ for (const { form, command } of PROGRAMS) {
       await talk.answer(/What prints/);
       await talk.answer(/Which debug probe/);
       await talk.answer(/The board's chip/, "446re");
-      await talk.answer(/ELF file/, join(talk.folder, "no.elf"));
-      await talk.until(/■ {2}It must be the firmware's ELF file/);
+      await talk.answerWrong(
+        /ELF file/,
+        join(talk.folder, "no.elf"),
+        /^■ {2}It must be the firmware's ELF file/,
+      );
       await talk.answer(/ELF file/, `${"\x7f".repeat(6)}fw.elf`);
       assert.equal(await talk.end(), 0);
       assert.match(talk.all, / check --config /);
@@ -165,7 +182,7 @@ for (const { form, command } of PROGRAMS) {
     fn: async () => {
       await using talk = await Talk.begin(command);
       await talk.answer(/MQTT broker/);
-      await talk.answer(/Topic prefix/, "\x03");
+      await talk.answerWrong(/Topic prefix/, "\x03", /^Nothing was written\.$/);
       assert.equal(await talk.end(), 1);
       assert.match(talk.all, /Nothing was written\./);
       assert.ok(

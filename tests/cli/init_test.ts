@@ -242,6 +242,21 @@ for (const { form, command } of PROGRAMS) {
     assert.deepEqual(await desk.names(), ["bench"]);
   });
 
+  Deno.test({
+    name:
+      `init says before it asks anything that it cannot write there (${form})`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      await using desk = await makeDesk();
+      const { code, stderr } = await init(desk, "--config", "/proc/x.toml");
+      assert.equal(code, 2);
+      assert.match(
+        stderr,
+        /^Error: Cannot write into the folder "\/proc" /,
+      );
+    },
+  });
+
   Deno.test(`init goes on without probe-rs, and says what it could not look up (${form})`, async () => {
     await using desk = await makeDesk();
     const { code, stdout, stderr } = await init(
