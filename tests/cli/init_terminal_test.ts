@@ -191,4 +191,26 @@ for (const { form, command } of PROGRAMS) {
       assert.deepEqual(await talk.names(), []);
     },
   });
+
+  Deno.test({
+    name:
+      `init overwrites no file that came while it asked, and leaves no secret behind then (${form})`,
+    ...requires("script"),
+    fn: async () => {
+      await using talk = await Talk.begin(command, [
+        ...["--broker", "mqtt://127.0.0.1", "--client-id", "c"],
+        ...["--topic-prefix", "iiot", "--influxdb", "none", "--username", "u"],
+      ]);
+      await talk.answer(/Where is the password/);
+      await talk.answer(/The password of the broker/, "geheim");
+      const config = join(talk.folder, "config.toml");
+      await Deno.writeTextFile(config, "mine");
+      await talk.answer(/What prints/, "\x1b[B");
+      await talk.answer(/The command/, "cat /dev/null");
+      assert.equal(await talk.end(), 2);
+      assert.match(talk.all, /is there already, and is never overwritten/);
+      assert.equal(await Deno.readTextFile(config), "mine");
+      assert.deepEqual(await talk.names(), ["config.toml"]);
+    },
+  });
 }

@@ -144,6 +144,19 @@ for (const { form, command } of PROGRAMS) {
     assert.match(text, /^#\[mqtt\]$/m);
   });
 
+  Deno.test(`init writes paths relative to the folder of the file (${form})`, async () => {
+    await using desk = await makeDesk();
+    await Deno.mkdir(desk.inFolder("sub"));
+    const { code, stderr } = await init(
+      desk,
+      ...["--yes", "--influxdb", "none", "--config", "sub/config.toml"],
+      ...["--chip", "STM32F446RETx", "--firmware", "fw.elf"],
+    );
+    assert.equal(code, 0, stderr);
+    const { boards: [board] } = await desk.load("sub/config.toml");
+    assert.equal(board?.firmware_path, desk.inFolder("fw.elf"));
+  });
+
   Deno.test(`init never overwrites a file (${form})`, async () => {
     await using desk = await makeDesk();
     await Deno.writeTextFile(desk.inFolder("config.toml"), "mine");
