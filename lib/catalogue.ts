@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fieldMetric } from "./field_metric.ts";
 import type { Value } from "./model.ts";
 
 /** What the values of a metric are, and what they become as InfluxDB's field. */
@@ -14,7 +15,9 @@ export type MetricType =
   | "integer"
   | "boolean"
   /** A word of 1 to 64 visible characters. */
-  | "string";
+  | "string"
+  /** Whatever it is: a field that is sent as it is. No table can ask for it. */
+  | "any";
 
 /** What is known of the readings at one JSON path. */
 export interface Metric {
@@ -24,6 +27,8 @@ export interface Metric {
   readonly node: string;
   /** Last topic level: `temperature`. */
   readonly name: string;
+  /** Its topic below the prefix, or below a board's name there. @default {`NODE/NAME`} */
+  readonly topic?: string | undefined;
   /** InfluxDB measurement. */
   readonly measurement: string;
   /** The tag `unit`; null for counters, which have none. */
@@ -54,7 +59,7 @@ export const STATE_TOPICS = {
 
 /** Whether the metric's values are numbers, and meant as the board says them: most are. */
 export function isPlain({ type, scale, offset }: Metric): boolean {
-  return (type === undefined || type === "number") &&
+  return (type === undefined || type === "number" || type === "any") &&
     (scale === undefined || scale === 1) &&
     (offset === undefined || offset === 0);
 }
@@ -62,6 +67,7 @@ export function isPlain({ type, scale, offset }: Metric): boolean {
 /** What `value` is in the metric's unit; undefined where it is not of the metric's type. */
 export function valueOf(metric: Metric, value: Value): Value | undefined {
   const { type = "number", scale = 1, offset = 0 } = metric;
+  if (type === "any") return value;
   if (type === "boolean" || type === "string") {
     const is: string = typeof value;
     return is === type ? value : undefined;
@@ -107,6 +113,13 @@ export function notOfType(
   return `The metric of path "${path}" has the type "${type}", and the value is ${said}`;
 }
 
+/** A metric's topic below the prefix, or below a board's name there. */
+export function topicOf(
+  { topic, node, name }: Pick<Metric, "topic" | "node" | "name">,
+): string {
+  return topic ?? `${node}/${name}`;
+}
+
 /** Metrics by path. */
 export type Catalogue = ReadonlyMap<string, Metric>;
 
@@ -143,7 +156,37 @@ function metric(
   return { path, node, name, measurement: name, unit, retain, range };
 }
 
-/** The built-in catalogue with `own` metrics in place of those of the same path, or added. */
-export function createCatalogue(own: readonly Metric[] = []): Catalogue {
-  return new Map([...BUILT_IN_METRICS, ...own].map((one) => [one.path, one]));
+/** Options for {@linkcode createCatalogue}. */
+export interface CatalogueOptions {
+  /** A board's fields are sent as they are where no metric names them. @default {false} */
+  readonly hasFields?: boolean;
+}
+
+/**
+ * The built-in catalogue with `own` metrics in place of those of the same path, or added. Those of fields
+ * that are sent as they are can be asked for, and are not among its entries.
+ */
+export function createCatalogue(
+  own: readonly Metric[] = [],
+  { hasFields = false }: CatalogueOptions = {},
+): Catalogue {
+  const metrics = [...BUILT_IN_METRICS, ...own]
+    .map((one) => [one.path, one] as const);
+  return hasFields ? new OpenCatalogue(metrics) : new Map(metrics);
+}
+
+/** The catalogue that a configuration makes. */
+export function catalogueOf({ metrics, boards = [] }: {
+  readonly metrics: readonly Metric[];
+  readonly boards?: readonly { readonly unknown_fields: string }[];
+}): Catalogue {
+  const hasFields = boards.some((one) => one.unknown_fields === "publish");
+  return createCatalogue(metrics, { hasFields });
+}
+
+/** A catalogue that has every field. */
+class OpenCatalogue extends Map<string, Metric> {
+  override get(path: string): Metric | undefined {
+    return super.get(path) ?? fieldMetric(path);
+  }
 }

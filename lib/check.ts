@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createCatalogue } from "./catalogue.ts";
+import { catalogueOf } from "./catalogue.ts";
 import { readBoot } from "./clock/boot.ts";
 import { checkClock } from "./clock/check.ts";
 import { Clock } from "./clock/clock.ts";
@@ -49,7 +49,7 @@ export async function* checkInstallation(
     ask: askSystem,
   });
   const options: MqttSinkOptions & InfluxdbSinkOptions = {
-    catalogue: createCatalogue(config.metrics),
+    catalogue: catalogueOf(config),
     isNewest: () => false,
     latest: () => [],
     now: () => Date.now() * 1000,

@@ -41,7 +41,7 @@ export function createLineFormatter(
     ],
     patternsOf(secrets),
   );
-  const layOut = format === "json" ? jsonLine : textLine;
+  const layOut = format === "json" ? jsonLine : textLines;
   return (record) => {
     const [message, properties] = parts(record) as [
       unknown[],
@@ -63,6 +63,26 @@ function jsonLine(
     message,
     ...(Object.keys(properties).length > 0 ? { properties } : {}),
   }));
+}
+
+/** The property of a record whose texts stand below it, a line each: something to copy. */
+const LINES = "lines";
+
+/** The line, and below it what the property `lines` holds, to be copied. */
+function textLines(
+  record: LogRecord,
+  message: string,
+  { [LINES]: lines, ...properties }: Record<string, unknown>,
+  color: boolean,
+): string {
+  if (!Array.isArray(lines)) {
+    const all = lines === undefined ? properties : { ...properties, lines };
+    return textLine(record, message, all, color);
+  }
+  return [
+    textLine(record, message, properties, color),
+    ...lines.map((line) => `    ${escape(String(line))}`.trimEnd()),
+  ].join("\n");
 }
 
 const LEVELS: Readonly<Record<LogRecord["level"], string>> = {

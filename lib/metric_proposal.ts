@@ -13,6 +13,7 @@ import {
   type Metric,
   type MetricType,
   STATE_TOPICS,
+  topicOf,
 } from "./catalogue.ts";
 import { parsePath, type PathPart } from "./field_path.ts";
 import type { Value } from "./model.ts";
@@ -225,10 +226,6 @@ export function formatMetricTable(
   }
   if (!retain) lines.push("retain = false  # taken for a counter");
   return lines.join("\n");
-}
-
-function topicOf({ node, name }: Pick<Metric, "node" | "name">): string {
-  return `${node}/${name}`;
 }
 
 function guessNumber(key: string, value: number) {

@@ -29,6 +29,8 @@ export interface Reading {
 export type DropReason =
   /** The board sent `NaN`, `inf` or `null` where a number belongs. */
   | "not_a_number"
+  /** The value is not of its metric's type: a word where a number belongs, 27.5 where a whole one does. */
+  | "wrong_type"
   /** Outside the range that the catalogue holds for possible. */
   | "implausible"
   /** More came than memory holds before the journal (8 MiB) while the disk did not keep up. */
@@ -57,7 +59,10 @@ export interface DroppedReading {
   readonly path: string;
   /** As it stood in the line. */
   readonly value: string;
-  readonly reason: Extract<DropReason, "not_a_number" | "implausible">;
+  readonly reason: Extract<
+    DropReason,
+    "not_a_number" | "wrong_type" | "implausible"
+  >;
 }
 
 /** When a packet happened: a clock epoch and a monotonic time within it. */

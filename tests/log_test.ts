@@ -221,3 +221,18 @@ Deno.test("configureLog hides a secret that it is told of later, from the next l
   await log[Symbol.asyncDispose]();
   assert.match(lines[0]!, /mqtt {5}\[hidden\] \[hidden\]\n$/);
 });
+
+Deno.test("configureLog writes texts to copy below the line, harmless and without secrets", async () => {
+  const act = () =>
+    getLogger(["gateway", "source"]).info("Paste {what}", {
+      what: "this",
+      lines: ["a = 1", "b = \u001b[2J", "c = hunter2"],
+    });
+  const [text] = await logged({ secrets: ["hunter2"] }, act);
+  assert.equal(
+    withoutTime(text),
+    "INFO  source   Paste this\n    a = 1\n    b = \\u001b[2J\n    c = [hidden]\n",
+  );
+  const [json] = await logged({ format: "json" }, act);
+  assert.deepEqual(JSON.parse(json!).properties.lines[0], "a = 1");
+});

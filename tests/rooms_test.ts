@@ -6,6 +6,7 @@ const COMMON = [
   "model",
   "catalogue",
   "field_path",
+  "field_metric",
   "metric_proposal",
   "error_text",
   "duration",

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createCatalogue } from "../catalogue.ts";
+import { catalogueOf } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import { ask, type AskOptions, Unreachable } from "../control/client.ts";
 import type { Command, ResultOf } from "../control/protocol.ts";
@@ -100,7 +100,7 @@ async function onOurOwn<C extends Command>(
   await using stack = new AsyncDisposableStack();
   stack.use(await lockFolder(config.journal.folder));
   const sinks = createSinks(config, {
-    catalogue: createCatalogue(config.metrics),
+    catalogue: catalogueOf(config),
     isNewest: () => false,
     latest: () => [],
     now: () => Date.now() * 1000,

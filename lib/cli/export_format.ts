@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Catalogue, createCatalogue, valueOf } from "../catalogue.ts";
+import { type Catalogue, catalogueOf, valueOf } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import type { Reading, Row, Value } from "../model.ts";
 import { LineProtocol } from "../sink/line_protocol.ts";
@@ -34,9 +34,12 @@ type Columns = [name: string, value: Value | null][];
 /** The format called `name`, with the names and tags that `config` gives. */
 export function createExportFormat(
   name: ExportFormatName,
-  { mqtt, influxdb, metrics }: Pick<Config, "mqtt" | "influxdb" | "metrics">,
+  config:
+    & Pick<Config, "mqtt" | "influxdb" | "metrics">
+    & Partial<Pick<Config, "boards">>,
 ): ExportFormat {
-  const catalogue = createCatalogue(metrics);
+  const { mqtt, influxdb } = config;
+  const catalogue = catalogueOf(config);
   if (name === "lp") {
     const lines = new LineProtocol(catalogue, influxdb?.tags ?? {});
     return {

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { createCatalogue } from "../catalogue.ts";
+import { catalogueOf } from "../catalogue.ts";
 import { readBoot } from "../clock/boot.ts";
 import { probesBeside } from "../config/board_schema.ts";
 import { secretsOf } from "../config/config.ts";
@@ -130,7 +130,7 @@ export async function boardPrograms(
 /** Shows packets on stdout, each line marked with `mark`. */
 export function showValues(config: Config, mark: string) {
   const encoder = new TextEncoder();
-  const live = new LiveValues(createCatalogue(config.metrics), {
+  const live = new LiveValues(catalogueOf(config), {
     mark,
     write: (line) => writeToStdout(encoder.encode(`${line}\n`)),
     columns: () =>

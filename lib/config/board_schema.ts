@@ -15,7 +15,7 @@
 
 import { normalize } from "node:path";
 import * as z from "zod";
-import { plainText } from "./metric_schema.ts";
+import { controlFree, plainText } from "./metric_schema.ts";
 import type { Path } from "./toml.ts";
 
 /** What a board can be told, with what it is unless it is told. */
@@ -31,7 +31,8 @@ const BOARD = {
   reflash_on_change: z.boolean().default(false),
   command: z.array(plainText).min(1).optional(),
   channel_capacity: z.int().min(1).max(1_000_000).default(1_000),
-  marker: plainText.max(200).default("JSON sent via VCP: "),
+  marker: controlFree.max(200).default("JSON sent via VCP: "),
+  unknown_fields: z.enum(["hint", "publish", "ignore"]).default("hint"),
   max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
   silence_timeout_s: z.int().min(0).max(86400).optional(),
   record: plainText.optional(),

@@ -12,7 +12,8 @@ import {
 } from "../catalogue.ts";
 import { formatPath, MAX_PATH_LENGTH, parsePath } from "../field_path.ts";
 
-const controlFree = z.string().regex(
+/** A string without control characters. */
+export const controlFree = z.string().regex(
   /^\P{Cc}*$/u,
   "must not contain control characters",
 );

@@ -13,6 +13,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { Row } from "../model.ts";
 import type { BoardStates } from "../monitor/board_states.ts";
 import { Backoff } from "../sink/backoff.ts";
+import { HISTORY_LEVEL, MqttTopics } from "../sink/mqtt_topics.ts";
 import { ChildTaps } from "../source/child_taps.ts";
 import { EventClock } from "../source/event_clock.ts";
 import type { Launcher } from "../source/launcher.ts";
@@ -20,6 +21,7 @@ import { Leftover } from "../source/leftover.ts";
 import { RecordingFile } from "../source/recording_file.ts";
 import { dropReason } from "../source/second_reading.ts";
 import { Source } from "../source/source.ts";
+import { UnknownFields } from "../source/unknown_fields.ts";
 import type { SourcedPacket } from "../source/telemetry_stream.ts";
 
 /** The programs that print the boards' lines, and who sees what they print. */
@@ -71,6 +73,19 @@ export function createTaps(
   );
 }
 
+/** What becomes of the fields of a board's packets that no metric names. */
+export function createUnknownFields(
+  { boards }: Pick<Config, "boards">,
+  { name, unknown_fields: mode }: Pick<BoardConfig, "name" | "unknown_fields">,
+  catalogue: Catalogue,
+): UnknownFields {
+  // The topics of the board without a name begin where the other boards' names, and the past, stand.
+  const foreignLevels = name === ""
+    ? [...boards.map((board) => board.name), HISTORY_LEVEL]
+    : [];
+  return new UnknownFields({ mode, catalogue, foreignLevels });
+}
+
 /** What a source needs from the rest of the gateway. */
 interface SourceNeeds extends BoardPrograms {
   readonly config: Config;
@@ -107,6 +122,8 @@ export function createSource(
     env,
     tap,
     marker,
+    topicOf: (path) => topicNameOf(needs.config, board, catalogue, path),
+    unknownFields: createUnknownFields(needs.config, config, catalogue),
     maxLineBytes: max_line_bytes,
     catalogue,
     // What was recorded of a silence has its end there as well.
@@ -137,6 +154,17 @@ export function createSource(
   const { counts } = eventClock.board;
   const boardLog = journal.board(board, source.counters, counts);
   return source;
+}
+
+/** Where values of `path` go, as a broker has it. */
+function topicNameOf(
+  { mqtt }: Pick<Config, "mqtt">,
+  board: string,
+  catalogue: Catalogue,
+  path: string,
+): string {
+  const topics = new MqttTopics(mqtt?.topic_prefix ?? "", false, catalogue);
+  return topics.of(board, path)?.name.replace(/^\//, "") ?? path;
 }
 
 /** Where the readings stood that came of a board of late: a node that was taken away is not missed for ever. */

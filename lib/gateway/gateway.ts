@@ -10,7 +10,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { createCatalogue } from "../catalogue.ts";
+import { catalogueOf } from "../catalogue.ts";
 import { type Boot, readBoot } from "../clock/boot.ts";
 import { Clock } from "../clock/clock.ts";
 import { askSystem } from "../clock/synchronization.ts";
@@ -80,7 +80,7 @@ async function runOnce(
 ): Promise<"end" | Again> {
   const { config, signal } = options;
   const log = getLogger(["gateway"]);
-  const catalogue = createCatalogue(config.metrics);
+  const catalogue = catalogueOf(config);
   await using stack = new AsyncDisposableStack();
 
   const { folder } = stack.use(begun);

@@ -5,13 +5,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { createCatalogue } from "../catalogue.ts";
-import type { Config } from "../config/schema.ts";
+import { catalogueOf } from "../catalogue.ts";
+import type { BoardConfig, Config } from "../config/schema.ts";
 import { Operations } from "../control/operations.ts";
 import type { Forwarder } from "../forwarder/forwarder.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { ChildTaps } from "../source/child_taps.ts";
 import { readAgain } from "../source/second_reading.ts";
+import type { UnknownFields } from "../source/unknown_fields.ts";
+import { createUnknownFields } from "./boards.ts";
 import type { Sources } from "../source/sources.ts";
 
 /** What a gateway that runs can tell and be told beside its journal. */
@@ -28,14 +30,27 @@ export function createOperations(
   journal: Journal,
   { forwarders, sources, taps }: Running = { forwarders: [], taps: {} },
 ): Operations {
-  const catalogue = createCatalogue(config.metrics);
+  const catalogue = catalogueOf(config);
+  const unknownFields = new Map<string, UnknownFields>();
+  const fieldsOf = (board: BoardConfig) => {
+    let fields = unknownFields.get(board.name);
+    if (fields === undefined) {
+      fields = createUnknownFields(config, board, catalogue);
+      unknownFields.set(board.name, fields);
+    }
+    return fields.metricOf.bind(fields);
+  };
   return new Operations({
     journal,
     links: () =>
       Object.fromEntries(forwarders.map((one) => [one.name, one.link])),
     boards: sources?.boards ?? {},
-    readAgain: ({ board, body, reason }) =>
-      readAgain(body, reason, { marker: markerOf(config, board), catalogue }),
+    readAgain: ({ board, body, reason }) => {
+      const own = boardOf(config, board);
+      const marker = own?.marker ?? "";
+      const metricOf = own && fieldsOf(own);
+      return readAgain(body, reason, { marker, catalogue, metricOf });
+    },
     reading: readingOf(config),
     taps,
     onResent: () => {
@@ -46,14 +61,15 @@ export function createOperations(
 
 /** Stands for the configuration by which lines are read. */
 export function readingOf({ boards, metrics }: Config): string {
-  const markers = boards.map(({ name, marker }) => [name, marker]).toSorted();
+  const markers = boards
+    .map(({ name, marker, unknown_fields }) => [name, marker, unknown_fields])
+    .toSorted();
   return createHash("sha256")
     .update(JSON.stringify([markers, metrics]))
     .digest("hex");
 }
 
-/** What stands before the JSON of a board; of one that is not there any more, that of the first. */
-function markerOf({ boards }: Config, board: string): string {
-  const own = boards.find(({ name }) => name === board) ?? boards[0];
-  return own?.marker ?? "";
+/** The board of this name; where it is not there any more, the first. */
+function boardOf({ boards }: Config, board: string): BoardConfig | undefined {
+  return boards.find(({ name }) => name === board) ?? boards[0];
 }

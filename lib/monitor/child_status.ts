@@ -34,12 +34,22 @@ export interface ChildStatus {
     readonly for_s: number;
     /** How often it was started anew for it. */
     readonly restarts: number;
+    /** Lines that came meanwhile. */
+    readonly lines: number;
+    /** One of them; null where none is known. */
+    readonly sample: string | null;
     readonly todo: string;
   } | null;
   /** Nodes that have spoken before and do not, while telemetry comes. */
   readonly silent_nodes: readonly {
     readonly node: string;
     readonly for_s: number;
+  }[];
+  /** Values that came before and do not come as often as their `expect_interval_s` wants it. */
+  readonly missed_values: readonly {
+    readonly topic: string;
+    readonly for_s: number;
+    readonly expect_interval_s: number;
   }[];
   /** The firmware's last panic since the gateway was started. */
   readonly last_panic: {
@@ -61,6 +71,7 @@ export function toChildStatus(
   if (state === undefined) return null;
   const { phase, pid = null, nextStartInMs, restarts, failure } = state;
   const { isProgramming = false, silence, silentNodes = [], lastPanic } = state;
+  const { missedValues = [] } = state;
   return {
     phase,
     process: pid,
@@ -78,11 +89,18 @@ export function toChildStatus(
       kind: silence.kind,
       for_s: seconds(silence.forMs),
       restarts: silence.restarts,
+      lines: silence.lines ?? 0,
+      sample: silence.sample ?? null,
       todo: silence.todo,
     },
     silent_nodes: silentNodes.map(({ node, forMs }) => ({
       node,
       for_s: seconds(forMs),
+    })),
+    missed_values: missedValues.map(({ topic, forMs, everyMs }) => ({
+      topic,
+      for_s: seconds(forMs),
+      expect_interval_s: everyMs / 1000,
     })),
     last_panic: lastPanic === undefined ? null : {
       message: lastPanic.message,
@@ -155,6 +173,7 @@ export function faultOfChild(
 ): string[] {
   if (child === null) return [];
   const { phase, failure, programming, silence, silent_nodes } = child;
+  const { missed_values } = child;
   const board = name === "" ? "the board" : `the board ${name}`;
   if (phase === "released") {
     const left = age(child.next_start_in_s ?? 0);
@@ -173,9 +192,12 @@ export function faultOfChild(
     ];
   }
   if (programming) return [`${board} is being programmed`];
-  return silent_nodes.map(({ node, for_s }) =>
-    `${node} of ${board} has been silent for ${age(for_s)}`
-  );
+  return [
+    ...silent_nodes.map(({ node, for_s }) =>
+      `${node} of ${board} has been silent for ${age(for_s)}`
+    ),
+    ...missed_values.map((one) => `${board} sends ${formatMissed(one)}`),
+  ];
 }
 
 const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
@@ -191,6 +213,7 @@ export function formatChild(
   { phase, process, programming, next_start_in_s, ...more }: ChildStatus,
 ): string {
   const { restarts, failure, silence, silent_nodes, last_panic } = more;
+  const { missed_values } = more;
   const does = programming ? "programs the flash" : PHASES[phase];
   const which = process === null ? "" : ` as process ${process}`;
   const when = next_start_in_s === null ? "" : ` in ${age(next_start_in_s)}`;
@@ -198,15 +221,19 @@ export function formatChild(
     `${does}${which}${when}, ${counted(restarts, "restart")}`,
   ];
   if (silence !== null) {
-    const { kind, for_s, restarts, todo } = silence;
+    const { kind, for_s, restarts, lines, sample, todo } = silence;
+    const such = sample === null
+      ? ""
+      : `, ${counted(lines, "line")} such as "${sample}"`;
     const anew = restarts === 0
       ? ""
       : `, ${counted(restarts, "restart")} for it`;
-    parts.push(`${kind} for ${age(for_s)}${anew}. To do: ${todo}`);
+    parts.push(`${kind} for ${age(for_s)}${anew}${such}. To do: ${todo}`);
   }
   for (const { node, for_s } of silent_nodes) {
     parts.push(`nothing from ${node} for ${age(for_s)}`);
   }
+  parts.push(...missed_values.map(formatMissed));
   if (failure !== null) {
     parts.push(`last failure: ${formatFailure(failure)}`);
   }
@@ -215,6 +242,14 @@ export function formatChild(
     parts.push(`the firmware panicked ${ago}${formatPanic(last_panic)}`);
   }
   return parts.join("; ");
+}
+
+function formatMissed(
+  { topic, for_s, expect_interval_s }: ChildStatus["missed_values"][number],
+): string {
+  return `no ${topic} for ${age(for_s)}, expected every ${
+    age(expect_interval_s)
+  }`;
 }
 
 function formatFailure(

@@ -14,7 +14,7 @@ import { type LastWills, MqttDialer } from "./mqtt_dialer.ts";
 import { MqttSession } from "./mqtt_session.ts";
 import { MqttStates, type StateFeed } from "./mqtt_states.ts";
 import { MqttTrial } from "./mqtt_trial.ts";
-import { MqttTopics } from "./mqtt_topics.ts";
+import { HISTORY_LEVEL, MqttTopics } from "./mqtt_topics.ts";
 import type { Secret } from "./secret.ts";
 import { SessionLosses } from "./session_losses.ts";
 import {
@@ -149,7 +149,11 @@ export class MqttSink implements Sink {
     const session = new MqttSession(connection, {
       config: this.#config,
       topics,
-      history: new MqttTopics(`${topic_prefix}/history`, false, catalogue),
+      history: new MqttTopics(
+        `${topic_prefix}/${HISTORY_LEVEL}`,
+        false,
+        catalogue,
+      ),
       isNewest,
       ageUs,
       end: this.#losses.begin(broker.name),

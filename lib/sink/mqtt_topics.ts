@@ -4,7 +4,10 @@
  * @module
  */
 
-import { type Catalogue, isPlain, type Metric } from "../catalogue.ts";
+import { type Catalogue, isPlain, type Metric, topicOf } from "../catalogue.ts";
+
+/** The level below the prefix where the past goes; no board and no metric begins with it. */
+export const HISTORY_LEVEL = "history";
 
 /** A topic, prepared once for all its messages. */
 export interface Topic {
@@ -50,8 +53,7 @@ export class MqttTopics {
     const levels = [
       this.#prefix,
       ...(board === "" ? [] : [board]),
-      metric.node,
-      metric.name,
+      topicOf(metric),
     ];
     const name = levels.join("/");
     return {

@@ -62,13 +62,13 @@ export class ChannelNames {
     let text = line;
     let brokenAt: number | undefined;
     for (const name of this.#prefixes) {
-      const start = Math.max(0, text.indexOf(marker));
+      const start = Math.max(0, packetStart(text, marker));
       const end = text.lastIndexOf("}");
       if (end < start) continue;
       const pieces = text.slice(start, end).split(name);
       if (pieces.length === 1) continue;
       text = text.slice(0, start) + pieces.join("") + text.slice(end);
-      const marked = text.indexOf(marker);
+      const marked = packetStart(text, marker);
       let at = start;
       for (const piece of pieces.slice(0, -1)) {
         at += piece.length;
@@ -81,6 +81,11 @@ export class ChannelNames {
   }
 }
 
+/** Where in a line the marker of its packet begins, or the packet where there is none; −1 where none does. */
+export function packetStart(line: string, marker: string): number {
+  return line.indexOf(marker === "" ? "{" : marker);
+}
+
 /** Whether the JSON of two lines is the same but for its numbers. */
 export function haveSameShape(one: string, other: string): boolean {
   return shapeOf(jsonOf(one)) === shapeOf(jsonOf(other));
@@ -88,7 +93,7 @@ export function haveSameShape(one: string, other: string): boolean {
 
 /** Whether `head` may become a line like `whole`, which came whole, by what another line adds. */
 export function mayGoOn(head: string, whole: string, marker: string): boolean {
-  const marked = head.indexOf(marker);
+  const marked = packetStart(head, marker);
   const start = marked < 0 ? -1 : head.indexOf("{", marked);
   if (start < 0) return true;
   return !NUMBER.test(head.slice(-1)) &&

@@ -8,9 +8,18 @@
  * @module
  */
 
-import type { DroppedReading, Reading, TelemetryPacket } from "../model.ts";
+import { type Metric, valueOf } from "../catalogue.ts";
+import { formatPath, type PathPart } from "../field_path.ts";
+import type { Field } from "../metric_proposal.ts";
+import {
+  type DroppedReading,
+  MAX_TEXT_LENGTH,
+  type Reading,
+  type TelemetryPacket,
+  type Value,
+} from "../model.ts";
 import { escapeTricks } from "./firmware_text.ts";
-import type { NumberPlace } from "./packet_shape.ts";
+import type { ValuePlace } from "./packet_shape.ts";
 import type { PathNode } from "./path_tree.ts";
 
 /** Why a packet is not one; the message goes to the rejects. */
@@ -41,19 +50,43 @@ const STRING =
 const OPEN_STRING =
   /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*$/y;
 
+/** What no terminal shows, or what plays tricks there: no word of an enum has it. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
+
+/** So many fields without a metric are looked at in one packet. */
+const MAX_UNKNOWN = 100;
+
+/** Options for {@linkcode PacketReader}. */
+export interface PacketReaderOptions {
+  /**
+   * The packet is one of the guide's firmware: a `ts` that is no time, or an `id` that is no name, shows
+   * that it is broken. Else such a field is one like any other.
+   *
+   * @default {false}
+   */
+  readonly strictHeader?: boolean | undefined;
+  /** The metric as which a field goes on that the catalogue does not have. @default {it does not} */
+  readonly metricOf?: ((field: Field) => Metric | undefined) | undefined;
+}
+
 /** Reads one object out of a line; used once. */
 export class PacketReader {
   readonly #text: string;
+  readonly #options: PacketReaderOptions;
   #at: number;
   #boardTs: number | null = null;
   readonly #readings: Reading[] = [];
   readonly #dropped: DroppedReading[] = [];
-  readonly #numbers: NumberPlace[] = [];
+  readonly #values: ValuePlace[] = [];
+  readonly #unknown: Field[] = [];
+  /** Where the value stands that is read. */
+  readonly #trail: PathPart[] = [];
 
   /** @param at where in `text` the object's `{` stands */
-  constructor(text: string, at: number) {
+  constructor(text: string, at: number, options: PacketReaderOptions = {}) {
     this.#text = text;
     this.#at = at;
+    this.#options = options;
   }
 
   /** Index behind what was read. */
@@ -61,21 +94,23 @@ export class PacketReader {
     return this.#at;
   }
 
-  /** All numbers of the packet, in order. */
-  get numbers(): readonly NumberPlace[] {
-    return this.#numbers;
+  /** All values of the packet that may be others in the next one, in order. */
+  get values(): readonly ValuePlace[] {
+    return this.#values;
+  }
+
+  /** The first {@linkcode MAX_UNKNOWN} fields that no metric names, with what could be a metric's value. */
+  get unknown(): readonly Field[] {
+    return this.#unknown;
   }
 
   /**
-   * The packet.
+   * The packet; without a reading and without a dropped one it has nothing that is known.
    *
-   * @throws {PacketError} if it is not JSON, has the wrong types or nothing that is known
+   * @throws {PacketError} if it is not JSON
    */
   read(root: PathNode): TelemetryPacket {
     this.#object(root, 1);
-    if (this.#readings.length + this.#dropped.length === 0) {
-      throw new PacketError("No metric of the catalogue is in the packet");
-    }
     return {
       boardTs: this.#boardTs,
       readings: this.#readings,
@@ -94,99 +129,160 @@ export class PacketReader {
       keys.add(key);
       this.#expect(":");
       this.#skipSpace();
-      const start = this.#at;
-      this.#value(node?.children.get(key), key, depth);
-      if (depth === 1) this.#header(key, start);
+      this.#trail.push(key);
+      const child = node?.children.get(key);
+      if (depth > 1 || !this.#header(key, child)) this.#value(child, depth);
+      this.#trail.pop();
     } while (this.#accept(","));
     this.#expect("}");
   }
 
-  #array(depth: number): void {
+  #array(node: PathNode | undefined, depth: number): void {
     this.#goDeeper(depth);
     if (this.#accept("]")) return;
+    let index = 0;
     do {
       this.#skipSpace();
-      this.#value(undefined, "", depth);
+      this.#trail.push(index);
+      this.#value(node?.items.get(index), depth);
+      this.#trail.pop();
+      index++;
     } while (this.#accept(","));
     this.#expect("]");
   }
 
-  #value(node: PathNode | undefined, key: string, depth: number): void {
+  #value(node: PathNode | undefined, depth: number): void {
     const start = this.#at;
     switch (this.#text[start]) {
       case "{":
-        if (node && node.children.size === 0) {
-          throw this.#wrongType(node, key, "an object");
+        if (node?.metric && node.children.size === 0) {
+          this.#drop(node.metric, "{…}", "wrong_type");
         }
         return this.#object(node, depth + 1);
       case "[":
-        if (node) throw this.#wrongType(node, key, "an array");
-        return this.#array(depth + 1);
-      case '"': {
-        const text = this.#string();
-        if (node) throw this.#wrongType(node, key, quote(text));
-        return;
-      }
+        if (node?.metric && node.items.size === 0) {
+          this.#drop(node.metric, "[…]", "wrong_type");
+        }
+        return this.#array(node, depth + 1);
+      case '"':
+        return this.#take(node?.metric, this.#string(), start);
     }
     if (this.#skip(NUMBER)) {
-      const metric = node?.metric;
-      this.#numbers.push({ start, end: this.#at, metric, isTs: false });
-      if (node) this.#reading(node, key, this.#text.slice(start, this.#at));
+      // Adding 0 turns −0.0, which the board prints for −0.04, into the 0 that the journal gives back.
+      const number = Number(this.#text.slice(start, this.#at)) + 0;
+      this.#take(node?.metric, number, start);
     } else if (this.#skip(WORD)) {
-      if (node) this.#noNumber(node, key, this.#text.slice(start, this.#at));
+      const word = this.#text.slice(start, this.#at);
+      if (word === "true" || word === "false") {
+        this.#take(node?.metric, word === "true", start);
+      } else if (node?.metric) {
+        const { type = "number" } = node.metric;
+        const isNumber = type === "number" || type === "integer";
+        this.#drop(node.metric, word, isNumber ? "not_a_number" : "wrong_type");
+      }
     } else throw this.#unexpected("a value");
   }
 
-  #reading({ metric, children }: PathNode, key: string, written: string): void {
-    if (!metric) throw this.#wrongType({ metric, children }, key, written);
-    const { path, range } = metric;
-    // Adding 0 turns −0.0, which the board prints for −0.04, into the 0 that the journal gives back.
-    const value = Number(written) + 0;
-    if (range && (value < range[0] || value > range[1])) {
-      this.#dropped.push({ path, value: cap(written), reason: "implausible" });
-    } else if (Number.isFinite(value)) {
-      this.#readings.push({ path, value });
-    } else {
-      this.#dropped.push({ path, value: cap(written), reason: "not_a_number" });
-    }
+  /** Takes a value that begins at `start` and ends here. */
+  #take(known: Metric | undefined, value: Value, start: number): void {
+    const isPossible = isValue(value);
+    const metric = known ?? (isPossible ? this.#unknownField(value) : known);
+    const end = this.#at;
+    this.#values.push({
+      start,
+      end,
+      kind: typeof value as ValuePlace["kind"],
+      metric,
+      isTs: false,
+    });
+    if (metric === undefined) return;
+    const written = () => this.#text.slice(start, end);
+    const own = isPossible ? valueOf(metric, value) : undefined;
+    if (own === undefined) {
+      // 1e999 is JSON, and no number of ours; where a range is given it lies outside.
+      const isInfinite = typeof value === "number" && !isPossible;
+      if (!isInfinite) this.#drop(metric, written(), "wrong_type");
+      else if (metric.range) this.#drop(metric, written(), "implausible");
+      else this.#drop(metric, written(), "not_a_number");
+    } else if (isOutside(metric, own)) {
+      this.#drop(metric, written(), "implausible");
+    } else this.#readings.push({ path: metric.path, value });
   }
 
-  #noNumber(node: PathNode, key: string, word: string): void {
-    if (word === "true" || word === "false") {
-      throw this.#wrongType(node, key, word);
-    }
-    if (node.metric) {
-      this.#dropped.push({
-        path: node.metric.path,
-        value: word,
-        reason: "not_a_number",
-      });
-    } else if (word !== "null") {
-      // A group that is null is one that the board does not have, as `{}` is.
-      throw this.#wrongType(node, key, word);
-    }
+  /** Notes the field that is read; gives the metric as which it goes on all the same. */
+  #unknownField(value: Value): Metric | undefined {
+    if (this.#unknown.length === MAX_UNKNOWN) return undefined;
+    const field = { path: formatPath(this.#trail), value };
+    const metric = this.#options.metricOf?.(field);
+    if (metric === undefined) this.#unknown.push(field);
+    return metric;
   }
 
-  /** Checks `ts` and `id`, which begin at `start` and end here. */
-  #header(key: string, start: number): void {
-    if (key !== "ts" && key !== "id") return;
+  #drop(
+    { path }: Metric,
+    written: string,
+    reason: DroppedReading["reason"],
+  ): void {
+    this.#dropped.push({ path, value: cap(written), reason });
+  }
+
+  /** Whether a value is read by this, because it is the packet's `ts` or `id`. */
+  #header(key: string, node: PathNode | undefined): boolean {
+    if (key !== "ts" && key !== "id") return false;
+    const { strictHeader = false } = this.#options;
+    // Where somebody has named it, it is what he says: only the guide's firmware has it as a time as well.
+    if (node !== undefined && !strictHeader) return false;
+    return key === "ts"
+      ? this.#ts(node, strictHeader)
+      : this.#id(node, strictHeader);
+  }
+
+  #ts(node: PathNode | undefined, isStrict: boolean): boolean {
+    const start = this.#at;
+    const found = this.#skip(NUMBER);
     const written = this.#text.slice(start, this.#at);
-    if (key === "ts") {
-      const ts = /^[-\d]/.test(written) ? Number(written) + 0 : NaN;
-      if (!Number.isInteger(ts) || ts < 0 || ts > U32_MAX) {
-        throw new PacketError(
-          `"ts" must be an integer from 0 to ${U32_MAX}: it is ${cap(written)}`,
-        );
-      }
+    this.#at = start;
+    const ts = found ? Number(written) + 0 : NaN;
+    if (Number.isInteger(ts) && ts >= 0 && ts <= U32_MAX) {
       this.#boardTs = ts;
-      this.#numbers.at(-1)!.isTs = true;
-    } else if (written[0] !== '"' || !ID.test(decode(written))) {
-      throw new PacketError(
-        `"id" must be 1 to 64 letters, digits, "_", "." or "-" in quotes: it is ${
-          cap(written)
-        }`,
-      );
+      if (node?.metric) {
+        this.#value(node, 1);
+        this.#values.at(-1)!.isTs = true;
+      } else {
+        this.#at += written.length;
+        const metric = undefined;
+        this.#values.push({
+          start,
+          end: this.#at,
+          kind: "number",
+          metric,
+          isTs: true,
+        });
+      }
+      return true;
     }
+    if (!isStrict) return false;
+    this.#value(undefined, 1);
+    throw new PacketError(
+      `"ts" must be an integer from 0 to ${U32_MAX}: it is ${
+        cap(this.#text.slice(start, this.#at))
+      }`,
+    );
+  }
+
+  #id(node: PathNode | undefined, isStrict: boolean): boolean {
+    const start = this.#at;
+    // Not among the values: a packet of another node is one of another shape.
+    const id = this.#text[start] === '"' ? this.#string() : "";
+    if (ID.test(id) && node === undefined) return true;
+    this.#at = start;
+    if (!isStrict || ID.test(id)) return false;
+    this.#value(undefined, 1);
+    throw new PacketError(
+      `"id" must be 1 to 64 letters, digits, "_", "." or "-" in quotes: it is ${
+        cap(this.#text.slice(start, this.#at))
+      }`,
+    );
   }
 
   #string(): string {
@@ -244,13 +340,20 @@ export class PacketReader {
       { isOpen: rest === "" },
     );
   }
+}
 
-  #wrongType({ metric }: PathNode, key: string, found: string): PacketError {
-    const wanted = metric ? "a number" : "an object";
-    return new PacketError(
-      `${quote(metric?.path ?? key)} must be ${wanted}: it is ${cap(found)}`,
-    );
-  }
+/** Whether a metric can have it: a finite number, a truth, or a short text that is to be seen. */
+function isValue(value: Value): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "boolean") return true;
+  return value !== "" && value.length <= MAX_TEXT_LENGTH &&
+    !INVISIBLE.test(value);
+}
+
+/** Whether the value, in the metric's unit, is out of its range. */
+function isOutside({ range }: Metric, value: Value): boolean {
+  return range !== null && typeof value === "number" &&
+    (value < range[0] || value > range[1]);
 }
 
 /** A JSON string's text. */

@@ -20,6 +20,9 @@ export interface SecondReading {
   readonly reasons: readonly string[];
 }
 
+/** Why a reading can end in the parser. */
+const DROPS = ["implausible", "not_a_number", "wrong_type"] as const;
+
 /** Why a reading stands among the rejects: `implausible: n1.t = 2795`. */
 export function dropReason({ path, value, reason }: DroppedReading): string {
   return `${beginning(reason, path)}${value}`;
@@ -34,15 +37,13 @@ export function readAgain(
   const parsed = parseLine({ text: line, truncated: reason === CUT }, options);
   if (parsed.kind !== "packet") return null;
   const { packet } = parsed;
-  const isDrop = ["implausible: ", "not_a_number: "]
-    .some((kind) => reason.startsWith(kind));
+  const isDrop = DROPS.some((kind) => reason.startsWith(`${kind}: `));
   if (!isDrop) {
     const reasons = packet.dropped.map(dropReason);
     return { packet, counted: false, reasons };
   }
   const readings = packet.readings.filter(({ path }) =>
-    reason.startsWith(beginning("implausible", path)) ||
-    reason.startsWith(beginning("not_a_number", path))
+    DROPS.some((kind) => reason.startsWith(beginning(kind, path)))
   );
   if (readings.length === 0) return null;
   return {

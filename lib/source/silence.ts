@@ -21,6 +21,10 @@ export interface Silence {
   readonly forMs: number;
   /** How often its program was started anew for it. */
   readonly restarts: number;
+  /** Lines that came meanwhile. @default {0} */
+  readonly lines?: number | undefined;
+  /** One of them, short and harmless to a terminal, where one is known. */
+  readonly sample?: string | undefined;
   /** What the operator can do, one sentence. */
   readonly todo: string;
 }
@@ -42,17 +46,20 @@ export interface SilenceFacts {
   readonly hasPrinted: boolean;
   /** The firmware panicked, and nothing came after it. */
   readonly panicked: boolean;
+  /** What is to be done so that its lines become telemetry, where that is known. */
+  readonly todo?: string | undefined;
 }
 
 /** What can be the cause of a silence, and what to do, one sentence. */
 export function whatToDo(
-  { kind, program, hasPrinted, panicked }: SilenceFacts,
+  { kind, program, hasPrinted, panicked, todo }: SilenceFacts,
 ): string {
   if (panicked) {
     return "reset the board: its firmware panicked and has not gone on since, the log has the panic";
   }
   if (kind === "no telemetry") {
-    return 'compare "marker" in config.toml with what the firmware logs, and look at "iiot-gateway rejects"';
+    return todo ??
+      'compare "marker" in config.toml with what the firmware logs, and look at "iiot-gateway rejects"';
   }
   if (program !== "probe-rs") {
     return `look at what "${program}" waits for: "command" in config.toml starts it`;
@@ -65,9 +72,12 @@ export function whatToDo(
 /** The alarm. */
 export function saySilence(
   program: string,
-  { kind, forMs, todo }: Silence,
+  { kind, forMs, lines: count = 0, sample, todo }: Silence,
 ): string {
-  const lines = kind === "no output" ? "no line at all" : "only log lines";
+  const such = sample === undefined ? "" : `, such as "${sample}"`;
+  const lines = kind === "no output"
+    ? "no line at all"
+    : `only log lines, ${count} so far${such}`;
   return `No telemetry for ${
     formatDuration(forMs)
   }: "${program}" runs and prints ${lines}. To do: ${todo}`;

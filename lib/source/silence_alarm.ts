@@ -9,6 +9,7 @@ import type { Catalogue } from "../catalogue.ts";
 import { formatDuration } from "../duration.ts";
 import { getBoardLogger } from "./board_log.ts";
 import { verbatim } from "./firmware_text.ts";
+import type { Explanation } from "./other_lines.ts";
 import {
   saySilence,
   saySilentNode,
@@ -31,6 +32,8 @@ export interface SilenceAlarmOptions {
   readonly program: string;
   /** Lines of all its runs so far. */
   lines(): number;
+  /** Why lines that came last are no telemetry; undefined where there are none. */
+  explain(): Explanation | undefined;
   /** Whether its firmware panicked behind its last packet. */
   hasPanicked(): boolean;
   /** Starts the program anew; false: not now. */
@@ -69,13 +72,19 @@ export class SilenceAlarm {
   get silence(): Silence | undefined {
     const { hasPanicked, lines, now, program } = this.#options;
     const silence = this.#watch.silence(now(), lines());
-    return silence && {
+    if (silence === undefined) return undefined;
+    const explanation = silence.kind === "no telemetry"
+      ? this.#options.explain()
+      : undefined;
+    return {
       ...silence,
+      ...(explanation && { sample: explanation.sample }),
       todo: whatToDo({
         kind: silence.kind,
         program,
         hasPrinted: lines() > 0,
         panicked: hasPanicked(),
+        todo: explanation?.todo,
       }),
     };
   }

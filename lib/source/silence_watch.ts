@@ -87,12 +87,16 @@ export class SilenceWatch {
   }
 
   /** How the present silence is; undefined while there is none. `lines` are those of all programs. */
-  silence(nowMs: number, lines: number): Omit<Silence, "todo"> | undefined {
+  silence(
+    nowMs: number,
+    lines: number,
+  ): Omit<Silence, "todo" | "sample"> | undefined {
     if (this.#silence === undefined) return undefined;
     return {
       kind: lines > this.#linesBefore ? "no telemetry" : "no output",
       forMs: nowMs - this.#silence.sinceMs,
       restarts: this.#restarts,
+      lines: lines - this.#linesBefore,
     };
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Catalogue } from "../catalogue.ts";
+import { type Catalogue, topicOf } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
 import { wait } from "../wait.ts";
 import { getBoardLogger } from "./board_log.ts";
@@ -12,7 +12,9 @@ import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
 import { verbatim } from "./firmware_text.ts";
+import { FirstLook } from "./first_look.ts";
 import { LineStream } from "./line_stream.ts";
+import { OtherLines } from "./other_lines.ts";
 import type { Silence, SilentNode } from "./silence.ts";
 import { SilenceAlarm } from "./silence_alarm.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
@@ -22,6 +24,8 @@ import {
   type SourcedPacket,
   TelemetryStream,
 } from "./telemetry_stream.ts";
+import type { UnknownFields } from "./unknown_fields.ts";
+import { type MissedTopic, ValueAlarm } from "./value_alarm.ts";
 
 /** Options for {@linkcode Source}. */
 export interface SourceOptions
@@ -31,6 +35,10 @@ export interface SourceOptions
   /** `gateway.max_line_bytes` */
   readonly maxLineBytes: number;
   readonly catalogue: Catalogue;
+  /** What becomes of fields that no metric names. @default {nothing, and nobody hears of it} */
+  readonly unknownFields?: UnknownFields | undefined;
+  /** The topic of a path, for the log. @default {`NODE/NAME`} */
+  readonly topicOf?: ((path: string) => string) | undefined;
   readonly clock: EventClock;
   /** Where readings stood that came before this process: their nodes are missed as well. @default {none} */
   readonly knownPaths?: readonly string[] | undefined;
@@ -58,6 +66,8 @@ export interface SourceState extends SupervisorState {
   readonly silence?: Silence;
   /** Nodes that have spoken before and do not, while telemetry comes; at least one. */
   readonly silentNodes?: readonly SilentNode[];
+  /** Values that do not come as often as they should; at least one. */
+  readonly missedValues?: readonly MissedTopic[];
   /** The firmware's last panic, and how long ago it was read. */
   readonly lastPanic?: FirmwarePanic & { readonly agoMs: number };
 }
@@ -79,6 +89,9 @@ export class Source implements AsyncDisposable {
   };
   /** Undefined where no silence shall be told. */
   readonly #alarm: SilenceAlarm | undefined;
+  readonly #values: ValueAlarm;
+  readonly #otherLines: OtherLines;
+  readonly #firstLook: FirstLook;
   #lastPanic: LastPanic | undefined;
   /** When that was read, and behind how many packets: times do not tell, where both are read at once. */
   #panickedMs: number | undefined;
@@ -91,13 +104,25 @@ export class Source implements AsyncDisposable {
       wait: options.wait ?? wait,
     };
     const { launcher, silenceTimeoutMs } = options;
+    this.#otherLines = new OtherLines(options);
+    this.#firstLook = new FirstLook(options.knownPaths ?? []);
     this.#alarm = silenceTimeoutMs === 0 ? undefined : new SilenceAlarm({
       ...this.#options,
       timeoutMs: silenceTimeoutMs,
       program: launcher.name,
       lines: () => this.#counters.lines,
+      explain: () => this.#otherLines.explain(),
       hasPanicked: () => this.#panickedBehind === this.#counters.packets,
       restart: (why) => this.#supervisor.restart(why),
+      onChange: () => options.onStateChange?.(),
+      isProgramming: () => launcher.isProgramming ?? false,
+    });
+    this.#values = new ValueAlarm({
+      ...this.#options,
+      topicOf: options.topicOf ?? ((path) => {
+        const metric = options.catalogue.get(path);
+        return metric === undefined ? path : topicOf(metric);
+      }),
       onChange: () => options.onStateChange?.(),
       isProgramming: () => launcher.isProgramming ?? false,
     });
@@ -125,11 +150,13 @@ export class Source implements AsyncDisposable {
       ? this.#alarm?.silence
       : undefined;
     const silentNodes = this.#alarm?.silentNodes ?? [];
+    const missedValues = this.#values.missed;
     const lastPanic = this.#panic();
     return {
       ...program,
       ...(silence && { silence }),
       ...(silentNodes.length > 0 && { silentNodes }),
+      ...(missedValues.length > 0 && { missedValues }),
       ...(lastPanic && { lastPanic }),
     };
   }
@@ -172,15 +199,24 @@ export class Source implements AsyncDisposable {
   async #read(
     stdout: ReadableStream<Uint8Array>,
   ): Promise<string | undefined> {
-    const { clock, marker, maxLineBytes, write } = this.#options;
+    const { clock, marker, maxLineBytes, unknownFields, write } = this.#options;
     let said: string | undefined;
     await using _watching = this.#alarm?.watch();
+    await using _expecting = this.#values.watch();
     await stdout
       .pipeThrough(new LineStream({ maxBytes: maxLineBytes, marker }))
       .pipeThrough(
         new TelemetryStream({
           ...this.#options,
           counters: this.#counters,
+          metricOf: unknownFields &&
+            ((field) => unknownFields.metricOf(field)),
+          onUnknown: (fields, isPacket) =>
+            unknownFields?.note(fields, isPacket),
+          onNoPacket: (line) => {
+            this.#otherLines.take(line);
+            this.#firstLook.take(this.#counters, this.#otherLines);
+          },
           onPanic: (panic) => {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = { ...panic, at: clock.stampReject() };
@@ -197,7 +233,9 @@ export class Source implements AsyncDisposable {
       .pipeTo(
         new WritableStream({
           write: (packets) => {
+            this.#otherLines.forget();
             this.#alarm?.hear(packets);
+            this.#values.hear(packets);
             return write(packets);
           },
         }),

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Catalogue } from "../catalogue.ts";
+import type { Catalogue, Metric } from "../catalogue.ts";
+import type { Field } from "../metric_proposal.ts";
 import type { TelemetryPacket } from "../model.ts";
 import {
   type FirmwareText,
@@ -14,59 +15,87 @@ import {
 } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
 import { PacketError, PacketReader } from "./packet_reader.ts";
-import type { PacketShapes, ShapedPacket } from "./packet_shape.ts";
+import type { PacketShapes } from "./packet_shape.ts";
 import { type PathNode, pathTree } from "./path_tree.ts";
-
-export type { Field } from "../metric_proposal.ts";
 
 /** What a line turned out to be. */
 export type ParsedLine =
-  | { readonly kind: "packet"; readonly packet: TelemetryPacket }
+  | {
+    readonly kind: "packet";
+    readonly packet: TelemetryPacket;
+    /** Fields that no metric names; left out of a packet that is like one before it. */
+    readonly unknown?: readonly Field[];
+  }
   | {
     readonly kind: "reject";
     /** What is wrong, with the value; fit for a log. */
     readonly reason: string;
     /** It is the beginning of a packet, and the line ends too early. */
     readonly isOpen: boolean;
+    /** The line holds JSON, and no metric names one of its fields, at least one. */
+    readonly unknown?: readonly Field[];
   }
   | {
     readonly kind: "other";
     readonly said: FirmwareText;
-    /** Its end may be the beginning of the marker. */
+    /** Its end may be the beginning of the marker, or of a packet. */
     readonly isOpen: boolean;
+    /** The line holds JSON, and no metric names one of its fields, at least one. */
+    readonly unknown?: readonly Field[];
   };
 
 /** Options for {@linkcode parseLine}. */
 export interface ParseOptions {
-  /** What stands before the JSON (`gateway.marker`): `JSON sent via VCP: `. */
+  /** What stands before the JSON (`gateway.marker`): `JSON sent via VCP: `; empty: anything may. */
   readonly marker: string;
   readonly catalogue: Catalogue;
   /** What packets of the same board were like, by the same catalogue. @default {each is read with care} */
   readonly shapes?: PacketShapes;
+  /** The metric as which a field goes on that the catalogue does not have. @default {it does not} */
+  readonly metricOf?: ((field: Field) => Metric | undefined) | undefined;
 }
+
+/** What the guide's firmware prints before its JSON, and how `gateway.marker` is unless it is given. */
+export const GUIDE_MARKER = "JSON sent via VCP: ";
 
 /** Why a line that was too long is a reject, whatever is left of it. */
 export const CUT = "The line is longer than the limit and was cut";
+
+const NOTHING_KNOWN = "No metric of the catalogue is in the packet";
+const TWO_PACKETS = "Two packets in one line";
+
+/** The beginning of a JSON object that says something. */
+const OBJECT = /\{\s*"/g;
+/** What probe-rs puts before what a channel prints. */
+const CHANNELS = /^(?:\[[^\]]{1,40}\] )*/;
 
 const trees = new WeakMap<Catalogue, PathNode>();
 
 /**
  * Finds the marker anywhere in the line and reads the JSON object behind it; what stands before and
  * behind (time, level, channel, location, the literal `\n`) may be anything.
+ *
+ * Without a marker the first JSON object of a line is it. One that is broken is a reject where the text of
+ * the line begins with it, and else a log line like any other; so is an object without a metric.
  */
-export function parseLine(
-  line: Line,
-  { marker, catalogue, shapes }: ParseOptions,
-): ParsedLine {
+export function parseLine(line: Line, options: ParseOptions): ParsedLine {
   const text = stripColours(line.text);
+  return options.marker === ""
+    ? parseUnmarked(text, line.truncated, options)
+    : parseMarked(text, line.truncated, options);
+}
+
+function parseMarked(
+  text: string,
+  truncated: boolean,
+  options: ParseOptions,
+): ParsedLine {
+  const { marker } = options;
   const found = text.indexOf(marker);
   if (found < 0) {
-    const isOpen = !line.truncated && endsWithBeginning(text, marker);
-    return { kind: "other", said: readFirmwareText(text), isOpen };
+    return other(text, !truncated && endsWithBeginning(text, marker));
   }
-  if (line.truncated) {
-    return reject(CUT);
-  }
+  if (truncated) return reject(CUT);
   let start = found + marker.length;
   while (text[start] === " ") start++;
   if (text[start] !== "{") {
@@ -75,34 +104,128 @@ export function parseLine(
       start === text.length,
     );
   }
+  const read = readObject(text, start, options);
+  if (read.kind === "broken") return reject(read.reason, read.isOpen);
+  const { packet, end, unknown } = read;
+  // Two lines whose newline was lost: taking the first would lose the second in silence.
+  if (text.includes(marker, end)) return reject(TWO_PACKETS);
+  return hasReadings(packet)
+    ? packetOf(packet, unknown)
+    : { ...reject(NOTHING_KNOWN), ...(unknown && { unknown }) };
+}
+
+function parseUnmarked(
+  text: string,
+  truncated: boolean,
+  options: ParseOptions,
+): ParsedLine {
+  const start = objectIn(text);
+  if (start < 0) return other(text);
+  if (truncated) {
+    return beginsAt(text, start) ? reject(CUT) : other(text);
+  }
+  const read = readObject(text, start, options);
+  if (read.kind === "broken") {
+    return beginsAt(text, start)
+      ? reject(read.reason, read.isOpen)
+      : other(text, read.isOpen);
+  }
+  const { packet, end, unknown } = read;
+  if (!hasReadings(packet)) {
+    return { ...other(text), ...(unknown && { unknown }) };
+  }
+  OBJECT.lastIndex = end;
+  return OBJECT.test(text) ? reject(TWO_PACKETS) : packetOf(packet, unknown);
+}
+
+/** Where a JSON object begins in the line, or what was meant for one; −1 where nothing does. */
+function objectIn(text: string): number {
+  const first = text.indexOf("{");
+  if (first < 0) return -1;
+  OBJECT.lastIndex = first;
+  const found = OBJECT.exec(text)?.index ?? -1;
+  return found !== first && beginsAt(text, first) ? first : found;
+}
+
+/** What a line says before its JSON object, without time, level and channel. */
+export function textBeforeJson(text: string): string {
+  const start = Math.max(0, objectIn(text));
+  const { text: said } = readFirmwareText(text.slice(0, start) + "{");
+  return said.replace(CHANNELS, "").slice(0, -1);
+}
+
+/** Whether what a line says begins at `start`: before that there are time, level and channel alone. */
+function beginsAt(text: string, start: number): boolean {
+  const { text: said, layout } = readFirmwareText(text.slice(0, start) + "{");
+  if (layout === "hex" || layout === "location") return false;
+  return said.replace(CHANNELS, "").trimStart() === "{";
+}
+
+/** What stands at a `{`. */
+type ReadObject =
+  | {
+    readonly kind: "object";
+    readonly packet: TelemetryPacket;
+    readonly end: number;
+    readonly unknown?: readonly Field[] | undefined;
+  }
+  | {
+    readonly kind: "broken";
+    readonly reason: string;
+    readonly isOpen: boolean;
+  };
+
+function readObject(
+  text: string,
+  start: number,
+  { marker, catalogue, shapes, metricOf }: ParseOptions,
+): ReadObject {
+  const known = shapes?.read(text, start);
+  if (known) return { kind: "object", ...known };
+  const strictHeader = marker === GUIDE_MARKER;
+  const reader = new PacketReader(text, start, { strictHeader, metricOf });
   try {
-    const { packet, end } = shapes?.read(text, start) ??
-      readWithCare(text, start, treeOf(catalogue), shapes);
-    // Two lines whose newline was lost: taking the first would lose the second in silence.
-    if (text.includes(marker, end)) return reject("Two packets in one line");
-    return { kind: "packet", packet };
+    const packet = reader.read(treeOf(catalogue));
+    const { end, values, unknown } = reader;
+    if (packet.readings.length > 0 && packet.dropped.length === 0) {
+      shapes?.learn(text, start, end, values);
+    }
+    return {
+      kind: "object",
+      packet,
+      end,
+      unknown: unknown.length > 0 ? unknown : undefined,
+    };
   } catch (error) {
     // What is no PacketError is a fault of ours; the line is kept among the rejects all the same.
     if (!(error instanceof PacketError)) {
-      return reject(`Cannot read the line: ${error}`);
+      return {
+        kind: "broken",
+        reason: `Cannot read the line: ${error}`,
+        isOpen: false,
+      };
     }
     // Behind a location nothing can be missing: defmt prints whole lines.
     const isOpen = error.isOpen && splitLocation(text).text === text;
-    return reject(error.message, isOpen);
+    return { kind: "broken", reason: error.message, isOpen };
   }
 }
 
-function readWithCare(
-  text: string,
-  start: number,
-  tree: PathNode,
-  shapes: PacketShapes | undefined,
-): ShapedPacket {
-  const reader = new PacketReader(text, start);
-  const packet = reader.read(tree);
-  const { end, numbers } = reader;
-  if (packet.dropped.length === 0) shapes?.learn(text, start, end, numbers);
-  return { packet, end };
+function hasReadings({ readings, dropped }: TelemetryPacket): boolean {
+  return readings.length + dropped.length > 0;
+}
+
+function packetOf(
+  packet: TelemetryPacket,
+  unknown: readonly Field[] | undefined,
+): ParsedLine {
+  return unknown
+    ? { kind: "packet", packet, unknown }
+    : { kind: "packet", packet };
+}
+
+function other(text: string, isOpen = false): ParsedLine {
+  return { kind: "other", said: readFirmwareText(text), isOpen };
 }
 
 function reject(reason: string, isOpen = false): ParsedLine {

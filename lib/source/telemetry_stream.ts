@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Field } from "../metric_proposal.ts";
 import type { DroppedReading, EventTime, TelemetryPacket } from "../model.ts";
 import {
   ChannelNames,
@@ -11,6 +12,7 @@ import {
   joinLines,
   mayGoOn,
   type MendedLine,
+  packetStart,
 } from "./broken_line.ts";
 import type { EventClock } from "./event_clock.ts";
 import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
@@ -50,9 +52,18 @@ export interface TelemetryStreamOptions
   onReject(line: string, reason: string): void;
   /** Takes readings that ended in the parser; their packet comes out all the same. */
   onDropped?(dropped: readonly DroppedReading[], line: string): void;
+  /**
+   * Takes fields that no metric names, at least one, of a line whose like has not come before.
+   *
+   * @param isPacket whether other fields of the line go on
+   */
+  onUnknown?(fields: readonly Field[], isPacket: boolean): void;
+  /** Takes each line that is no packet. */
+  onNoPacket?(line: string): void;
 }
 
 type Found = Omit<SourcedPacket, "at">;
+type ParsedPacket = Extract<ParsedLine, { kind: "packet" }>;
 
 /** For a packet with the name of a channel where the number beside it may have lost a digit. */
 const UNCERTAIN: ParsedLine & { kind: "reject" } = {
@@ -122,7 +133,7 @@ class LineReader {
       this.#takeRest(line, isUncertain ? UNCERTAIN : parsed);
     } else if (parsed.kind === "packet") {
       this.#whole = line.text;
-      this.#takePacket(parsed.packet, line.text, found);
+      this.#takePacket(parsed, line.text, found);
     } else if (parsed.isOpen && mayGoOn(line.text, this.#whole, marker)) {
       this.#pieces.push(line);
     } else this.#takeRest(line, parsed);
@@ -136,9 +147,8 @@ class LineReader {
 
   /** Whether `line` is the next piece of what waits; if not, nothing waits any more. */
   #join(line: Line, found: Found[]): boolean {
-    const { marker } = this.#options;
     const head = this.#pieces.map(({ text }) => text).join("");
-    const mended = line.truncated || line.text.includes(marker)
+    const mended = line.truncated || this.#isOwn(line)
       ? null
       : joinLines(head, line.text);
     if (mended && this.#takeMended(mended, found)) {
@@ -158,6 +168,14 @@ class LineReader {
     return false;
   }
 
+  /** Whether a line holds a packet of its own, or the beginning of one. */
+  #isOwn(line: Line): boolean {
+    const { marker } = this.#options;
+    return marker === ""
+      ? parseLine(line, this.#options).kind === "packet"
+      : line.text.includes(marker);
+  }
+
   #release(): void {
     for (const line of this.#pieces.splice(0)) {
       const parsed = parseLine(line, this.#options);
@@ -169,14 +187,20 @@ class LineReader {
   #takeMended({ text, brokenAt }: MendedLine, found: Found[]): boolean {
     const parsed = parseLine({ text, truncated: false }, this.#options);
     if (parsed.kind !== "packet") return false;
-    const head = text.slice(text.indexOf(this.#options.marker), brokenAt);
+    const start = packetStart(text, this.#options.marker);
+    const head = text.slice(start, brokenAt);
     if (head.includes("{") && !haveSameShape(text, this.#whole)) return false;
-    this.#takePacket(parsed.packet, text, found);
+    this.#takePacket(parsed, text, found);
     return true;
   }
 
-  #takePacket(packet: TelemetryPacket, line: string, found: Found[]): void {
+  #takePacket(
+    { packet, unknown }: ParsedPacket,
+    line: string,
+    found: Found[],
+  ): void {
     const { counters } = this.#options;
+    if (unknown) this.#options.onUnknown?.(unknown, true);
     this.#log.interrupt();
     counters.lines++;
     counters.packets++;
@@ -194,6 +218,8 @@ class LineReader {
     const { counters } = this.#options;
     counters.lines++;
     if (truncated) counters.truncated++;
+    this.#options.onNoPacket?.(text);
+    if (parsed.unknown) this.#options.onUnknown?.(parsed.unknown, false);
     if (parsed.kind === "reject") {
       counters.rejects++;
       this.#log.interrupt();

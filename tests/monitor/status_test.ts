@@ -312,6 +312,7 @@ Deno.test("Status says why the board's program does not run, and what to do", as
     restarts: 2,
     silence: null,
     silent_nodes: [],
+    missed_values: [],
     last_panic: null,
     failure: {
       kind: "probe missing",
@@ -374,6 +375,29 @@ const CHILDREN: [
     { ...CHILD, silentNodes: [{ node: "node1", forMs: 200_000 }] },
     "node1 of the board has been silent for 3 min",
     "runs as process 8, 3 restarts; nothing from node1 for 3 min",
+  ],
+  [
+    {
+      ...CHILD,
+      silence: {
+        ...SILENCE,
+        kind: "no telemetry",
+        lines: 34,
+        sample: "temp=21",
+      },
+    },
+    "the board has been silent for 3 min. To do: look at it",
+    'runs as process 8, 3 restarts; no telemetry for 3 min, 34 lines such as "temp=21". To do: look at it',
+  ],
+  [
+    {
+      ...CHILD,
+      missedValues: [
+        { topic: "iiot/node1/temperature", forMs: 200_000, everyMs: 10_000 },
+      ],
+    },
+    "the board sends no iiot/node1/temperature for 3 min, expected every 10 s",
+    "runs as process 8, 3 restarts; no iiot/node1/temperature for 3 min, expected every 10 s",
   ],
   [
     { phase: "released", restarts: 3, nextStartInMs: 600_000 },

@@ -89,6 +89,7 @@ Deno.test("Source tells of a board that prints nothing, starts its program anew,
     kind: "no output",
     forMs: 122_000,
     restarts: 0,
+    lines: 0,
     todo,
   });
   await time.pass(119);
@@ -310,3 +311,70 @@ for (const [what, facts, todo] of TODO) {
     assert.match(whatToDo({ ...FACTS, ...facts }), todo);
   });
 }
+
+Deno.test("Source says soon that a new board's lines are no telemetry, and what to do", async () => {
+  await using log = await captureLog();
+  await using board = await sourceOf(
+    `for i in 1 2 3 4 5 6 7 8 9 10 11; do echo "I ($i) radio: data: {\\"t\\":2$i.5}"; done; ${
+      order("on")
+    }; exec sleep 1000`,
+  );
+  const { source } = board;
+  source.run();
+  await until(() => source.counters.other === 11);
+  assert.deepEqual(
+    log.lines.filter((line) => line.includes("No telemetry")).map((line) =>
+      line.slice(line.indexOf("No telemetry"))
+    ),
+    [
+      String
+        .raw`No telemetry in 10 lines so far, such as "I (10) radio: data: {"t":210.5}". To do: the lines hold JSON, and not the text of gateway.marker, "T: ": set gateway.marker = "", which takes any line that holds one JSON object`,
+    ],
+  );
+});
+
+Deno.test("Source says which value does not come as often as it should, and when it does again", async () => {
+  await using log = await captureLog();
+  const own = createCatalogue().get("n1.t")!;
+  await using board = await sourceOf(
+    `${PACKET}; for i in 1 2 3 4 5; do ${order("other$i")}; ${OTHER}; done; ${
+      order("speak")
+    }; ${PACKET}; exec sleep 1000`,
+    {
+      catalogue: createCatalogue([{ ...own, expectIntervalS: 10 }]),
+      topicOf: () => "iiot/node1/temperature",
+      silenceTimeoutMs: 0,
+    },
+  );
+  const { source, time, packets } = board;
+  const said = () =>
+    log.lines.filter((line) => line.includes("iiot/")).map((line) =>
+      line.slice(line.indexOf('"iiot'))
+    );
+  source.run();
+  await until(() => packets() === 1);
+  for (let i = 1; i <= 3; i++) {
+    assert.equal(source.state.missedValues, undefined);
+    await time.pass(10);
+    await board.order(`other${i}`);
+    await until(() => packets() === 1 + i);
+  }
+  await time.pass(2);
+  assert.deepEqual(source.state.missedValues, [
+    { topic: "iiot/node1/temperature", forMs: 32_000, everyMs: 10_000 },
+  ]);
+  await time.pass(60);
+  await board.order("other4");
+  await until(() => packets() === 5);
+  await board.order("other5");
+  await board.order("speak");
+  await until(() => packets() === 7);
+  assert.equal(source.state.missedValues, undefined);
+  const [missed, back, ...more] = said();
+  assert.match(
+    missed!,
+    /^"iiot\/node1\/temperature" has not come for 3\d s, though it is expected every 10 s\. To do: /,
+  );
+  assert.equal(back, '"iiot/node1/temperature" comes again after 92 s');
+  assert.deepEqual(more, []);
+});

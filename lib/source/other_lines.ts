@@ -1,0 +1,160 @@
+/**
+ * What a board says instead of telemetry, and what would make telemetry of it.
+ *
+ * The newest few lines are kept, and looked at only when somebody asks.
+ *
+ * @module
+ */
+
+import type { Catalogue } from "../catalogue.ts";
+import { counted } from "../counted.ts";
+import {
+  escapeTricks,
+  readFirmwareText,
+  stripColours,
+} from "./firmware_text.ts";
+import { parseLine, type ParseOptions, textBeforeJson } from "./telemetry.ts";
+
+/** Lines that are kept. */
+const KEPT = 8;
+/** So much of a line is kept, and shown. */
+const MAX_KEPT = 8192;
+const MAX_SHOWN = 100;
+/** `temp=21.5`, `hum: 48`, as far as they are to be shown as JSON. */
+const PAIR =
+  /(?<![\w."])([A-Za-z_]\w{0,31})\s{0,3}[=:]\s{0,3}(-?\d{1,15}(?:\.\d{1,15})?)(?![\w:.]*:)/g;
+const MOST_PAIRS = 4;
+
+/** What stands in the way. */
+export type Obstacle =
+  /** JSON objects come, and not the marker before them. */
+  | "no marker"
+  /** JSON objects come where they should, and no metric names a field of them. */
+  | "no metric"
+  /** What stands where it should is no JSON. */
+  | "broken"
+  /** Names and numbers come, and no JSON. */
+  | "no json";
+
+/** Lines that are no telemetry, and why. */
+export interface Explanation {
+  /** Undefined where nothing is known of it. */
+  readonly obstacle?: Obstacle;
+  /** One of them, short and harmless to a terminal. */
+  readonly sample: string;
+  /** What the operator can do, one sentence; undefined where nothing is known of it. */
+  readonly todo?: string;
+}
+
+/** The newest of a board's lines that are no packet. */
+export class OtherLines {
+  readonly #options: Pick<ParseOptions, "marker" | "catalogue">;
+  readonly #lines: string[] = [];
+
+  constructor(
+    options: { readonly marker: string; readonly catalogue: Catalogue },
+  ) {
+    this.#options = options;
+  }
+
+  /** Takes a line. */
+  take(line: string): void {
+    if (line === "") return;
+    if (this.#lines.length === KEPT) this.#lines.shift();
+    this.#lines.push(line);
+  }
+
+  /** Telemetry has come: what was before says nothing. */
+  forget(): void {
+    this.#lines.length = 0;
+  }
+
+  /** Why the lines are no telemetry; undefined where there are none. */
+  explain(): Explanation | undefined {
+    const lines = this.#lines.map((line) =>
+      stripColours(line.slice(0, MAX_KEPT))
+    );
+    const newest = lines.at(-1);
+    if (newest === undefined) return undefined;
+    return this.#explainJson(lines) ?? explainPairs(lines) ??
+      { sample: show(newest) };
+  }
+
+  #explainJson(lines: readonly string[]): Explanation | undefined {
+    const { marker, catalogue } = this.#options;
+    const parsed = lines.map((text) => ({
+      text,
+      own: parseLine({ text, truncated: false }, { marker, catalogue }),
+    })).reverse();
+    for (const { text, own } of parsed) {
+      if (own.kind !== "packet" && own.unknown !== undefined) {
+        const fields = counted(own.unknown.length, "field");
+        return {
+          obstacle: "no metric",
+          sample: show(text),
+          todo:
+            `no [[metric]] in config.toml names one of its ${fields}: paste those that the log proposes, or set gateway.unknown_fields = "publish", which sends all fields as they are`,
+        };
+      }
+      if (own.kind === "reject") {
+        return {
+          obstacle: "broken",
+          sample: show(text),
+          todo:
+            `correct what the firmware prints, it is broken: ${own.reason} ("iiot-gateway rejects" has all such lines)`,
+        };
+      }
+    }
+    if (marker === "") return undefined;
+    const others = parsed.flatMap(({ text }) => {
+      const before = jsonPrefix(text, catalogue);
+      return before === undefined ? [] : [{ text, before }];
+    });
+    const [first] = others;
+    if (first === undefined) return undefined;
+    const { before } = first;
+    const isCommon = before !== "" && !/\d/.test(before) &&
+      others.every((one) => one.before === before);
+    return {
+      obstacle: "no marker",
+      sample: show(first.text),
+      todo: `the lines hold JSON, and not the text of gateway.marker, ${
+        JSON.stringify(marker)
+      }: set gateway.marker = ${
+        isCommon ? `${JSON.stringify(before)}, or = "", ` : '"", '
+      }which takes any line that holds one JSON object`,
+    };
+  }
+}
+
+/** What stands before the JSON object of a line, without time, level and channel; undefined where none is. */
+function jsonPrefix(text: string, catalogue: Catalogue): string | undefined {
+  const parsed = parseLine({ text, truncated: false }, {
+    marker: "",
+    catalogue,
+  });
+  const isJson = parsed.kind === "packet" || parsed.unknown !== undefined;
+  return isJson ? textBeforeJson(text).trimStart().slice(0, 60) : undefined;
+}
+
+function explainPairs(lines: readonly string[]): Explanation | undefined {
+  const found = lines.map((text) => ({
+    text,
+    pairs: [...readFirmwareText(text).text.matchAll(PAIR)].slice(0, MOST_PAIRS),
+  })).filter(({ pairs }) => pairs.length > 0);
+  const best = found.at(-1);
+  if (best === undefined || found.length * 2 < lines.length) return undefined;
+  const json = best.pairs.map(([, key, value]) => `"${key}":${Number(value)}`);
+  return {
+    obstacle: "no json",
+    sample: show(best.text),
+    todo: `the gateway reads JSON, one object a line: let the firmware print {${
+      json.join(",")
+    }} instead of ${best.pairs.map(([pair]) => pair).join(" ")}`,
+  };
+}
+
+function show(text: string): string {
+  const said = escapeTricks(readFirmwareText(text).text);
+  return said.length > MAX_SHOWN ? `${said.slice(0, MAX_SHOWN)}…` : said;
+}

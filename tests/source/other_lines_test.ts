@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createCatalogue } from "../../lib/catalogue.ts";
+import { OtherLines } from "../../lib/source/other_lines.ts";
+
+const GUIDE = "JSON sent via VCP: ";
+
+function explain(lines: readonly string[], marker = GUIDE) {
+  const others = new OtherLines({ marker, catalogue: createCatalogue() });
+  for (const line of lines) others.take(line);
+  return others.explain();
+}
+
+Deno.test("OtherLines proposes the text before the JSON as the marker, or none", () => {
+  const marked = explain([
+    '[INFO ] DATA: {"t":1} (app src/main.rs:4)',
+    "[INFO ] idle",
+    '[INFO ] DATA: {"t":2} (app src/main.rs:4)',
+  ]);
+  assert.equal(marked?.obstacle, "no marker");
+  assert.equal(marked.sample, 'DATA: {"t":2}');
+  assert.match(
+    marked.todo ?? "",
+    /^the lines hold JSON, .*: set gateway\.marker = "DATA: ", or = "", which takes any line/,
+  );
+  for (
+    const lines of [
+      ['{"n1":{"t":1}}'],
+      ['12:00:00.000: {"t":1}'],
+      ['[Terminal] {"t":1}'],
+      ['I (12) x: {"t":1}', 'I (13) x: {"t":1}'],
+      ['A {"t":1}', 'B {"t":1}'],
+    ]
+  ) {
+    assert.match(explain(lines)?.todo ?? "", /set gateway\.marker = "", which/);
+  }
+});
+
+Deno.test("OtherLines names the [[metric]] tables where JSON comes and none is known", () => {
+  for (
+    const [line, marker] of [['{"t":1,"h":2}', ""], [
+      `${GUIDE}{"t":1,"h":2}`,
+      GUIDE,
+    ]]
+  ) {
+    const found = explain([line!], marker);
+    assert.equal(found?.obstacle, "no metric");
+    assert.match(
+      found.todo ?? "",
+      /no \[\[metric\]\] .* names one of its 2 fields/,
+    );
+    assert.match(found.todo ?? "", /gateway\.unknown_fields = "publish"/);
+  }
+});
+
+Deno.test("OtherLines says what is broken in a packet", () => {
+  const found = explain([`${GUIDE}{"n1":{t:1}}`]);
+  assert.equal(found?.obstacle, "broken");
+  assert.match(found.todo ?? "", /A string should stand where t:1/);
+  assert.match(found.todo ?? "", /iiot-gateway rejects/);
+});
+
+Deno.test("OtherLines shows the JSON that a firmware of names and numbers would print", () => {
+  for (const marker of [GUIDE, ""]) {
+    const found = explain(["temp=21.5 hum=048 rx: -3, up=12:30:01"], marker);
+    assert.equal(found?.obstacle, "no json");
+    assert.equal(
+      found.todo,
+      'the gateway reads JSON, one object a line: let the firmware print {"temp":21.5,"hum":48,"rx":-3} instead of temp=21.5 hum=048 rx: -3',
+    );
+  }
+});
+
+Deno.test("OtherLines knows nothing of plain words, and forgets what was before telemetry", () => {
+  assert.deepEqual(explain(["", "hello", "radio ok"]), { sample: "radio ok" });
+  assert.deepEqual(explain(["a=1", "x", "y", "z"]), { sample: "z" });
+  assert.equal(explain([]), undefined);
+  const others = new OtherLines({ marker: "", catalogue: createCatalogue() });
+  others.take("hello");
+  others.forget();
+  assert.equal(others.explain(), undefined);
+});
+
+Deno.test("OtherLines explains any lines, shortly, with nothing that a terminal could obey", () => {
+  const line = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 300 }),
+    fc.constantFrom(
+      '{"\u202ea":1}',
+      'x\u0007{"a":1}',
+      "{".repeat(500),
+      "a=1 ".repeat(99),
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 12 }),
+      fc.constantFrom("", GUIDE),
+      (lines, marker) => {
+        const { sample = "", todo = "" } = explain(lines, marker) ?? {};
+        assert.ok(sample.length <= 101 && todo.length < 600, todo);
+        assert.doesNotMatch(sample + todo, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
