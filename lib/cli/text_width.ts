@@ -32,6 +32,22 @@ export function cutText(text: string, columns: number): string {
   return columns > 0 ? `${cut}…` : "";
 }
 
+/** `text` in lines of at most `columns`, broken at spaces where that can be; spaces before it stay. */
+export function wrapText(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  const indent = /^ */.exec(text)![0];
+  let line = "";
+  for (const word of text.slice(indent.length).split(" ")) {
+    const longer = line === "" ? indent + word : `${line} ${word}`;
+    if (line === "" || textWidth(longer) <= columns) line = longer;
+    else {
+      lines.push(line);
+      line = indent + word;
+    }
+  }
+  return [...lines, line].map((one) => cutText(one, columns));
+}
+
 /** `text` filled up with spaces to `columns`, on the right or, of numbers, on the left. */
 export function padText(
   text: string,

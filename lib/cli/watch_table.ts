@@ -11,7 +11,7 @@
 
 import { formatDuration } from "../duration.ts";
 import { sparkline, trend } from "./sparkline.ts";
-import { cutText, padText, textWidth } from "./text_width.ts";
+import { cutText, padText, textWidth, wrapText } from "./text_width.ts";
 import { unitSign } from "./unit_sign.ts";
 import type { WatchedTopic } from "./watched_topics.ts";
 
@@ -68,8 +68,11 @@ export function watchTable(
   const line = (code: number, text: string) =>
     paint(code, cutText(text, columns));
   const head = [
-    line(view.isDown ? RED : DIM, view.status),
-    ...view.notes.map((note) => cutText(note, columns)),
+    // What is wrong, and what to do, is to be read whole.
+    ...view.isDown
+      ? wrapText(view.status, columns).map((one) => paint(RED, one))
+      : [line(DIM, view.status)],
+    ...view.notes.flatMap((note) => wrapText(note, columns)),
   ];
   if (view.topics.length === 0) return head.slice(0, rows);
   const room = rows - head.length - 2;

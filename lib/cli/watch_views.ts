@@ -122,8 +122,8 @@ export class TableDisplay implements WatchDisplay {
     if (this.#state.kind === "waiting") {
       const leftMs = this.#dueMs - ms;
       const next = leftMs > 0
-        ? `Tried again in ${Math.ceil(leftMs / 1000)} s`
-        : "Tried again now";
+        ? `Tries again in ${Math.ceil(leftMs / 1000)} s`
+        : "Tries again now";
       return {
         status: this.#state.failure.message,
         isDown: true,
@@ -203,9 +203,7 @@ export class LineDisplay implements WatchDisplay {
     const { failure } = state;
     this.#said = failure.message;
     say(
-      `${failure.message}. To do: ${
-        hintOf(failure)
-      }. It is tried again and again`,
+      `${failure.message}. To do: ${hintOf(failure)}. It goes on trying`,
     );
   }
 

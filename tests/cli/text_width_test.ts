@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { cutText, padText, textWidth } from "../../lib/cli/text_width.ts";
+import {
+  cutText,
+  padText,
+  textWidth,
+  wrapText,
+} from "../../lib/cli/text_width.ts";
 
 Deno.test("textWidth counts the columns that a terminal gives to a text", () => {
   const cases: [text: string, columns: number][] = [
@@ -29,4 +34,11 @@ Deno.test("padText fills up by columns, on either side, and cuts nothing", () =>
   assert.equal(padText("温", 4), "温  ");
   assert.equal(padText("1.5", 5, "left"), "  1.5");
   assert.equal(padText("long", 2), "long");
+});
+
+Deno.test("wrapText breaks at spaces, keeps the indent, and cuts a word that fits nowhere", () => {
+  assert.deepEqual(wrapText("one two three", 7), ["one two", "three"]);
+  assert.deepEqual(wrapText("  one two", 6), ["  one", "  two"]);
+  assert.deepEqual(wrapText("a verylongword", 5), ["a", "very…"]);
+  assert.deepEqual(wrapText("", 5), [""]);
 });

@@ -129,3 +129,15 @@ Deno.test("watchTable colours a link that is down, and only on request", () => {
   });
   assert.equal(status, "\x1b[31miiot/# at 127.0.0.1:1883, MQTT 5\x1b[0m");
 });
+
+Deno.test("watchTable wraps what is wrong and what to do, and cuts no word of it", () => {
+  const status = "Cannot connect to the broker: nothing listens there";
+  const notes = ["To do: start the broker, or correct the URL"];
+  const lines = watchTable(view([], { isDown: true, status, notes }), {
+    columns: 30,
+    rows: 24,
+    color: false,
+  });
+  assert.equal(lines.join(" "), [status, ...notes].join(" "));
+  assert.ok(lines.every((line) => line.length <= 30));
+});

@@ -359,7 +359,7 @@ command = ["b"]`,
       await broker.stop();
       await session.until(() =>
         session.shows(/^Cannot connect .*nothing listens there/) &&
-        session.shows(/^To do: Start the broker.* Tried again/)
+        session.shows(/^To do: Start the broker.* Tries again/)
       );
       await broker.start();
       await session.until(() => session.shows(/^iiot\/# at .*Ctrl-C ends it/));
