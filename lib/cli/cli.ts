@@ -220,6 +220,7 @@ what the others are:
   packet   ts, the line
   value    topic, payload, unit, "retained", the point without its time
   dropped  path in the JSON, value, why
+  unknown  path, value: a field that no [[metric]] names, with the first line of its kind
   log      level, why it is no telemetry, text
   reject   why it cannot be used, the line
 

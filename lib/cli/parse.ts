@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createCatalogue } from "../catalogue.ts";
+import { catalogueOf } from "../catalogue.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
 import { counted } from "../counted.ts";
 import { boardNamed, chooseBoard } from "./board_choice.ts";
@@ -66,15 +66,15 @@ export async function parse(
   }
   const capture = await readCapture(bytes, stop.signal);
   const board = boardOf(config, options.board, capture);
-  const catalogue = createCatalogue(config.metrics);
+  const catalogue = catalogueOf(config);
   const lines = new ParsedLines({ config, board, catalogue });
-  const advice = new ParseAdvice(board.marker, catalogue);
+  const advice = new ParseAdvice(board, catalogue);
   const format = createFormat(board, options.json);
   try {
     await show(capture, lines, format, advice);
     const said = sum(lines.counters);
     if (options.json) {
-      await writeText(JSON.stringify(summary(lines.counters, advice)));
+      await writeText(JSON.stringify(summary(lines, advice)));
     }
     complain(stop.signal.aborted ? `Interrupted: ${said}` : said);
   } catch (error) {
@@ -82,10 +82,11 @@ export async function parse(
     if (error instanceof Deno.errors.BrokenPipe) return 0;
     throw error;
   }
-  for (const sentence of advice.sentences(lines.counters, from)) {
+  const { counters, unknown } = lines;
+  for (const sentence of advice.sentences(counters, { unknown, from })) {
     complain(sentence);
   }
-  if (!isFile && !isStdin && advice.proposals.length > 0) {
+  if (!isFile && !isStdin && advice.proposals(unknown).length > 0) {
     const self = Deno.build.standalone ? "iiot-gateway" : "deno task start";
     complain("\nOr have a configuration made of them:");
     complain(`  ${self} init --from ${file} --config ${options.config}`);
@@ -122,14 +123,12 @@ function boardOf(
 }
 
 function createFormat(
-  { name, marker }: BoardConfig,
+  { name }: BoardConfig,
   json: boolean,
 ): ParseFormat {
-  const lack = `no ${JSON.stringify(marker)}`;
-  if (json) return new ParseJson(name, lack);
-  if (!Deno.stdout.isTerminal()) return new ParseFields(lack);
+  if (json) return new ParseJson(name);
+  if (!Deno.stdout.isTerminal()) return new ParseFields();
   return new ParseColumns({
-    lack: "no marker",
     // A terminal that does not know its width says 0.
     columns: () => Deno.consoleSize().columns || 80,
     color: wantsColor(Deno.stdout),
@@ -156,8 +155,11 @@ function sum(counters: ParsedCounters): string {
   }${drops}, ${counted(rejects, "reject")}, ${counted(other, "other")}${cut}`;
 }
 
-function summary(counters: ParsedCounters, advice: ParseAdvice) {
-  const dropped = Object.fromEntries(counters.dropped);
-  const unknown = advice.proposals;
-  return { kind: "summary", ...counters, dropped, unknown };
+function summary({ counters, unknown }: ParsedLines, advice: ParseAdvice) {
+  return {
+    kind: "summary",
+    ...counters,
+    dropped: Object.fromEntries(counters.dropped),
+    proposals: advice.proposals(unknown),
+  };
 }

@@ -6,7 +6,9 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
+import type { BoardConfig } from "../config/schema.ts";
 import {
+  type Field,
   formatMetricTable,
   type MetricProposal,
   proposeMetrics,
@@ -20,17 +22,19 @@ const MOST_REASONS = 100;
 /** Looks at entries; memory is bounded. */
 export class ParseAdvice {
   readonly #marker: string;
+  readonly #mode: BoardConfig["unknown_fields"];
   readonly #catalogue: Catalogue;
   /** Lines without the marker, until a packet comes. */
   readonly #others = new LineSurvey();
-  /** Lines with it. */
-  readonly #marked = new LineSurvey();
   readonly #reasons = new Map<string, number>();
   #hasPacket = false;
 
-  /** `marker`: what was looked for. */
-  constructor(marker: string, catalogue: Catalogue) {
+  constructor(
+    { marker, unknown_fields }: Pick<BoardConfig, "marker" | "unknown_fields">,
+    catalogue: Catalogue,
+  ) {
     this.#marker = marker;
+    this.#mode = unknown_fields;
     this.#catalogue = catalogue;
   }
 
@@ -40,7 +44,6 @@ export class ParseAdvice {
       if (!this.#hasPacket) this.#others.add(entry.text);
       return;
     }
-    this.#marked.add(entry.line);
     if (entry.kind === "packet") this.#hasPacket = true;
     else {
       const count = this.#reasons.get(entry.reason) ?? 0;
@@ -50,21 +53,34 @@ export class ParseAdvice {
     }
   }
 
-  /** Fields that no metric names, and the metrics that they probably are. */
-  get proposals(): MetricProposal[] {
-    const survey = this.#hasPacket || this.#marked.result.packets > 0
-      ? this.#marked
-      : this.#others;
-    const fields = survey.result.fields
-      .map(({ proposal }) => proposal)
-      .filter(({ path }) => !this.#catalogue.has(path));
-    return proposeMetrics(fields, this.#catalogue.values());
+  /**
+   * The metrics that fields probably are which no metric names and which are not sent.
+   *
+   * @param unknown such fields of lines that the gateway reads; of others it is found out here
+   */
+  proposals(unknown: readonly Field[]): MetricProposal[] {
+    if (this.#mode === "ignore") return [];
+    const isElsewhere = unknown.length === 0 && !this.#hasPacket &&
+      this.#mode === "hint";
+    const fields = !isElsewhere
+      ? unknown
+      : this.#others.result.fields.map(({ proposal }) => proposal);
+    return proposeMetrics(
+      fields.filter(({ path }) => !this.#catalogue.has(path)),
+      this.#catalogue.values(),
+    );
   }
 
   /** What to do, a line each; `from`: where the lines came from. */
-  sentences(counters: ParsedCounters, from: string): string[] {
+  sentences(
+    counters: ParsedCounters,
+    { unknown, from }: {
+      readonly unknown: readonly Field[];
+      readonly from: string;
+    },
+  ): string[] {
     const why = counters.packets > 0 ? [] : this.#onNoPacket(counters, from);
-    return [...why, ...this.#onFields()];
+    return [...why, ...this.#onFields(this.proposals(unknown))];
   }
 
   #onNoPacket(counters: ParsedCounters, from: string): string[] {
@@ -78,16 +94,19 @@ export class ParseAdvice {
       ...this.#onRejects(counters.rejects),
       ...this.#onPairs(),
     ];
-    return advice.length > 0 ? advice : [
-      `No line holds ${
-        JSON.stringify(this.#marker)
-      }, nor any JSON object: the firmware has to print one for each packet, such as ${this.#marker}{"n1":{"t":27.6}}`,
+    if (advice.length > 0 || this.#others.result.packets > 0) return advice;
+    const marked = this.#marker === ""
+      ? "No line holds a JSON object"
+      : `No line holds ${JSON.stringify(this.#marker)}, nor any JSON object`;
+    return [
+      `${marked}: the firmware has to print one for each packet, such as ${this.#marker}{"n1":{"t":27.6}}`,
     ];
   }
 
   #onMarker(): string[] {
     const { packets, marker } = this.#others.result;
-    if (packets === 0) return [];
+    // Without a marker each object has been read.
+    if (packets === 0 || this.#marker === "") return [];
     return [
       `${counted(packets, "line holds", "lines hold")} a JSON object, and not ${
         JSON.stringify(this.#marker)
@@ -116,13 +135,15 @@ export class ParseAdvice {
     ];
   }
 
-  #onFields(): string[] {
-    const { proposals } = this;
+  #onFields(proposals: readonly MetricProposal[]): string[] {
     if (proposals.length === 0) return [];
+    const orSendAll = this.#mode === "publish"
+      ? ""
+      : '; or set unknown_fields = "publish" under [gateway], which sends all fields as they are';
     return [
       `No [[metric]] names ${
         counted(proposals.length, "field")
-      }: not sent. To do: paste these lines into config.toml, and correct what is guessed`,
+      }: not sent. To do: paste these lines into config.toml, and correct what is guessed${orSendAll}`,
       ...proposals.flatMap((one) => ["", formatMetricTable(one)]),
     ];
   }

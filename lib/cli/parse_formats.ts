@@ -4,6 +4,7 @@
  *     packet    12000 ms
  *       iiot/node1/temperature   27.6 °C  retained  temperature,node=node1,unit=celsius value=27.6
  *       dropped                  n1.h = 180, implausible: possible are 0 to 100
+ *       no metric                co2 = 415
  *     log       no marker  LoRa packet received
  *     reject    Two packets in one line
  *               JSON sent via VCP: {…
@@ -11,6 +12,7 @@
  * @module
  */
 
+import type { Field } from "../metric_proposal.ts";
 import { escapeTricks, stripColours } from "../source/firmware_text.ts";
 import type { ParsedDrop, ParsedEntry, ParsedValue } from "./parsed_lines.ts";
 import { cutText, padText, textWidth } from "./text_width.ts";
@@ -23,8 +25,6 @@ export interface ParseFormat {
 
 /** Options for {@linkcode ParseColumns}. */
 export interface ParseColumnsOptions {
-  /** What a log line lacks: `no marker`. */
-  readonly lack: string;
   /** Of the terminal; only a topic, a value or a point that is longer is not cut. */
   columns(): number;
   readonly color: boolean;
@@ -56,7 +56,7 @@ export class ParseColumns implements ParseFormat {
           this.#labelled(
             DIM,
             "log",
-            `${this.#options.lack}${GAP}${entry.text}`,
+            `${entry.reason}${GAP}${entry.text}`,
           ),
         ];
       case "reject":
@@ -68,7 +68,7 @@ export class ParseColumns implements ParseFormat {
   }
 
   #packet(
-    { boardTs, values, dropped }: ParsedEntry & { kind: "packet" },
+    { boardTs, values, dropped, unknown }: ParsedEntry & { kind: "packet" },
   ): string[] {
     const cells = values.map(cellsOf);
     const widest = (least: number, texts: readonly string[]) =>
@@ -83,7 +83,8 @@ export class ParseColumns implements ParseFormat {
         boardTs === null ? "" : `${boardTs} ms`,
       ).trimEnd(),
       ...cells.flatMap((one) => this.#row(one)),
-      ...dropped.map((one) => this.#dropped(one)),
+      ...dropped.map((one) => this.#ended("dropped", describe(one))),
+      ...unknown.map((one) => this.#ended("no metric", pathAndValue(one))),
     ];
   }
 
@@ -105,9 +106,9 @@ export class ParseColumns implements ParseFormat {
       : [`${row}${GAP}${end}`];
   }
 
-  #dropped(drop: ParsedDrop): string {
-    const text = GAP + padText("dropped", this.#topic) + GAP + describe(drop);
-    return this.#paint(YELLOW, cutText(text, this.#options.columns()));
+  #ended(label: string, text: string): string {
+    const row = GAP + padText(label, this.#topic) + GAP + text;
+    return this.#paint(YELLOW, cutText(row, this.#options.columns()));
   }
 
   #labelled(color: number, label: string, text: string): string {
@@ -154,18 +155,21 @@ function cellsOf(
  *     packet  ts  line
  *     value   topic  payload  unit  retained  point
  *     dropped path  value  reason
- *     log     level  why  text
+ *     unknown path  value
+ *     log     level  reason  text
  *     reject  reason  line
  */
 export class ParseFields implements ParseFormat {
-  readonly #lack: string;
-
-  /** `lack`: what a log line lacks. */
-  constructor(lack: string) {
-    this.#lack = lack;
+  lines(entry: ParsedEntry): string[] {
+    return [
+      ...this.#own(entry),
+      ...entry.unknown.map(({ path, value }) =>
+        fields("unknown", path, String(value))
+      ),
+    ];
   }
 
-  lines(entry: ParsedEntry): string[] {
+  #own(entry: ParsedEntry): string[] {
     switch (entry.kind) {
       case "packet":
         return [
@@ -180,7 +184,7 @@ export class ParseFields implements ParseFormat {
           ),
         ];
       case "log":
-        return [fields("log", entry.level, this.#lack, entry.text)];
+        return [fields("log", entry.level, entry.reason, entry.text)];
       case "reject":
         return [fields("reject", entry.reason, entry.line)];
     }
@@ -194,12 +198,10 @@ function fields(...all: readonly (string | number)[]): string {
 /** An object a line. */
 export class ParseJson implements ParseFormat {
   readonly #board: string;
-  readonly #lack: string;
 
-  /** `lack`: what a log line lacks. */
-  constructor(board: string, lack: string) {
+  /** `board`: the name of the board. */
+  constructor(board: string) {
     this.#board = board;
-    this.#lack = lack;
   }
 
   lines(entry: ParsedEntry): string[] {
@@ -207,28 +209,22 @@ export class ParseJson implements ParseFormat {
   }
 
   #object(entry: ParsedEntry) {
-    switch (entry.kind) {
-      case "packet": {
-        const { line, boardTs, values, dropped } = entry;
-        return {
-          kind: "packet",
-          board: this.#board,
-          ts: boardTs,
-          values: values.map(({ message, ...rest }) => ({
-            ...rest,
-            topic: message?.topic ?? null,
-            payload: message?.payload ?? null,
-            retain: message?.retain ?? false,
-          })),
-          dropped,
-          line,
-        };
-      }
-      case "log":
-        return { ...entry, reason: this.#lack };
-      case "reject":
-        return entry;
-    }
+    if (entry.kind !== "packet") return entry;
+    const { line, boardTs, values, dropped, unknown } = entry;
+    return {
+      kind: "packet",
+      board: this.#board,
+      ts: boardTs,
+      values: values.map(({ message, ...rest }) => ({
+        ...rest,
+        topic: message?.topic ?? null,
+        payload: message?.payload ?? null,
+        retain: message?.retain ?? false,
+      })),
+      dropped,
+      unknown,
+      line,
+    };
   }
 }
 
@@ -238,6 +234,10 @@ function describe({ path, value, reason, range }: ParsedDrop): string {
     ? `implausible: possible are ${range[0]} to ${range[1]}`
     : reason;
   return visible(`${path} = ${value}, ${why}`);
+}
+
+function pathAndValue({ path, value }: Field): string {
+  return visible(`${path} = ${value}`);
 }
 
 /** `text` in a line, harmless to a terminal. */

@@ -10,17 +10,21 @@
 
 import type { Catalogue, Metric } from "../catalogue.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
+import { createUnknownFields } from "../gateway/boards.ts";
+import type { Field } from "../metric_proposal.ts";
 import type { DroppedReading, Row, TelemetryPacket, Value } from "../model.ts";
 import { LineProtocol } from "../sink/line_protocol.ts";
 import { MqttMessages, type MqttTerms } from "../sink/mqtt_message.ts";
 import { MqttTopics } from "../sink/mqtt_topics.ts";
 import { EventClock } from "../source/event_clock.ts";
+import { fieldMetric } from "../field_metric.ts";
 import type { Level } from "../source/firmware_text.ts";
 import { LineStream } from "../source/line_stream.ts";
 import {
   type SourceCounters,
   TelemetryStream,
 } from "../source/telemetry_stream.ts";
+import type { UnknownFields } from "../source/unknown_fields.ts";
 
 /** A value on its way to the servers. */
 export interface ParsedValue {
@@ -56,9 +60,23 @@ export type ParsedEntry =
     readonly boardTs: number | null;
     readonly values: readonly ParsedValue[];
     readonly dropped: readonly ParsedDrop[];
+    /** Fields that no metric names and that are not sent; of packets of one kind only with the first. */
+    readonly unknown: readonly Field[];
   }
-  | { readonly kind: "reject"; readonly line: string; readonly reason: string }
-  | { readonly kind: "log"; readonly text: string; readonly level: Level };
+  | {
+    readonly kind: "reject";
+    readonly line: string;
+    readonly reason: string;
+    readonly unknown: readonly Field[];
+  }
+  | {
+    readonly kind: "log";
+    readonly text: string;
+    readonly level: Level;
+    /** Why it is no telemetry. */
+    readonly reason: "no marker" | "no JSON object" | "no known field";
+    readonly unknown: readonly Field[];
+  };
 
 /** What was counted. */
 export interface ParsedCounters extends SourceCounters {
@@ -69,10 +87,16 @@ export interface ParsedCounters extends SourceCounters {
 
 /** Options for {@linkcode ParsedLines}. */
 export interface ParsedLinesOptions {
-  readonly config: Pick<Config, "mqtt" | "influxdb">;
-  readonly board: Pick<BoardConfig, "name" | "marker" | "max_line_bytes">;
+  readonly config: Pick<Config, "mqtt" | "influxdb" | "boards">;
+  readonly board: Pick<
+    BoardConfig,
+    "name" | "marker" | "max_line_bytes" | "unknown_fields"
+  >;
   readonly catalogue: Catalogue;
 }
+
+/** More unknown fields are not remembered: what a board sends is anybody's. */
+const MOST_FIELDS = 200;
 
 /** A broker that allows everything. */
 const TERMS: MqttTerms = {
@@ -97,12 +121,18 @@ export class ParsedLines {
     dropped: new Map(),
   };
   readonly #options: ParsedLinesOptions;
+  readonly #unknownFields: UnknownFields;
+  readonly #unknown = new Map<string, Field>();
+  /** Of the line whose entry comes next. */
+  #unknownHere: readonly Field[] = [];
   readonly #messages: MqttMessages | undefined;
   readonly #points: LineProtocol | undefined;
 
   constructor(options: ParsedLinesOptions) {
-    const { config: { mqtt, influxdb }, catalogue } = options;
+    const { config, board, catalogue } = options;
+    const { mqtt, influxdb } = config;
     this.#options = options;
+    this.#unknownFields = createUnknownFields(config, board, catalogue);
     if (mqtt !== undefined) {
       const { topic_prefix, retain } = mqtt;
       this.#messages = new MqttMessages(TERMS, {
@@ -119,6 +149,11 @@ export class ParsedLines {
     }
   }
 
+  /** Fields that no metric names and that are not sent, each once, with one of their values. */
+  get unknown(): readonly Field[] {
+    return [...this.#unknown.values()];
+  }
+
   /** What became of the lines of one run of the board's program, chunk by chunk as it is read. */
   async *read(
     bytes: ReadableStream<Uint8Array>,
@@ -130,12 +165,19 @@ export class ParsedLines {
       marker,
       catalogue,
       counters: this.counters,
+      metricOf: (field) => this.#unknownFields.metricOf(field),
+      onUnknown: (fields) => this.#note(fields),
       // Nobody asks when it was.
       clock: new EventClock({ now: () => ({ epoch: 0, monoUs: monoUs += 8 }) }),
       onPacket: (packet, line) => entries.push(this.#packet(packet, line)),
       onReject: (line, reason) =>
-        entries.push({ kind: "reject", line, reason }),
-      onText: (text, level) => entries.push({ kind: "log", text, level }),
+        entries.push({
+          kind: "reject",
+          line,
+          reason,
+          unknown: this.#takeUnknown(),
+        }),
+      onText: (text, level) => entries.push(this.#log(text, level)),
     });
     const lines = telemetry.writable.getWriter();
     // The packets have come through `onPacket`.
@@ -179,7 +221,33 @@ export class ParsedLines {
         ...one,
         range: catalogue.get(one.path)?.range ?? null,
       })),
+      unknown: this.#takeUnknown(),
     };
+  }
+
+  #log(text: string, level: Level): ParsedEntry {
+    const unknown = this.#takeUnknown();
+    const reason = unknown.length > 0
+      ? "no known field"
+      : this.#options.board.marker === ""
+      ? "no JSON object"
+      : "no marker";
+    return { kind: "log", text, level, reason, unknown };
+  }
+
+  #note(fields: readonly Field[]): void {
+    this.#unknownHere = fields;
+    for (const field of fields) {
+      const isKept = this.#unknown.size < MOST_FIELDS &&
+        fieldMetric(field.path) !== undefined;
+      if (isKept) this.#unknown.set(field.path, field);
+    }
+  }
+
+  #takeUnknown(): readonly Field[] {
+    const unknown = this.#unknownHere;
+    this.#unknownHere = [];
+    return unknown;
   }
 
   #value(row: Row, reading: Row["readings"][number]): ParsedValue {

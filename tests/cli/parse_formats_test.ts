@@ -43,18 +43,25 @@ const PACKET: ParsedEntry = {
     { path: "n1.h", value: "180", reason: "implausible", range: [0, 100] },
     { path: "n1.g", value: "NaN", reason: "not_a_number", range: null },
   ],
+  unknown: [{ path: "co2", value: 415 }],
 };
-const LOG: ParsedEntry = { kind: "log", text: "hello", level: "info" };
+const LOG: ParsedEntry = {
+  kind: "log",
+  text: "hello",
+  level: "info",
+  reason: "no marker",
+  unknown: [],
+};
 const EVIL = "\x07a\tb\r\n\u202e\x1b[2J";
 const REJECT: ParsedEntry = {
   kind: "reject",
   line: `JSON: {${EVIL}`,
   reason: "Two packets in one line",
+  unknown: [],
 };
 
 Deno.test("ParseColumns lines up a packet's values, and keeps the columns for the next", () => {
   const columns = new ParseColumns({
-    lack: "no marker",
     columns: () => 120,
     color: false,
   });
@@ -65,6 +72,7 @@ Deno.test("ParseColumns lines up a packet's values, and keeps the columns for th
     "  run                       on               It is a word",
     "  dropped                 n1.h = 180, implausible: possible are 0 to 100",
     "  dropped                 n1.g = NaN, not_a_number",
+    "  no metric               co2 = 415",
   ]);
   assert.deepEqual(columns.lines(LOG), ["log       no marker  hello"]);
   const [, row] = columns.lines({
@@ -79,7 +87,6 @@ Deno.test("ParseColumns lines up a packet's values, and keeps the columns for th
 
 Deno.test("ParseColumns puts a point that does not fit on a line of its own, and cuts what is said", () => {
   const columns = new ParseColumns({
-    lack: "no marker",
     columns: () => 60,
     color: false,
   });
@@ -88,11 +95,7 @@ Deno.test("ParseColumns puts a point that does not fit on a line of its own, and
     "    temperature,node=node1,unit=celsius value=27.6",
     "  iiot/stats/rx             42",
   ]);
-  const long: ParsedEntry = {
-    kind: "log",
-    text: "x".repeat(99),
-    level: "info",
-  };
+  const long: ParsedEntry = { ...LOG, text: "x".repeat(99) };
   for (const line of [...columns.lines(long), ...columns.lines(REJECT)]) {
     assert.ok(textWidth(line) <= 60, line);
   }
@@ -100,7 +103,6 @@ Deno.test("ParseColumns puts a point that does not fit on a line of its own, and
 
 Deno.test("ParseColumns colours only on request", () => {
   const columns = new ParseColumns({
-    lack: "no marker",
     columns: () => 120,
     color: true,
   });
@@ -113,7 +115,7 @@ Deno.test("ParseColumns colours only on request", () => {
 });
 
 Deno.test("ParseFields separates fields by tabs, which no field holds", () => {
-  const plain = new ParseFields('no "JSON: "');
+  const plain = new ParseFields();
   assert.deepEqual(plain.lines(PACKET), [
     'packet\t12000\tJSON: {"n1":{"t":27.6,"h":180}}',
     "value\tiiot/node1/temperature\t27.6\tcelsius\tretained\ttemperature,node=node1,unit=celsius value=27.6",
@@ -121,8 +123,9 @@ Deno.test("ParseFields separates fields by tabs, which no field holds", () => {
     "value\trun\ton\t\t\tIt is a word",
     "dropped\tn1.h\t180\timplausible",
     "dropped\tn1.g\tNaN\tnot_a_number",
+    "unknown\tco2\t415",
   ]);
-  assert.deepEqual(plain.lines(LOG), ['log\tinfo\tno "JSON: "\thello']);
+  assert.deepEqual(plain.lines(LOG), ["log\tinfo\tno marker\thello"]);
   assert.deepEqual(plain.lines(REJECT), [
     "reject\tTwo packets in one line\tJSON: {\\u{7}a\\u{9}b\\u{d}\\u{a}\\u{202e}",
   ]);
@@ -131,7 +134,14 @@ Deno.test("ParseFields separates fields by tabs, which no field holds", () => {
 Deno.test("ParseFormats show nothing that a terminal would obey", () => {
   const evil: ParsedEntry[] = [
     REJECT,
-    { kind: "packet", line: EVIL, boardTs: null, values: [], dropped: [] },
+    {
+      kind: "packet",
+      line: EVIL,
+      boardTs: null,
+      values: [],
+      dropped: [],
+      unknown: [],
+    },
     {
       kind: "packet",
       line: EVIL,
@@ -146,10 +156,10 @@ Deno.test("ParseFormats show nothing that a terminal would obey", () => {
       dropped: [
         { path: EVIL, value: EVIL, reason: "implausible", range: null },
       ],
+      unknown: [{ path: EVIL, value: EVIL }],
     },
   ];
   const columns = new ParseColumns({
-    lack: "x",
     columns: () => 200,
     color: false,
   });
@@ -157,17 +167,17 @@ Deno.test("ParseFormats show nothing that a terminal would obey", () => {
     for (const line of columns.lines(entry)) {
       assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]/u);
     }
-    for (const line of new ParseFields("x").lines(entry)) {
+    for (const line of new ParseFields().lines(entry)) {
       assert.doesNotMatch(line.replaceAll("\t", ""), /[\p{Cc}\p{Cf}]/u);
     }
-    for (const line of new ParseJson("", "x").lines(entry)) {
+    for (const line of new ParseJson("").lines(entry)) {
       assert.doesNotMatch(line, /\p{Cc}/u);
     }
   }
 });
 
 Deno.test("ParseJson makes an object of each line", () => {
-  const json = new ParseJson("hall", 'no "JSON: "');
+  const json = new ParseJson("hall");
   const [packet = ""] = json.lines(PACKET);
   const { kind, board, ts, values, dropped } = JSON.parse(packet);
   assert.deepEqual([kind, board, ts], ["packet", "hall", 12000]);
@@ -186,7 +196,8 @@ Deno.test("ParseJson makes an object of each line", () => {
     kind: "log",
     text: "hello",
     level: "info",
-    reason: 'no "JSON: "',
+    reason: "no marker",
+    unknown: [],
   });
   assert.equal(JSON.parse(json.lines(REJECT)[0] ?? "").line, `JSON: {${EVIL}`);
 });

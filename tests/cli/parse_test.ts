@@ -54,7 +54,7 @@ for (const { form, command } of PROGRAMS) {
     assert.deepEqual(
       stdout.split("\n"),
       [
-        'log\tinfo\tno "JSON sent via VCP: "\thello',
+        "log\tinfo\tno marker\thello",
         `packet\t\t${PACKET}`,
         VALUE,
         `reject\tThe line ends where a string should stand\t${MARKER}{`,
@@ -120,7 +120,7 @@ for (const { form, command } of PROGRAMS) {
       truncated: 0,
       readings: 3,
       dropped: { implausible: 1, not_a_number: 1 },
-      unknown: [],
+      proposals: [],
     });
   });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createCatalogue } from "../../lib/catalogue.ts";
+import { catalogueOf, createCatalogue } from "../../lib/catalogue.ts";
 import { type ParsedEntry, ParsedLines } from "../../lib/cli/parsed_lines.ts";
-import { load } from "../config/load.ts";
+import { load, MINIMAL } from "../config/load.ts";
 
 const MARKER = "JSON sent via VCP: ";
 
@@ -26,7 +26,7 @@ ${metrics}`,
   return new ParsedLines({
     config,
     board: config.boards[0] ?? assert.fail(),
-    catalogue: createCatalogue(config.metrics),
+    catalogue: catalogueOf(config),
   });
 }
 
@@ -157,8 +157,10 @@ Deno.test("ParsedLines mends a packet that a poll broke, as the gateway does", a
 
 Deno.test("ParsedLines gives no message without a broker, and no point without a database", async () => {
   const catalogue = createCatalogue();
-  const board = { name: "", marker: MARKER, max_line_bytes: 8192 };
-  const lines = new ParsedLines({ config: {}, board, catalogue });
+  const [board] = (await load(MINIMAL, { simulate: true })).boards;
+  assert.ok(board);
+  const config = { boards: [board] };
+  const lines = new ParsedLines({ config, board, catalogue });
   const [entry] = await entriesOf(lines, `${MARKER}{"n1":{"t":1}}\n`);
   assert.ok(entry?.kind === "packet");
   assert.deepEqual(entry.values, [
@@ -192,4 +194,70 @@ Deno.test("ParsedLines counts every line, whatever comes", async () => {
     }),
     { numRuns: 100 },
   );
+});
+
+Deno.test("ParsedLines tells fields that no metric names with the first line of their kind", async () => {
+  const lines = await linesOf();
+  const entries = await entriesOf(
+    lines,
+    `${MARKER}{"n1":{"t":1},"co2":415}
+${MARKER}{"n1":{"t":2},"co2":416}
+${MARKER}{"a":[{"on":true}]}
+hello
+`,
+  );
+  assert.deepEqual(entries.map(({ kind, unknown }) => [kind, unknown]), [
+    ["packet", [{ path: "co2", value: 415 }]],
+    ["packet", []],
+    ["reject", [{ path: "a[0].on", value: true }]],
+    ["log", []],
+  ]);
+  assert.deepEqual(lines.unknown.map(({ path }) => path), ["co2", "a[0].on"]);
+});
+
+Deno.test("ParsedLines sends fields as they are, where the configuration says so", async () => {
+  const lines = await linesOf(
+    `[gateway]
+marker = ""
+unknown_fields = "publish"`,
+    `[[metric]]
+path = "run"
+node = "motor"
+name = "running"
+type = "boolean"
+retain = false`,
+  );
+  const entries = await entriesOf(
+    lines,
+    'hello\n{"run":true,"a":[{"b":"on"}]}\n{"run":1}\n',
+  );
+  assert.deepEqual(
+    entries.map((one) =>
+      one.kind === "packet"
+        ? [
+          ...one.values.map(({ message, point }) =>
+            `${message?.topic} ${message?.payload} ${message?.retain} ${point}`
+          ),
+          ...one.dropped.map(({ path, reason }) => `${path} ${reason}`),
+        ]
+        : one.kind === "log" && one.reason
+    ),
+    [
+      "no JSON object",
+      [
+        "iiot/motor/running true false running,node=motor,site=a\\ b value=true",
+        'iiot/a/0/b on true b,node=a_0,site=a\\ b value="on"',
+      ],
+      ["run wrong_type"],
+    ],
+  );
+  assert.deepEqual(lines.unknown, []);
+});
+
+Deno.test("ParsedLines without a marker says of JSON that no metric names a field of it", async () => {
+  const lines = await linesOf('[gateway]\nmarker = ""');
+  const [entry] = await entriesOf(lines, '{"co2":415}\n');
+  assert.ok(entry?.kind === "log");
+  assert.equal(entry.reason, "no known field");
+  assert.deepEqual(entry.unknown, [{ path: "co2", value: 415 }]);
 });
