@@ -76,9 +76,11 @@ export function describeSurvey(
         "packet"
     ).length;
   return [
-    `${counted(lines, "line")}, ${packets} with a JSON object; ${
-      marker === "" ? "no common text" : `"${marker}"`
-    } stands before it.`,
+    `${counted(lines, "line")}, ${packets} with a JSON object. ${
+      marker === ""
+        ? 'Nothing common stands before it: with marker = "" every line with one is taken.'
+        : `Before it stands the marker "${marker}".`
+    }`,
     ...(builtIn > 0
       ? [
         `${

@@ -45,7 +45,7 @@ export function fillTemplate(
     const header = HEADER.exec(line)?.[1];
     table = header ?? table;
     const isOut = without.some((one) => one === table);
-    if (header !== undefined) return isOut ? commentOut(table, line) : [line];
+    if (header !== undefined) return isOut ? commentOut(line) : [line];
     const [, mark, key] = KEY.exec(line) ?? [];
     if (key === undefined) return [line];
     const name = `${table}.${key}`;
@@ -77,9 +77,9 @@ export function templateValue(name: string): string {
   throw new RangeError(`config.toml has no ${name}`);
 }
 
-function commentOut(table: string, header: string): string[] {
+function commentOut(header: string): string[] {
   return [
-    `# Nothing is sent there: without the "#" before [${table}], and before those keys below that it needs, it is.`,
+    `# Left out: nothing is sent to it. To use it take away the "#" of the next line, and of the keys below that it needs.`,
     `#${header}`,
   ];
 }

@@ -284,6 +284,20 @@ for (const { form, command } of PROGRAMS) {
   });
 
   const METRICS: Record<string, [marker: string, paths: string[]]> = {
+    flat: ["", ["temp", "hum", "press", "co2", "vbat", "uptime"]],
+    nested: ["TELE ", [
+      ...["motor.speed_rpm", "motor.on"],
+      ...[0, 1, 2].flatMap((i) => [
+        `motor.phase[${i}].current`,
+        `motor.phase[${i}].v`,
+      ]),
+      ...["valves[0]", "valves[1]", "state", "tank.level_pct", "tank.temp_c"],
+    ]],
+    kinds: ["", [
+      ...["t", "rh", "acc.x", "acc.y", "acc.z"],
+      ...["gyro[0]", "gyro[1]", "gyro[2]", "rssi", "snr", "rx", "err"],
+      ...["heap_free", "task", "watchdog"],
+    ]],
     guide_later: ["JSON sent via VCP: ", []],
   };
   for (const [name, [marker, paths]] of Object.entries(METRICS)) {
