@@ -148,6 +148,7 @@ test("restates the retained values that are delivered, before any row", async ()
     { seq: 8, board: "", path: "sts.rx", value: 8, timeUs },
     { seq: 9, board: "", path: "n1.g", value: 9, timeUs },
     { seq: 8, board: "", path: "x.y", value: 9, timeUs },
+    { seq: 8, board: "", path: "n2.t", value: "warm", timeUs },
   ];
   const sink = mqttSink(broker.url, {}, { latest: () => latest });
   await using session = await open(sink, { deliveredTo: 8 });
