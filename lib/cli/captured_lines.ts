@@ -67,8 +67,7 @@ const MAX_SHOWN = 80;
 const PAIR =
   /(?:^|[\s,;])([A-Za-z_][\w.]*)\s*[=:]\s*(-?\d+(?:\.\d+)?)(?![\w.:-])/g;
 const WORD = /[A-Za-z\d_]/;
-/** What the gateway reads itself. */
-const HEADER = ["ts", "id"];
+const U32_MAX = 4_294_967_295;
 
 /** Takes lines until it is asked. */
 export class LineSurvey {
@@ -93,7 +92,7 @@ export class LineSurvey {
       : commonEnd(this.#marker, before);
     if (this.#samples.length < MOST_SAMPLES) this.#samples.push(line);
     for (const { path, value } of leavesOf(found.object)) {
-      if (!HEADER.includes(path)) this.#see(path, value);
+      if (!isHeader(path, value)) this.#see(path, value);
     }
   }
 
@@ -164,6 +163,13 @@ export class LineSurvey {
       pairs.slice(0, 8).map(([, key, value]) => `"${key}":${value}`).join(",")
     }}`;
   }
+}
+
+/** Whether it is what the gateway reads itself: the board's clock, or its name. */
+function isHeader(path: string, value: unknown): boolean {
+  return path === "id" && typeof value === "string" ||
+    path === "ts" && Number.isInteger(value) && Number(value) >= 0 &&
+      Number(value) <= U32_MAX;
 }
 
 /** What both end in, beginning where a word does. */

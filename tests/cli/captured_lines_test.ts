@@ -148,6 +148,14 @@ Deno.test("A survey says what it cannot use, and of what it is not sure", () => 
   ]);
 });
 
+Deno.test("A survey leaves out ts and id where they are the board's clock and name, and no other", () => {
+  const paths = (line: string) =>
+    survey([line]).fields.map(({ proposal }) => proposal.path);
+  assert.deepEqual(paths('{"ts":12000,"id":"N2","a":1}'), ["a"]);
+  assert.deepEqual(paths('{"ts":1.5,"id":3,"a":1}'), ["ts", "id", "a"]);
+  assert.deepEqual(paths('{"x":{"ts":1,"id":"y"}}'), ["x.ts", "x.id"]);
+});
+
 Deno.test("A survey keeps a bounded number of fields, and says that there are more", () => {
   const line = JSON.stringify(
     Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, i])),
