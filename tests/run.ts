@@ -5,8 +5,11 @@
  * @module
  */
 
-/** No package of Debian's has it. */
-const PROBE_RS = "probe-rs";
+/** What no package of Debian's has, and the package of cargo's that does. */
+const OF_CARGO: Readonly<Record<string, string>> = {
+  "probe-rs": "probe-rs-tools",
+  "defmt-print": "defmt-print",
+};
 
 const folder = await Deno.makeTempDir({ prefix: "iiot-tests-" });
 const report = `${folder}/report.xml`;
@@ -20,7 +23,9 @@ try {
   // A file that cannot be loaded fails, without a test that could.
   const failed = failures === 0 && !success ? 1 : failures;
   const notes = namesIn(await readIfThere(skipped));
-  const missing = notes.filter((one) => !["root", PROBE_RS].includes(one));
+  const missing = notes.filter((one) =>
+    one !== "root" && OF_CARGO[one] === undefined
+  );
   if (ran === 0) say("No test ran");
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(packageOf))].join(" ");
@@ -30,9 +35,12 @@ try {
       } (apt install ${packages}; .ci/run does)`,
     );
   }
-  if (notes.includes(PROBE_RS)) {
+  for (const one of notes) {
+    if (OF_CARGO[one] === undefined) continue;
     say(
-      "Not run for want of probe-rs (cargo install probe-rs-tools --locked; .ci/run does)",
+      `Not run for want of ${one} (cargo install ${
+        OF_CARGO[one]
+      } --locked; .ci/run does)`,
     );
   }
   if (notes.includes("root")) {
@@ -66,6 +74,7 @@ function namesIn(notes: string): string[] {
 function packageOf(program: string): string {
   if (program === "mosquitto_passwd") return "mosquitto";
   if (program === "script") return "bsdutils";
+  if (program === "stty") return "coreutils";
   return program.startsWith("mosquitto_") ? "mosquitto-clients" : program;
 }
 

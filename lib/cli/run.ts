@@ -13,7 +13,7 @@ import type { BoardConfig, Config } from "../config/schema.ts";
 import { JournalStart } from "../gateway/journal_start.ts";
 import { configureLog } from "../log.ts";
 import { FlashMemory } from "../source/flash_memory.ts";
-import { CommandLauncher } from "../source/launcher.ts";
+import { CommandLauncher } from "../source/command_launcher.ts";
 import { ProbeRsLauncher } from "../source/probe_rs_launcher.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
@@ -113,7 +113,7 @@ export async function boardPrograms(
   const launcherFor = (board: BoardConfig) => {
     const { name, command, probe_id, chip = "", firmware_path = "" } = board;
     if (command !== undefined) {
-      return new CommandLauncher(command, env.PATH ?? "");
+      return new CommandLauncher(command, env.PATH ?? "", board);
     }
     return new ProbeRsLauncher({
       target: { probe_id, chip, firmware_path },

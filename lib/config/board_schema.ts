@@ -3,7 +3,8 @@
  * board of its own.
  *
  * - A `[[board]]` takes what it does not say itself from `[gateway]`: all but `probe_id` and `command`,
- *   which say whose lines are read, and `record`, which is one board's file.
+ *   which say whose lines are read, what belongs to that command (`restart`, `env`, `cwd`), and `record`,
+ *   which is one board's file.
  * - `[gateway]` is a board as well, without a name, where no `[[board]]` is there or it has one of
  *   these two.
  * - Topics and series of two boards always differ. A board's name is one level before node and name,
@@ -18,6 +19,17 @@ import * as z from "zod";
 import { controlFree, plainText } from "./metric_schema.ts";
 import type { Path } from "./toml.ts";
 
+/** What becomes of a command that has ended by itself. */
+export const RESTART_RULES = ["always", "on-failure", "never"] as const;
+
+const environment = z.record(
+  z.string().regex(
+    /^[A-Za-z_][A-Za-z0-9_]*$/,
+    "must be the name of an environment variable: A-Z a-z 0-9 _, the first no digit",
+  ),
+  z.string().regex(/^[^\0]*$/, "must not contain a zero byte"),
+);
+
 /** What a board can be told, with what it is unless it is told. */
 const BOARD = {
   probe_id: z.string().regex(
@@ -30,6 +42,9 @@ const BOARD = {
   flash: z.enum(["when-changed", "always", "never"]).default("when-changed"),
   reflash_on_change: z.boolean().default(false),
   command: z.array(plainText).min(1).optional(),
+  restart: z.enum(RESTART_RULES).optional(),
+  env: environment.optional(),
+  cwd: plainText.optional(),
   channel_capacity: z.int().min(1).max(1_000_000).default(1_000),
   marker: controlFree.max(200).default("JSON sent via VCP: "),
   unknown_fields: z.enum(["hint", "publish", "ignore"]).default("hint"),
@@ -77,7 +92,8 @@ export function boardsOf(
   own: z.output<typeof boardList>,
 ): BoardConfig[] {
   const { stop_timeout_s: _, ...shared } = gateway;
-  const { probe_id: __, command: ___, record: ____, ...forAll } = shared;
+  const { probe_id: __, command: ___, record: ____, ...inherited } = shared;
+  const { restart: _____, env: ______, cwd: _______, ...forAll } = inherited;
   // What a table leaves out is not there at all, so it hides nothing of `forAll`.
   const named = own.map((one) => ({ ...forAll, ...one }) as BoardConfig);
   return isBoard(gateway, own) ? [{ name: "", ...shared }, ...named] : named;
@@ -100,6 +116,9 @@ const REQUIRED = {
     "name the board's chip as `probe-rs chip list` does, or run with --simulate",
   firmware_path: "name the firmware's ELF file, or run with --simulate",
 } as const;
+
+/** Keys that say how `command` is run; the environment and the folder of one program are not another's. */
+const OF_COMMAND = ["restart", "env", "cwd"];
 
 /** A table as it stands in a file that may have faults. */
 type Table = Readonly<Record<string, unknown>>;
@@ -140,13 +159,32 @@ export function faultsOfBoards(
       "is one board's file, and [gateway] is no board here: write it into a table [[board]]",
     )]
     : [];
+  const forNone = isBoard(shared, named) ? [] : withoutCommand(
+    ["gateway"],
+    shared,
+    "write it into the [[board]] that has the command",
+  );
   return [
     ...ofNobody,
+    ...forNone,
     ...entries.flatMap((entry, index) => [
+      ...withoutCommand(entry.path, entry.table, 'remove it, or set "command"'),
       ...(simulate ? [] : missing(entry, shared, isAlone)),
       ...entries.slice(0, index).flatMap((other) => shares(entry, other)),
     ]),
   ];
+}
+
+/** Keys of a command where there is none. */
+function withoutCommand(
+  path: Path,
+  table: Table,
+  todo: string,
+): z.core.$ZodIssue[] {
+  if (table.command !== undefined) return [];
+  return OF_COMMAND.filter((key) => table[key] !== undefined).map((key) =>
+    issue([...path, key], `belongs to "command", which is not there: ${todo}`)
+  );
 }
 
 function missing(
@@ -192,7 +230,11 @@ function shares(
       (where) => `must not fit the probe of ${where} ("${otherProbe}") as well`,
     );
   }
-  if (isSameList(command, other.command)) {
+  // The same program may read another device where it is told so by its environment or its folder.
+  if (
+    isSameList(command, other.command) && table.cwd === other.cwd &&
+    JSON.stringify(table.env) === JSON.stringify(other.env)
+  ) {
     complain("command", (where) => `must not be that of ${where} again`);
   }
   if (isText(record) && isText(other.record)) {

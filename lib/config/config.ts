@@ -173,7 +173,7 @@ function resolvePaths(config: Config, folder: string): Config {
     }),
     ...(influxdb && { influxdb: absolute(influxdb, folder, ["token_file"]) }),
     boards: boards.map((one) =>
-      absolute(one, folder, ["firmware_path", "record"])
+      absolute(one, folder, ["firmware_path", "record", "cwd"])
     ),
     journal: absolute(journal, folder, ["folder"]),
   };

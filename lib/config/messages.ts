@@ -12,7 +12,8 @@ import type { Path } from "./toml.ts";
 import { hideSecrets } from "./url.ts";
 
 /** Keys whose values are never shown, whatever stands there. */
-const SECRETS = ["mqtt.password", "influxdb.token"];
+const SECRET =
+  /^(?:mqtt\.password|influxdb\.token|(?:gateway|board\[\d+\])\.env)$/;
 
 /** Longer strings are cut where a value is shown. */
 const MAX_SHOWN = 80;
@@ -148,7 +149,7 @@ function isSlip(key: string, near: string): boolean {
 function valueNow(path: Path, data: unknown): string {
   let value = data;
   for (const [index, key] of path.entries()) {
-    if (SECRETS.includes(nameOf(path.slice(0, index + 1), data))) return "";
+    if (SECRET.test(nameOf(path.slice(0, index + 1), data))) return "";
     // One URL stands for a list of one.
     if (typeof key === "number" && !Array.isArray(value)) continue;
     value = child(value, key);

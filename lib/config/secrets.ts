@@ -119,12 +119,23 @@ export async function rereadSecret(
   return read.value;
 }
 
+/** Variables in `env` of a board whose values are hidden; what others hold, a port, would be missed in a log. */
+const SECRET_VARIABLE = /PASS|PWD|TOKEN|SECRET|CREDENTIAL|KEY|AUTH/i;
+
 /** Every secret in `config`, so that logs can be cleaned of them: as written and as decoded. */
 export function secretsOf(config: Config): string[] {
   const passwords = (config.mqtt?.broker_url ?? [])
     .map((url) => new URL(url).password)
     .flatMap((password) => [password, decodeURIComponent(password)]);
-  const all = [config.mqtt?.password, config.influxdb?.token, ...passwords];
+  const variables = config.boards.flatMap(({ env = {} }) =>
+    Object.entries(env).flatMap(([name, value]) =>
+      SECRET_VARIABLE.test(name) ? [value] : []
+    )
+  );
+  const all = [
+    ...[config.mqtt?.password, config.influxdb?.token],
+    ...[...passwords, ...variables],
+  ];
   return [...new Set(all)].filter((one): one is string => !!one);
 }
 

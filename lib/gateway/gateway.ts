@@ -61,7 +61,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     end = await runOnce(
       options,
       await JournalStart.begin(config),
-      end.released,
+      end,
     );
   }
 }
@@ -69,14 +69,14 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
 /** To connect takes tens of milliseconds of this thread: a board that speaks at once is heard before. */
 const HEAD_START_MS = 100;
 
-/** It has to begin anew; these probes stay released. */
-type Again = Pick<Sources, "released">;
+/** It has to begin anew; these probes stay released, and these programs have ended for good. */
+type Again = Pick<Sources, "released" | "ended">;
 
 /** Runs until the end, or until it has to begin anew to join two journals. */
 async function runOnce(
   options: GatewayOptions,
   begun: JournalStart,
-  released: Sources["released"] = new Map(),
+  before: Again = { released: new Map(), ended: new Set() },
 ): Promise<"end" | Again> {
   const { config, signal } = options;
   const log = getLogger(["gateway"]);
@@ -151,8 +151,12 @@ async function runOnce(
     ]),
   );
   const sources = stack.use(new Sources(byBoard));
-  sources.release(released);
-  const ran = sources.run(signal).then(() => "end" as const);
+  sources.release(before.released);
+  sources.leaveOut(before.ended);
+  const ran = sources.run(signal)
+    // Programs may have ended for good: what they printed still goes out, and status tells of them.
+    .then(() => options.isReplay ? undefined : aborted(signal))
+    .then(() => "end" as const);
   ran.catch(() => {}); // It is waited for below.
 
   const forwarders = sinks.map(({ sink }) =>
@@ -188,7 +192,10 @@ async function runOnce(
   const reason = await Promise.race([
     ran,
     broken.promise,
-    disk.foreign.then((): Again => ({ released: sources.released })),
+    disk.foreign.then((): Again => ({
+      released: sources.released,
+      ended: sources.ended,
+    })),
   ]);
   if (reason === "end" && options.isReplay && !signal.aborted) {
     for (const { counters } of byBoard.values()) {

@@ -122,10 +122,11 @@ export type ChildWord =
   | "programming"
   /** Its program runs, and no telemetry comes although it should. */
   | "silent"
-  /** Its program does not run, or does not last; it is tried again. */
+  /** Its program does not run, or does not last; it is tried again, unless `restart` is "never". */
   | "failed"
   /** The probe is somebody else's for a time. */
   | "released"
+  /** Also where it has ended by itself with exit code 0, and is not started again. */
   | "stopped";
 
 const WORDS: Readonly<Record<SourceState["phase"], ChildWord>> = {
@@ -133,16 +134,20 @@ const WORDS: Readonly<Record<SourceState["phase"], ChildWord>> = {
   running: "running",
   waiting: "failed",
   released: "released",
+  ended: "stopped",
   stopped: "stopped",
 };
 
-/** The state as one word: a program that ends again and again has `failed` until it lasts. */
+/**
+ * The state as one word: a program that ends again and again has `failed` until it lasts, one that failed
+ * and is not started again for ever.
+ */
 export function wordOfChild(
   { phase, failure, silence, isProgramming }: SourceState,
 ): ChildWord {
   const word = WORDS[phase];
   if (word === "running" && silence !== undefined) return "silent";
-  const tries = word === "starting" || word === "running";
+  const tries = word === "starting" || word === "running" || phase === "ended";
   if (tries && failure !== undefined) return "failed";
   return isProgramming ? "programming" : word;
 }
@@ -161,7 +166,8 @@ export function describeChild(state: SourceState): string {
   const panic = failure.kind === "firmware crashed" && last_panic !== null
     ? `; the firmware panicked${formatPanic(last_panic)}`
     : "";
-  return `${program} has failed and is tried again: ${
+  const again = child.phase === "ended" ? "not started" : "tried";
+  return `${program} has failed and is ${again} again: ${
     formatFailure(failure)
   }${panic}`;
 }
@@ -178,6 +184,9 @@ export function faultOfChild(
   if (phase === "released") {
     const left = age(child.next_start_in_s ?? 0);
     return [`the probe of ${board} is released for another ${left}`];
+  }
+  if (phase === "ended" && failure === null) {
+    return [`the program of ${board} has ended and is not started again`];
   }
   if (failure !== null && phase !== "running") {
     const { kind, todo } = failure;
@@ -205,6 +214,7 @@ const PHASES: Readonly<Record<ChildStatus["phase"], string>> = {
   running: "runs",
   waiting: "waits for its next start",
   released: "has given the probe away, and is started again",
+  ended: "has ended and is not started again",
   stopped: "is stopped",
 };
 

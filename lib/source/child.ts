@@ -41,8 +41,10 @@ export interface ChildOptions {
   readonly command: readonly string[];
   /** @default {our own working directory} */
   readonly cwd?: string | undefined;
-  /** The child's whole environment. */
+  /** The child's whole environment, but for `ownEnv`; its PATH is searched for what ties the child to us. */
   readonly env: Readonly<Record<string, string>>;
+  /** Goes before `env`. @default {nothing} */
+  readonly ownEnv?: Readonly<Record<string, string>> | undefined;
   /** Aborted when the child shall stop. */
   readonly signal: AbortSignal;
   /** From SIGTERM to SIGKILL, in milliseconds. */
@@ -138,13 +140,13 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
 }
 
 async function spawn(
-  { command, cwd, env }: ChildOptions,
+  { command, cwd, env, ownEnv }: ChildOptions,
 ): Promise<Deno.ChildProcess> {
   const [program = "", ...args] = await withoutOrphans(command, env.PATH ?? "");
   return new Deno.Command(program, {
     args,
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...env },
+    env: { ...env, ...ownEnv },
     clearEnv: true,
     // probe-rs asks which of several probes it shall take, and would wait for an answer.
     stdin: "null",

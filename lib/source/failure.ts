@@ -24,6 +24,8 @@ export type FailureKind =
   | "firmware ended"
   | "no RTT"
   | "target lost"
+  /** The device that `gateway.command` reads is not there. */
+  | "device missing"
   | "unknown";
 
 /**

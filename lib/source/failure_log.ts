@@ -8,6 +8,7 @@ import { getBoardLogger } from "./board_log.ts";
 import type { ChildExit } from "./child.ts";
 import type { Failure } from "./failure.ts";
 import { verbatim } from "./firmware_text.ts";
+import type { RestartRule } from "./launcher.ts";
 
 const log = getBoardLogger("source");
 
@@ -27,17 +28,36 @@ export class FailureLog {
     return this.#told !== "";
   }
 
-  /** The program ended, though nobody asked for it; it is started again after `pauseMs`. */
+  /** The program ended with exit code 0, and by its rule that is the end. */
+  endedWell(
+    { ranMs }: Pick<ChildExit, "ranMs">,
+    rule: RestartRule | undefined,
+  ): void {
+    this.#told = "";
+    const after = `${Math.round(ranMs / 1000)} s`;
+    log.info(
+      verbatim(
+        `"${this.#name}" has ended with exit code 0 after ${after} and is not started again ("restart" is "${rule}"): what it printed goes out all the same`,
+      ),
+    );
+  }
+
+  /**
+   * The program ended, though nobody asked for it; it is started again after `pauseMs`, or never where
+   * that is undefined.
+   */
   ended(
     { code, ranMs }: Pick<ChildExit, "code" | "ranMs">,
     { kind, error, todo }: Failure,
-    pauseMs: number,
+    pauseMs: number | undefined,
   ): void {
     const known = kind !== "unknown";
     const what = known ? `${capitalize(kind)}: ` : "";
     const after = `${Math.round(ranMs / 1000)} s${error ? `: ${error}` : ""}`;
     const hint = known ? `. To do: ${todo}` : "";
-    const again = `it is started again in ${Math.round(pauseMs / 1000)} s`;
+    const again = pauseMs === undefined
+      ? 'it is not started again ("restart" is "never")'
+      : `it is started again in ${Math.round(pauseMs / 1000)} s`;
     this.#say(
       `${kind} ${code} ${error} ${todo}`,
       "warning",

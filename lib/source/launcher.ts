@@ -7,7 +7,6 @@
 
 import type { Failure } from "./failure.ts";
 import type { FlashReport } from "./flash_memory.ts";
-import { findProgram } from "./program.ts";
 
 /** A program that can be started. */
 export interface Launch {
@@ -15,6 +14,8 @@ export interface Launch {
   readonly command: readonly string[];
   /** @default {our own working directory} */
   readonly cwd?: string;
+  /** What its environment has beside that of every child. @default {nothing} */
+  readonly ownEnv?: Readonly<Record<string, string>>;
   /** Is told that it runs. */
   readonly onStarted?: () => void;
   /** Sees each chunk of its stdout before that is read. */
@@ -29,10 +30,18 @@ export interface StartReason {
   readonly silentRestarts: number;
 }
 
+/**
+ * When a program that has ended by itself is started again: always; unless it ended with exit code 0;
+ * never.
+ */
+export type RestartRule = "always" | "on-failure" | "never";
+
 /** Knows how a board's program is started. */
 export interface Launcher {
   /** The program's name, for the log. */
   readonly name: string;
+  /** What becomes of it when it has ended by itself. @default {"always"} */
+  readonly restart?: RestartRule;
   /**
    * What to start now, or why that cannot be; null: there is no more to start, ever. Does not reject;
    * `signal` cuts it short.
@@ -67,25 +76,4 @@ export function programNotFound(name: string, path: string): Failure {
     ? INSTALL_PROBE_RS
     : 'install it or correct "command" in config.toml';
   return { kind: "not installed", error, todo, pace: "slow" };
-}
-
-/** Starts a command as it is. */
-export class CommandLauncher implements Launcher {
-  readonly name: string;
-  readonly #args: readonly string[];
-  readonly #path: string;
-
-  /** @param path the folders that are searched for the program, as in PATH */
-  constructor([name = "", ...args]: readonly string[], path: string) {
-    this.name = name;
-    this.#args = args;
-    this.#path = path;
-  }
-
-  async prepare(): Promise<Launch | Failure> {
-    const program = await findProgram(this.name, this.#path);
-    return program === undefined
-      ? programNotFound(this.name, this.#path)
-      : { command: [program, ...this.#args] };
-  }
 }

@@ -12,6 +12,7 @@ const log = getBoardLogger("source");
 /** Runs sources, each under its board's name, from `run` to `stop`. */
 export class Sources implements AsyncDisposable {
   readonly #sources: ReadonlyMap<string, Source>;
+  readonly #notRun = new Set<string>();
 
   constructor(sources: ReadonlyMap<string, Source>) {
     this.#sources = sources;
@@ -29,9 +30,12 @@ export class Sources implements AsyncDisposable {
    * @throws what the last one failed of, when all have failed
    */
   async run(signal?: AbortSignal): Promise<void> {
-    let running = this.#sources.size;
+    const toRun = [...this.#sources].filter(([board]) =>
+      !this.#notRun.has(board)
+    );
+    let running = toRun.length;
     await Promise.all(
-      [...this.#sources].map(([board, source]) =>
+      toRun.map(([board, source]) =>
         ofBoard(board, async () => {
           try {
             await source.run(signal);
@@ -56,6 +60,19 @@ export class Sources implements AsyncDisposable {
           : []
       ),
     );
+  }
+
+  /** The boards whose program has ended and is not started again. */
+  get ended(): ReadonlySet<string> {
+    const ended = [...this.#sources].filter(([, { state }]) =>
+      state.phase === "ended"
+    );
+    return new Set([...this.#notRun, ...ended.map(([board]) => board)]);
+  }
+
+  /** Leaves out boards that had {@linkcode ended} before; ahead of `run`. */
+  leaveOut(ended: ReadonlySet<string>): void {
+    for (const board of ended) this.#notRun.add(board);
   }
 
   /** Releases probes that were {@linkcode released} before; ahead of `run` nothing is started in between. */

@@ -5,7 +5,8 @@
  * - Its stdout is read to its end, also while it is being stopped and when nobody wants it any more:
  *   a probe-rs whose stdout is full serves no signals, and one that is killed for it leaves the
  *   firmware frozen until the next reset.
- * - However it ends, it is started again after the backoff, until it is told to stop.
+ * - However it ends, it is started again after the backoff, until it is told to stop; but for a launcher
+ *   whose `restart` says otherwise: then it has ended for good, and says so.
  * - The same failure is said once, and once that it is over.
  * - While it is released no child lives, and none is started before its time.
  *
@@ -84,6 +85,14 @@ const NOTED_AFTER_MS = 1_000;
 /** Between two looks for a program that is not there, or is not one that can be used. */
 const LOOK_AGAIN_MS = 60_000;
 
+/** Why nothing was released, by the phase. */
+const REFUSED: Partial<Record<SupervisorState["phase"], string>> = {
+  stopped: "The gateway is just ending: the probe is free",
+  ended:
+    "The program of the board has ended and is not started again: it holds nothing",
+};
+const TAKEN_BACK = "The probe was taken back before it was free";
+
 const log = getBoardLogger("source");
 
 /** Keeps one child running until it is stopped or disposed. */
@@ -123,8 +132,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
-   * Keeps the child running until `signal` is aborted, `stop` is called or the launcher has no more to
-   * start, and comes back when the child is gone and all it printed is read. A supervisor runs once.
+   * Keeps the child running until `signal` is aborted, `stop` is called, the launcher has no more to start
+   * or the child has ended for good, and comes back when the child is gone and all it printed is read. A supervisor runs once.
    */
   run(signal?: AbortSignal): Promise<void> {
     const stopping = this.#stopping.signal;
@@ -142,11 +151,12 @@ export class Supervisor implements AsyncDisposable {
 
   /**
    * Ends the child in order and starts the next one at once; a pause between two is cut short. False, and
-   * nothing happens, while the board is being programmed.
+   * nothing happens, while the board is being programmed, and where it is never to be started again.
    */
   restart(why: string): boolean {
+    const { isProgramming, restart } = this.#options.launcher;
     // Half a firmware is worse than whatever the child is to be started anew for.
-    if (this.#options.launcher.isProgramming) return false;
+    if (isProgramming || restart === "never") return false;
     if (this.#release.leftMs === undefined) {
       log.info(verbatim(`Starting "${this.#name}" anew: ${why}`));
     }
@@ -170,11 +180,7 @@ export class Supervisor implements AsyncDisposable {
     const had = this.#release.begin(forMs);
     this.#restarting.abort();
     if (await had) return;
-    throw new Error(
-      this.state.phase === "stopped"
-        ? "The gateway is just ending: the probe is free"
-        : "The probe was taken back before it was free",
-    );
+    throw new Error(REFUSED[this.state.phase] ?? TAKEN_BACK);
   }
 
   /** Ends a release before its time; whether there was one. */
@@ -192,6 +198,7 @@ export class Supervisor implements AsyncDisposable {
     const { launcher, leftover, startReason, wait } = this.#options;
     this.#state.become("starting");
     await leftover?.end({ ...this.#options, signal });
+    let lastPhase: "ended" | "stopped" = "stopped";
     for (let starts = 0; !signal.aborted;) {
       this.#restarting = new AbortController();
       const restarting = this.#restarting.signal;
@@ -209,6 +216,11 @@ export class Supervisor implements AsyncDisposable {
         this.#state.change({ lastExit: exit });
         if (signal.aborted) break;
         if (restarting.aborted) continue;
+        if (isForGood(launcher, exit)) {
+          await this.#endForGood(exit, either);
+          lastPhase = "ended";
+          break;
+        }
         this.#state.become("waiting");
         pauseMs = await this.#takeEnd(exit, either);
       } else {
@@ -218,7 +230,8 @@ export class Supervisor implements AsyncDisposable {
       this.#state.become("waiting", { startInMs: pauseMs });
       await wait(pauseMs, either);
     }
-    this.#end();
+    if (lastPhase === "stopped") this.#state.become(lastPhase);
+    this.#release.close();
     await leftover?.settled(wait);
   }
 
@@ -311,11 +324,23 @@ export class Supervisor implements AsyncDisposable {
     for (const backoff of Object.values(this.#backoffs)) backoff.reset();
   }
 
+  /** Takes the end of a child that is not started again. */
+  async #endForGood(exit: ChildExit, signal: AbortSignal): Promise<void> {
+    const { launcher } = this.#options;
+    if (exit.code === 0) {
+      this.#state.become("ended", { isWell: true });
+      this.#failures.endedWell(exit, launcher.restart);
+      return;
+    }
+    const failure = await this.#failureOf(exit, signal);
+    this.#state.become("ended");
+    this.#state.change({ failure });
+    this.#failures.ended(exit, failure, undefined);
+  }
+
   /** Takes the end of a child that nobody asked for; gives the pause before the next. */
   async #takeEnd(exit: ChildExit, signal: AbortSignal): Promise<number> {
-    const recognized = recognizeFailure(exit);
-    const failure = await this.#options.launcher.ended?.(recognized, signal) ??
-      recognized;
+    const failure = await this.#failureOf(exit, signal);
     this.#state.change({ failure });
     // Writing a flash takes its time, and wears it each time.
     const wasWell = exit.ranMs >= WELL_AFTER_MS &&
@@ -326,18 +351,27 @@ export class Supervisor implements AsyncDisposable {
     return pauseMs;
   }
 
-  /** Takes a fault of this program: nothing is started any more. */
+  async #failureOf(exit: ChildExit, signal: AbortSignal): Promise<Failure> {
+    const recognized = recognizeFailure(exit);
+    return await this.#options.launcher.ended?.(recognized, signal) ??
+      recognized;
+  }
+
+  /** Takes a fault of this program: nothing is started any more, and the probe is free. */
   #fail(fault: unknown): never {
-    this.#end();
+    this.#state.become("stopped");
+    this.#release.close();
     this.#state.change({ failure: faultOf(fault) });
     throw fault;
   }
+}
 
-  /** Nothing is started any more, and the probe is free. */
-  #end(): void {
-    this.#state.become("stopped");
-    this.#release.close();
-  }
+/** Whether a child that ended so, though nobody asked for it, is not started again. */
+function isForGood(
+  { restart }: Pick<Launcher, "restart">,
+  { code }: ChildExit,
+): boolean {
+  return restart === "never" || (restart === "on-failure" && code === 0);
 }
 
 /** A fault of this program. */

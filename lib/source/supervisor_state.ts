@@ -16,9 +16,15 @@ import type { Launcher } from "./launcher.ts";
 export interface SupervisorState {
   /**
    * `starting` may take seconds: the program is looked at first. `waiting`: for the next start.
-   * `released`: the probe is somebody else's for a time.
+   * `released`: the probe is somebody else's for a time. `ended`: by itself, and it is not started again.
    */
-  readonly phase: "starting" | "running" | "waiting" | "released" | "stopped";
+  readonly phase:
+    | "starting"
+    | "running"
+    | "waiting"
+    | "released"
+    | "ended"
+    | "stopped";
   /** Only while it runs. */
   readonly pid?: number;
   /** It runs, and programs the board: nothing comes of that until it is done. */

@@ -25,6 +25,9 @@ const EXAMPLES = [
   "mqtt.key_file",
   "influxdb.token_file",
   "gateway.command",
+  "gateway.restart",
+  "gateway.env",
+  "gateway.cwd",
   "gateway.silence_timeout_s",
   "gateway.record",
 ];
@@ -148,6 +151,12 @@ const GROUPS: { uncomment: string[]; remove?: string[] }[] = [
   { uncomment: ["gateway.silence_timeout_s"] },
   {
     uncomment: ["gateway.command"],
+    remove: ["gateway.probe_id", "gateway.chip", "gateway.firmware_path"],
+  },
+  {
+    uncomment: [
+      ...["gateway.command", "gateway.restart", "gateway.env", "gateway.cwd"],
+    ],
     remove: ["gateway.probe_id", "gateway.chip", "gateway.firmware_path"],
   },
   { uncomment: ["gateway.record"] },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { CommandLauncher, type Launcher } from "../../lib/source/launcher.ts";
+import { CommandLauncher } from "../../lib/source/command_launcher.ts";
+import type { Launcher } from "../../lib/source/launcher.ts";
 import {
   Supervisor,
   type SupervisorOptions,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
-import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { CommandLauncher } from "../../lib/source/command_launcher.ts";
 import type { SourcedPacket } from "../../lib/source/telemetry_stream.ts";
 import { wait } from "../../lib/wait.ts";
 import { captureLog } from "./log_capture.ts";

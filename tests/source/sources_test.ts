@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { configure, reset } from "@logtape/logtape";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { EventClock } from "../../lib/source/event_clock.ts";
-import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { CommandLauncher } from "../../lib/source/command_launcher.ts";
 import { Leftover } from "../../lib/source/leftover.ts";
 import { ofBoard } from "../../lib/source/board_log.ts";
 import { Programming } from "../../lib/source/programming.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { CommandLauncher } from "../../lib/source/command_launcher.ts";
 import { Supervisor } from "../../lib/source/supervisor.ts";
 
 const [file = ""] = Deno.args;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findProgram } from "../../lib/source/program.ts";
 import { PACES } from "../../lib/source/failure.ts";
-import { CommandLauncher } from "../../lib/source/launcher.ts";
+import { CommandLauncher } from "../../lib/source/command_launcher.ts";
 import { Leftover } from "../../lib/source/leftover.ts";
 import {
   Supervisor,
@@ -73,6 +73,76 @@ Deno.test("Supervisor starts its child again after each backoff until it is stop
     'source warning: "sh" ended with exit code 3 after 0 s; it is started again in 7777 s',
   );
   assert.equal(told.length, 2, "the same failure is said once");
+});
+
+for (
+  const { restart, code, starts, phase, told } of [
+    { restart: "always", code: 0, starts: 3, phase: "stopped" },
+    { restart: "on-failure", code: 3, starts: 3, phase: "stopped" },
+    {
+      restart: "on-failure",
+      code: 0,
+      starts: 1,
+      phase: "ended",
+      told:
+        'source info: "sh" has ended with exit code 0 after 0 s and is not started again ("restart" is "on-failure"): what it printed goes out all the same',
+    },
+    {
+      restart: "never",
+      code: 0,
+      starts: 1,
+      phase: "ended",
+      told:
+        'source info: "sh" has ended with exit code 0 after 0 s and is not started again ("restart" is "never"): what it printed goes out all the same',
+    },
+    {
+      restart: "never",
+      code: 3,
+      starts: 1,
+      phase: "ended",
+      told:
+        'source warning: "sh" ended with exit code 3 after 0 s: no more; it is not started again ("restart" is "never")',
+    },
+  ] as const
+) {
+  Deno.test(`Supervisor starts a child with restart = "${restart}" that exits with ${code} ${starts} times`, async () => {
+    await using log = await captureLog();
+    const script = `echo hello; echo no more >&2; exit ${code}`;
+    const { supervisor, printed, stop } = supervise("", {
+      launcher: new CommandLauncher(["sh", "-c", script], PATH, { restart }),
+    });
+    await supervisor.run(stop.signal);
+    assert.equal(printed.join(""), "hello\n".repeat(starts));
+    const { state } = supervisor;
+    assert.equal(state.phase, phase);
+    assert.equal(state.failure === undefined, told !== undefined && code === 0);
+    if (told !== undefined) assert.equal(log.lines.at(-1), told);
+    await assert.rejects(
+      supervisor.release(1),
+      phase === "ended" ? /it holds nothing/ : /just ending/,
+    );
+  });
+}
+
+Deno.test("Supervisor starts a child anew for silence, unless it is never to be started again", async () => {
+  for (const restart of ["on-failure", "never"] as const) {
+    await using _log = await captureLog();
+    const { supervisor, printed } = supervise("", {
+      launcher: new CommandLauncher(
+        ["sh", "-c", "echo hello; exec sleep 1000"],
+        PATH,
+        { restart },
+      ),
+    });
+    const run = supervisor.run();
+    await until(() => printed.length === 1);
+    assert.equal(supervisor.restart("it is silent"), restart !== "never");
+    if (restart !== "never") await until(() => printed.length === 2);
+    assert.equal(supervisor.state.phase, "running");
+    await supervisor.stop();
+    await run;
+    assert.equal(supervisor.state.phase, "stopped");
+  }
 });
 
 Deno.test("Supervisor notes a child that lasts for the next gateway, and none that fails at once", async () => {
