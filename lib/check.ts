@@ -84,7 +84,8 @@ async function* checkBoards(
   const said = new Set<string>();
   for (const board of boards) {
     const otherProbes = probesBeside(board, boards);
-    const findings = checkProbeRs({ ...board, otherProbes, ...options });
+    const { env: ownEnv, ...keys } = board;
+    const findings = checkProbeRs({ ...keys, ownEnv, otherProbes, ...options });
     for await (const finding of findings) {
       const ofAll = finding.subject === "probe-rs";
       const subject = ofAll || board.name === ""

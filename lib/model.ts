@@ -118,7 +118,7 @@ export interface Row {
   readonly total: number;
 }
 
-/** What a check found, one line for the operator. */
+/** What a check found: one line for the operator, and lines to paste. */
 export interface Finding {
   readonly level: "ok" | "warning" | "failed";
   /** What was looked at: `MQTT broker`. */
@@ -127,4 +127,6 @@ export interface Finding {
   readonly detail: string;
   /** What to do about it; only for warnings and failures. */
   readonly hint?: string;
+  /** Lines that do it: commands for a shell, or lines of config.toml. @default {none} */
+  readonly fix?: readonly string[];
 }

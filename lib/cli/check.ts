@@ -64,13 +64,21 @@ const ANSWER_WITHIN_MS = 5000;
 
 const COLORS = { ok: 32, warning: 33, failed: 31 };
 
-/** A finding as one line: level, what was looked at, what is so, what to do. */
+/**
+ * A finding: in one line its level, what was looked at, what is so and what to do; below it the lines that
+ * do it, each ready to be pasted.
+ */
 export function formatFinding(
-  { level, subject, detail, hint }: Finding,
+  { level, subject, detail, hint, fix = [] }: Finding,
   color: boolean,
 ): string {
   const word = level.padEnd(7);
   const mark = color ? `\x1b[${COLORS[level]}m${word}\x1b[0m` : word;
-  const advice = hint === undefined ? "" : `. To do: ${hint}`;
-  return `${mark}  ${subject.padEnd(14)} ${detail}${advice}`;
+  const end = fix.length > 0 ? ":" : "";
+  const advice = hint === undefined ? "" : `. To do: ${hint}${end}`;
+  const first = `${mark}  ${subject.padEnd(14)} ${detail}${advice}`;
+  return [first, ...fix.map((line) => INDENT + line)].join("\n");
 }
+
+/** What the shell and TOML pass over. */
+const INDENT = " ".repeat(9);

@@ -13,7 +13,9 @@ import { ask, type AskOptions } from "./question.ts";
 /** `        STM32F446RETx` */
 const LINE = /^ {8}(\S+)$/;
 /** So many are named of those that may be meant. */
-const MOST_NEAR = 3;
+const MOST_NEAR = 5;
+/** Characters that are enough to know a chip by a part of its name. */
+const LEAST_PART = 5;
 
 /** Asks the probe-rs at the absolute path `program`; gives what it said where it does not tell. */
 export async function listChips(
@@ -46,28 +48,55 @@ export function findChip(
     chips.find((chip) => chip.toLowerCase() === name.toLowerCase());
 }
 
-/**
- * The chips nearest to `name`, the best first, at most three: first those that it is the beginning of, as
- * `nrf52840` is of `nRF52840_xxAA`, then by letters, as `STM32F446RET6`, which stands on the chip itself,
- * is near to `STM32F446RETx`.
- */
+/** The names that are most like `chip`, the nearest first; none where nothing is like it. */
 export function nearestChips(
-  name: string,
-  chips: readonly string[],
+  chip: string,
+  names: readonly string[],
 ): string[] {
-  const wanted = plain(name);
+  const wanted = plain(chip);
   if (wanted === "") return [];
-  return chips
-    .map((chip) => {
-      const other = plain(chip);
-      const goesOn = wanted.length > 2 &&
-        (other.startsWith(wanted) || wanted.startsWith(other));
-      return { chip, goesOn, far: distance(wanted, other) };
-    })
-    .filter(({ goesOn, far }) => goesOn || far <= wanted.length / 3)
-    .sort((a, b) => Number(b.goesOn) - Number(a.goesOn) || a.far - b.far)
-    .slice(0, MOST_NEAR)
-    .map(({ chip }) => chip);
+  // More than that changed is another name.
+  const furthest = Math.max(2, Math.floor(wanted.length / 3));
+  const near = rank(names, (name) => howFar(wanted, name))
+    .filter(({ far }) => far <= furthest);
+  const [best] = near;
+  if (best !== undefined) {
+    return near.filter(({ far }) => far < best.far + 1)
+      .slice(0, MOST_NEAR).map(({ name }) => name);
+  }
+  // Of a board's name, "Nucleo-F446RE", one word may be the chip's.
+  const words = chip.split(/[^A-Za-z0-9]+/).map(plain)
+    .filter(({ length }) => length >= LEAST_PART);
+  return rank(
+    names.filter((name) => words.some((word) => plain(name).includes(word))),
+    (name) => name.length,
+  ).slice(0, MOST_NEAR).map(({ name }) => name);
+}
+
+function rank(names: readonly string[], howFar: (name: string) => number) {
+  return names.map((name) => ({ name, far: howFar(plain(name)) }))
+    .sort((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * How many characters differ, at the beginning first: what stands behind says only the package, and an
+ * order number has more of it than the name.
+ */
+function howFar(wanted: string, name: string): number {
+  const length = Math.min(wanted.length, name.length);
+  const behind = Math.abs(wanted.length - name.length) / 10;
+  const whole = apart(wanted, name);
+  return length < LEAST_PART ? whole : Math.min(
+    whole,
+    apart(wanted.slice(0, length), name.slice(0, length)) + behind,
+  );
+}
+
+/** Two characters in each other's place are one slip. */
+function apart(one: string, other: string): number {
+  const sorted = (text: string) => [...text].sort().join("");
+  const far = distance(one, other);
+  return far === 2 && sorted(one) === sorted(other) ? 1 : far;
 }
 
 /** Whether somebody who types `typed` may mean `chip`: a part of its name, or all of it and what follows on the package. */

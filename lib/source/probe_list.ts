@@ -26,7 +26,7 @@ const SELECTOR =
 const LINE =
   /^\[\d+\]: (.*) -- ([0-9a-f]{4}:[0-9a-f]{4}(?:-\d+)?):(.*?) \([^()]*\)( \(inaccessible\))?$/i;
 /** So many are named; more than these are on no gateway PC. */
-const MAX_NAMED = 10;
+export const MAX_NAMED = 10;
 
 /** Asks the probe-rs at the absolute path `program`; gives what it said where it does not tell. */
 export async function listProbes(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { KNOWN_PROBES } from "../../lib/source/usb.ts";
 
 const FOLDER = new URL("../../deploy/", import.meta.url);
 const NAME = "69-probe-rs.rules";
@@ -38,7 +39,7 @@ Deno.test("Each udev rule gives its probe to whoever sits there and to plugdev",
   assert.equal(rules.length, probes.length + jumps.length + 1);
 });
 
-Deno.test("The udev rules know the guide's ST-Link and the other probes", async () => {
+Deno.test("The udev rules know the guide's ST-Link and every probe that check knows", async () => {
   const text = await Deno.readTextFile(new URL(NAME, FOLDER));
   const knows = (vendor: string, product: string) =>
     text.split("\n").some((line) =>
@@ -46,21 +47,13 @@ Deno.test("The udev rules know the guide's ST-Link and the other probes", async 
       (!line.includes("idProduct") ||
         /idProduct\}=="([^"]+)"/.exec(line)![1]!.split("|").includes(product))
     );
-  const stLinks = [
-    "3744",
-    "3748",
-    "374b",
-    "374d",
-    "374e",
-    "374f",
-    "3752",
-    "3753",
-    "3754",
-  ];
-  for (const product of stLinks) assert(knows("0483", product), product);
+  for (const [vendor, { products }] of Object.entries(KNOWN_PROBES)) {
+    for (const product of products) {
+      assert(knows(vendor, product), `${vendor}:${product}`);
+    }
+  }
   assert(knows("1366", "0105"));
-  assert(knows("303a", "1001"));
-  assert(knows("2e8a", "000c"));
+  assert(knows("0483", "374b"));
   assert(!knows("0483", "5740"), "A board's own serial port is no probe");
   assert.match(text, /^ATTRS\{product\}=="\*CMSIS-DAP\*"/m);
 });

@@ -58,7 +58,14 @@ Deno.test("nearestChips names the chip that is meant first", () => {
   for (const [name, first] of cases) {
     assert.equal(nearestChips(name, CHIPS)[0], first, name);
   }
-  assert.equal(nearestChips("STM32F4", CHIPS).length, 3);
+  assert.deepEqual(nearestChips("STM32F446RET6", CHIPS), ["STM32F446RETx"]);
+  assert.deepEqual(nearestChips("STM32F446", CHIPS), [
+    "STM32F446RCTx",
+    "STM32F446RETx",
+    "STM32F446ZETx",
+  ]);
+  // The board's name.
+  assert.deepEqual(nearestChips("Nucleo-F446RE", CHIPS), ["STM32F446RETx"]);
   assert.deepEqual(nearestChips("toaster", CHIPS), []);
   assert.deepEqual(nearestChips("", CHIPS), []);
 });

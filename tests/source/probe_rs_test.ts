@@ -5,6 +5,7 @@ import {
   checkProbeRs,
   type ProbeRsCheckOptions,
 } from "../../lib/source/probe_rs.ts";
+import { makeFirmware } from "../elf.ts";
 import { withProbeRs } from "./fake_probe_rs.ts";
 
 const ONE = `The following debug probes were found:
@@ -33,7 +34,13 @@ async function check(
 ): Promise<Finding[]> {
   const signal = new AbortController().signal;
   return await Array.fromAsync(
-    checkProbeRs({ env: { PATH: path }, signal, ...options }),
+    checkProbeRs({
+      env: { PATH: path },
+      signal,
+      // What is plugged in here is no matter of these tests.
+      look: () => Promise.resolve(undefined),
+      ...options,
+    }),
   );
 }
 
@@ -51,10 +58,7 @@ esac`;
 Deno.test("checkProbeRs finds an installation that is whole", async () => {
   await withProbeRs(REAL_0_32, async (folder) => {
     const firmware = join(folder, "fw.elf");
-    await Deno.writeFile(
-      firmware,
-      Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1),
-    );
+    await Deno.writeFile(firmware, makeFirmware());
     await Deno.writeTextFile(join(folder, "list"), ONE);
     assert.deepEqual(
       await check({ chip: "STM32F446RETx", firmware_path: firmware }, folder),
@@ -74,7 +78,11 @@ Deno.test("checkProbeRs finds an installation that is whole", async () => {
           subject: "chip",
           detail: '"STM32F446RETx" is known to probe-rs',
         },
-        { level: "ok", subject: "firmware", detail: firmware },
+        {
+          level: "ok",
+          subject: "firmware",
+          detail: `${firmware} (Arm, logs by defmt over RTT)`,
+        },
       ],
     );
   });
@@ -92,13 +100,14 @@ Deno.test("checkProbeRs says how to install what is missing and goes on", async 
     assert.ok(
       findings[0]?.detail.includes(`in no folder of PATH, "${folder}"`),
     );
-    assert.equal(
-      findings[0]?.hint,
-      'install it with "cargo install probe-rs-tools --locked"',
+    assert.equal(findings[0]?.hint, "install it, then open a new terminal");
+    assert.match(
+      findings[0]?.fix?.join("\n") ?? "",
+      /^curl .*\/probe-rs-tools-installer\.sh \| sh$/,
     );
     assert.match(
       findings[1]?.detail ?? "",
-      /must name an ELF file: ".*fw\.elf" is none/,
+      /must name an ELF file, .*: ".*fw\.elf" is none/,
     );
   });
 });
@@ -117,31 +126,31 @@ Deno.test("checkProbeRs names a chip that probe-rs does not know, and a file tha
     ]);
     assert.equal(
       findings[2]?.detail,
-      '"chip" must be a chip that probe-rs knows: it is "NOPE" ' +
+      'probe-rs knows no chip "NOPE" ' +
         "(Error: The requested chip was not found in the list of known targets.)",
     );
+    assert.match(findings[3]?.detail ?? "", /^".*no\.elf" is not there$/);
+  });
+});
+
+Deno.test("checkProbeRs names the chip that may be meant by one that probe-rs does not know", async () => {
+  await withProbeRs(REAL_0_32, async (folder) => {
+    const ask = async (chip: string) =>
+      (await check({ chip }, folder)).find(({ subject }) => subject === "chip");
+    assert.deepEqual((await ask("STM32F446RET6"))?.fix, [
+      'chip = "STM32F446RETx"',
+    ]);
+    const unlike = await ask("NOPE");
+    assert.equal(unlike?.fix, undefined);
     assert.match(
-      findings[3]?.detail ?? "",
-      /^Cannot read ".*no\.elf": No such file/,
+      unlike?.hint ?? "",
+      /^find its name with "probe-rs chip list"/,
     );
   });
 });
 
-Deno.test("checkProbeRs names the chips that may be meant by one that probe-rs does not know", async () => {
-  await withProbeRs(REAL_0_32, async (folder) => {
-    const hintFor = async (chip: string) =>
-      (await check({ chip }, folder)).find(({ subject }) => subject === "chip")
-        ?.hint;
-    assert.equal(
-      await hintFor("STM32F446RET6"),
-      'put the line of the right one into config.toml: chip = "STM32F446RETx" or chip = "STM32F446RCTx"',
-    );
-    assert.equal(
-      await hintFor("toaster"),
-      'find its name with "probe-rs chip list"',
-    );
-  });
-});
+const PUT =
+  'put the line of the right one under [gateway] in config.toml, or under the [[board]] that it belongs to, in place of another "probe_id"';
 
 const PROBE_CASES: readonly {
   readonly name: string;
@@ -150,6 +159,7 @@ const PROBE_CASES: readonly {
   readonly level: Finding["level"];
   readonly detail: string;
   readonly hint?: string;
+  readonly fix?: readonly string[];
 }[] = [
   {
     name: "the only probe, where none is named",
@@ -171,15 +181,19 @@ const PROBE_CASES: readonly {
     level: "failed",
     detail: "no debug probe is connected",
     hint:
-      "plug it in; if it is, let this user see it: on Linux install deploy/69-probe-rs.rules",
+      "plug it in, by a cable that carries data and not only power, and not through a hub without a supply of its own; if it is, let this user open it: the README has the rule for udev",
   },
   {
     name: "several where none is named",
     list: ONE + OTHER,
     level: "failed",
-    detail: '"probe_id" must name one of the 2 probes that are connected',
-    hint:
-      'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "1366:0101-2:000123" (J-Link)',
+    detail:
+      '2 probes are connected, and no "probe_id" says which one is this board\'s',
+    hint: PUT,
+    fix: [
+      'probe_id = "0483:374b:066D"   # STLink V2-1',
+      'probe_id = "1366:0101-2:000123"   # J-Link',
+    ],
   },
   {
     name: "another than the one that is named",
@@ -187,8 +201,8 @@ const PROBE_CASES: readonly {
     probe_id: "0483:374b:0671",
     level: "failed",
     detail: 'the probe "0483:374b:0671" is not connected, but 1 other is',
-    hint:
-      'plug the probe "0483:374b:0671" in, or put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1)',
+    hint: `plug "0483:374b:0671" in, or ${PUT}`,
+    fix: ['probe_id = "0483:374b:066D"   # STLink V2-1'],
   },
   {
     name: "several that a name means",
@@ -197,8 +211,11 @@ const PROBE_CASES: readonly {
     level: "failed",
     detail:
       '"probe_id" must mean one probe: "0483:374b" means 2 that are connected',
-    hint:
-      'put the line of the right probe under its board in config.toml: probe_id = "0483:374b:066D" (STLink V2-1) or probe_id = "0483:374b:0671" (STLink V2-1)',
+    hint: PUT,
+    fix: [
+      'probe_id = "0483:374b:066D"   # STLink V2-1',
+      'probe_id = "0483:374b:0671"   # STLink V2-1',
+    ],
   },
   {
     name: "one that may not be opened",
@@ -252,7 +269,11 @@ Deno.test("checkProbeRs warns of a version that may freeze the firmware", async 
   await withProbeRs("echo probe-rs 0.29.1", async (folder) => {
     const [finding] = await check({}, folder);
     assert.equal(finding?.level, "warning");
-    assert.match(finding?.hint ?? "", /freeze the firmware before 0\.30/);
+    assert.match(
+      finding?.detail ?? "",
+      /before 0\.30 the firmware can freeze when probe-rs ends$/,
+    );
+    assert.equal(finding?.fix?.length, 1);
   });
 });
 
