@@ -207,6 +207,8 @@ export interface VictoriaMetrics extends TestServer {
 export interface StartVictoriaMetricsOptions {
   /** @default {freePort()} */
   readonly port?: number;
+  /** More flags. */
+  readonly flags?: readonly string[];
 }
 
 /** Starts VictoriaMetrics; it keeps points of the last hundred years. */
@@ -229,6 +231,7 @@ export async function startVictoriaMetrics(
       "-memory.allowedBytes=128MB",
       "-http.connTimeout=0",
       "-loggerLevel=WARN",
+      ...(options.flags ?? []),
     ],
   );
   const url = `http://127.0.0.1:${server.port}`;

@@ -10,6 +10,10 @@ import type { Finding } from "../model.ts";
 import type { Clock } from "./clock.ts";
 
 const SUBJECT = "Clock";
+/** This program was made later: a clock that shows less has lost its battery, or was never set. */
+const MADE_MS = Date.UTC(2026, 0);
+/** What sets it, once and from then on, where systemd does that. */
+const SYNCHRONIZE = "sudo timedatectl set-ntp true";
 
 /** Options for {@linkcode checkClock}. */
 export interface CheckClockOptions {
@@ -18,13 +22,29 @@ export interface CheckClockOptions {
   /** Asks the system who synchronises its clock. */
   ask(question: { readonly signal: AbortSignal }): Promise<string | null>;
   readonly signal: AbortSignal;
+  /** Milliseconds since 1970. @default {Date.now} */
+  now?(): number;
 }
 
 /** Says whether the clock is known to be right, and by whom. */
 export async function* checkClock(
   { hold_s }: ClockConfig,
-  { clock, ask, signal }: CheckClockOptions,
+  { clock, ask, signal, now = Date.now }: CheckClockOptions,
 ): AsyncIterable<Finding> {
+  const shown = new Date(now());
+  if (shown.getTime() < MADE_MS) {
+    const text = shown.toISOString().slice(0, 16).replace("T", " ");
+    yield {
+      level: "failed",
+      subject: SUBJECT,
+      detail:
+        `The clock of this PC is wrong: it shows ${text} UTC. Certificates seem not to be valid yet, and points are dated so`,
+      hint:
+        "set it; a PC without a battery for its clock loses it at each power cut, and needs a time server",
+      fix: [SYNCHRONIZE, "timedatectl"],
+    };
+    return;
+  }
   const by = clock.knownBy ?? await ask({ signal });
   yield by === null
     ? {
@@ -33,7 +53,8 @@ export async function* checkClock(
       detail:
         `Nobody says that the clock of this PC is right: points wait up to ${hold_s} s for it and are then tagged clock="estimated"`,
       hint:
-        "run systemd-timesyncd or chrony with a time server that this PC reaches, or set clock.trust = true",
+        "let this PC ask a time server that it reaches, by the command or with chrony; or say in config.toml, under [clock], that something else keeps it right",
+      fix: [SYNCHRONIZE, "trust = true"],
     }
     : {
       level: "ok",
@@ -47,6 +68,7 @@ export async function* checkClock(
     detail: `The clocks of this PC and of InfluxDB differ by ${
       formatDuration(clock.differenceMs)
     }`,
-    hint: "set the one that is wrong",
+    hint: "look which one is wrong, and let that machine ask a time server",
+    fix: ["date --utc", SYNCHRONIZE],
   };
 }

@@ -54,7 +54,7 @@ export async function* checkJournal(
         `"${folder}" cannot be written, so packets are only kept in memory: ${
           messageOf(error)
         }`,
-      hint: hintFor(messageOf(error)),
+      ...adviceFor(messageOf(error), folder),
     };
     return;
   }
@@ -133,13 +133,20 @@ async function checkSpace(
     ? `the journal has all the space it may use`
     : `${freeMb} MB free, the journal may take ${missingMb} MB more`;
   if (freeMb >= missingMb) return { level: "ok", subject: "Disk", detail };
+  const fits = Math.floor((taken / 1e6 + freeMb) * SHARE);
   return {
     level: "warning",
     subject: "Disk",
     detail: reserve
       ? `${detail}: too little to take it beforehand ("journal.reserve")`
       : detail,
-    hint: `make room, or lower "journal.max_megabytes"`,
+    hint: fits < LEAST_MB
+      ? "make room: the first line shows what is on that disk, the second one what is large"
+      : "make room, or write the third line under [journal] in config.toml, which leaves the others some room",
+    fix: [
+      ...roomLines(folder),
+      ...(fits < LEAST_MB ? [] : [`max_megabytes = ${fits}`]),
+    ],
   };
 }
 
@@ -159,12 +166,46 @@ async function tryWriting(folder: string): Promise<void> {
   }
 }
 
+/** The least that `journal.max_megabytes` may be. */
+const LEAST_MB = 8;
+/** Of the room that there is, what the journal is offered. */
+const SHARE = 0.8;
+
+/** Commands that show what takes the room on a folder's disk. */
+function roomLines(folder: string): string[] {
+  const quoted = `'${folder.replaceAll("'", `'\\''`)}'`;
+  return [
+    `df -h ${quoted}`,
+    `sudo du -xh "$(df --output=target ${quoted} | tail -n 1)" | sort -h | tail`,
+  ];
+}
+
 /** What to do about a folder that cannot be written; the numbers are the system's (errno.h). */
+function adviceFor(
+  message: string,
+  folder: string,
+): { readonly hint: string; readonly fix?: readonly string[] } {
+  if (/os error 28\b/.test(message)) {
+    return {
+      hint:
+        "the disk is full: make room on it; the first line shows how full, the second one what is large, the third one makes room where old logs are",
+      fix: [...roomLines(folder), "sudo journalctl --vacuum-size=100M"],
+    };
+  }
+  if (/os error 13\b/.test(message)) {
+    return {
+      hint:
+        'give this user the folder, or name one of its own in "journal.folder"',
+      fix: [`sudo chown -R "$(id -un)" '${folder.replaceAll("'", `'\\''`)}'`],
+    };
+  }
+  return { hint: hintFor(message) };
+}
+
 function hintFor(message: string): string {
   if (/os error 30\b/.test(message)) {
     return "the disk is mounted read-only: mount it to be written; one that became so by itself is failing (see dmesg): replace it";
   }
-  if (/os error 28\b/.test(message)) return "the disk is full: make room on it";
   if (/os error 122\b/.test(message)) {
     return "this user's quota is used up: raise it, or make room";
   }

@@ -16,6 +16,7 @@ import {
 } from "./influxdb_answers.ts";
 import { InfluxdbBatch } from "./influxdb_batch.ts";
 import { checkInfluxdb, type Health } from "./influxdb_check.ts";
+import { whatAnswers } from "./port_look.ts";
 import { type HeardTime, InfluxdbClient } from "./influxdb_client.ts";
 import { LineProtocol } from "./line_protocol.ts";
 import { Secret } from "./secret.ts";
@@ -136,6 +137,8 @@ export class InfluxdbSink implements Sink {
       testLine: () => LineProtocol.testLine(tags, now()),
       writeTestPoint: options.writeTestPoint ?? false,
       health: () => this.#health(signal),
+      get: (path) => this.#client.get(path, signal),
+      whatAnswers: (host, port) => whatAnswers(host, port, signal),
       write: async (line) => {
         const answer = await this.#write(line, signal);
         return answer && failureOf(answer, this.#config.url);

@@ -102,7 +102,7 @@ function judgeStatus(error: HttpError, url: string, now: () => number): Answer {
     failure: {
       kind: "blocked",
       message: status < 400 ? `${text}${elsewhere(error)}` : text,
-      hint: hintFor(status, message, body ?? ""),
+      ...adviceFor(status, message, body ?? "", url),
     },
   };
 }
@@ -143,11 +143,35 @@ function elsewhere({ headers }: HttpError): string {
   return ` and sends us to ${protocol}//${host}`;
 }
 
-function hintFor(status: number, message: string, body: string): string {
-  if (status < 400) return OTHER_SERVER_HINT;
+/** The address with the other scheme, as a line for config.toml. */
+export function urlLine(url: string, scheme: "http" | "https"): string {
+  return `url = ${JSON.stringify(url.replace(/^https?:/, `${scheme}:`))}`;
+}
+
+function adviceFor(
+  status: number,
+  message: string,
+  body: string,
+  url: string,
+): { readonly hint: string; readonly fix?: readonly string[] } {
   if (status === 401) {
-    return 'Set "influxdb.token" to a token that this server knows';
+    return {
+      hint:
+        'Set "influxdb.token" to a token that this server knows: its web page has them under "API Tokens", and the command makes one there',
+      fix: ["influx auth create --all-access", 'token = "…"'],
+    };
   }
+  if (/HTTP request (was sent )?to (an )?HTTPS/i.test(body)) {
+    return {
+      hint: 'Begin "influxdb.url" with https://',
+      fix: [urlLine(url, "https")],
+    };
+  }
+  return { hint: hintFor(status, message) };
+}
+
+function hintFor(status: number, message: string): string {
+  if (status < 400) return OTHER_SERVER_HINT;
   if (status === 403) {
     return 'Give the token of "influxdb.token" the right to write to the bucket of "influxdb.bucket"';
   }
@@ -156,9 +180,6 @@ function hintFor(status: number, message: string, body: string): string {
   }
   if (status === 404 && message.startsWith("bucket")) {
     return 'Create the bucket at the server, or correct "influxdb.bucket"';
-  }
-  if (/HTTP request (was sent )?to (an )?HTTPS/i.test(body)) {
-    return 'Begin "influxdb.url" with https://';
   }
   return 'Correct "influxdb.url", "influxdb.org" and "influxdb.bucket": it must lead to InfluxDB 2.x or what takes its write API';
 }
@@ -199,6 +220,7 @@ function noAnswer(error: unknown, url: string): Failure {
       kind: "blocked",
       message: `What answers at ${url} does not speak TLS`,
       hint: 'Begin "influxdb.url" with http://, or let the server speak TLS',
+      fix: [urlLine(url, "http")],
     };
   }
   return {

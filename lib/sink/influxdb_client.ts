@@ -115,6 +115,20 @@ export class InfluxdbClient {
     );
   }
 
+  /**
+   * The answer to `GET path`, parsed: what the token may see.
+   *
+   * @throws {HttpError} if the server answers with anything but success
+   * @throws {Error} if there is no answer within `influxdb.timeout_s`, or `signal` is aborted
+   */
+  get(path: string, signal: AbortSignal): Promise<unknown> {
+    return this.#request(
+      signal,
+      ({ transport }, heard) =>
+        transport.request(path, "", { method: "GET" }, heard),
+    );
+  }
+
   async #request<T>(
     signal: AbortSignal,
     run: (influxdb: InfluxDB, heard: Respond) => Promise<T>,

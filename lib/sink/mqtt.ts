@@ -11,6 +11,7 @@ import type { MqttBroker } from "./mqtt_broker.ts";
 import { checkBroker } from "./mqtt_check.ts";
 import type { ConnectClient, MqttConnection } from "./mqtt_connection.ts";
 import { type LastWills, MqttDialer } from "./mqtt_dialer.ts";
+import { whatAnswers } from "./port_look.ts";
 import { MqttSession } from "./mqtt_session.ts";
 import { MqttStates, type StateFeed } from "./mqtt_states.ts";
 import { MqttTrial } from "./mqtt_trial.ts";
@@ -203,10 +204,11 @@ export class MqttSink implements Sink {
   async *check({ signal }: SinkCheckOptions): AsyncIterable<Finding> {
     const clientId = `${this.#config.client_id}-check`;
     for (const broker of this.#dialer.brokers) {
-      yield* checkBroker(
-        this.#config,
-        () => this.#dialer.connect(broker, { clientId, signal }),
-      );
+      yield* checkBroker(this.#config, {
+        broker,
+        connect: () => this.#dialer.connect(broker, { clientId, signal }),
+        whatAnswers: (host, port) => whatAnswers(host, port, signal),
+      });
     }
   }
 }

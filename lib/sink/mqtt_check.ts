@@ -6,31 +6,43 @@
 
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding } from "../model.ts";
-import { describeReason, hintOf, PUBLISH_HINT } from "./mqtt_answers.ts";
+import { describeReason, PUBLISH_HINT } from "./mqtt_answers.ts";
+import type { MqttBroker } from "./mqtt_broker.ts";
 import type { MqttConnection, MqttVersion } from "./mqtt_connection.ts";
+import { explainRefusal } from "./mqtt_refusal.ts";
+import type { Language } from "./port_look.ts";
 import { SinkError } from "./sink.ts";
 
 const SUBJECT = "MQTT broker";
 /** Unconfirmed messages: with fewer each of them is a write of its own before long. */
 const FEW = 100;
 
+/** How a connection is made, and what else there is to find out. */
+export interface BrokerCheckOptions {
+  readonly broker: MqttBroker;
+  /** Makes the connection, with a client id that takes nobody's place. */
+  readonly connect: () => Promise<MqttConnection>;
+  readonly whatAnswers: (host: string, port: number) => Promise<Language>;
+}
+
 /**
  * Connects, publishes one empty message that no broker keeps to `PREFIX/check`, and leaves.
- *
- * @param connect makes the connection, with a client id that takes nobody's place
  */
 export async function* checkBroker(
   config: MqttConfig,
-  connect: () => Promise<MqttConnection>,
+  options: BrokerCheckOptions,
 ): AsyncIterable<Finding> {
   let connection: MqttConnection;
   try {
-    connection = await connect();
+    connection = await options.connect();
   } catch (error) {
     if (!(error instanceof SinkError)) throw error;
-    const { failure } = error;
-    const hint = hintOf(failure);
-    yield { level: "failed", subject: SUBJECT, detail: failure.message, hint };
+    yield {
+      level: "failed",
+      subject: SUBJECT,
+      detail: error.failure.message,
+      ...await explainRefusal(error, config, options),
+    };
     return;
   }
   try {

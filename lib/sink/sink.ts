@@ -30,6 +30,8 @@ export type Failure =
     readonly message: string;
     /** What the operator can do. */
     readonly hint: string;
+    /** Lines that do it, for the check: commands, or lines of config.toml. @default {none} */
+    readonly fix?: readonly string[];
     /** Sooner would do harm. @default {a minute} */
     readonly afterMs?: number;
     /** Comes when there is a reason to try at once, or when `signal` is aborted. */

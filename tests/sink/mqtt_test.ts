@@ -1,3 +1,4 @@
+import { makeCertificates } from "../certificates.ts";
 import assert from "node:assert/strict";
 import type { MqttConfig } from "../../lib/config/schema.ts";
 import { SinkError } from "../../lib/sink/sink.ts";
@@ -509,46 +510,3 @@ test("says in a check where a broker takes few messages at once, and what to do"
   assert.deepEqual(await warnings({ max_inflight: 20 }), []);
   assert.deepEqual(await warnings({ qos: 0 }), []);
 });
-
-/** An authority of its own and a certificate for `localhost`. */
-async function makeCertificates(folder: string): Promise<void> {
-  const run = async (...args: string[]) => {
-    const { success, stderr } = await new Deno.Command(findProgram("openssl"), {
-      args,
-      cwd: folder,
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-  };
-  const key = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-    "2",
-  ];
-  await run(
-    ...["req", "-x509", ...key, "-subj", "/CN=test authority"],
-    ...["-keyout", "ca.key", "-out", "ca.crt"],
-  );
-  await run(
-    ...["req", "-x509", ...key, "-subj", "/CN=localhost"],
-    ...[
-      "-addext",
-      "subjectAltName=DNS:localhost",
-      "-addext",
-      "basicConstraints=critical,CA:FALSE",
-    ],
-    ...[
-      "-CA",
-      "ca.crt",
-      "-CAkey",
-      "ca.key",
-      "-keyout",
-      "server.key",
-      "-out",
-      "server.crt",
-    ],
-  );
-}

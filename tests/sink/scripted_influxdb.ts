@@ -19,6 +19,8 @@ export interface InfluxdbScript {
   readonly oldestUs?: number;
   /** What its clock shows, in microseconds since 1970; NaN: nonsense. @default {NOW_US} */
   readonly clockUs?: number;
+  /** Answers what else is asked for; undefined: 404. @default {404 for all} */
+  readonly get?: (url: URL) => Response | undefined;
   /** Answer to `/health`. @default {the one of a healthy InfluxDB} */
   readonly health?: () => Response;
 }
@@ -69,9 +71,7 @@ export function startScriptedInfluxdb(
           Response.json({ name: "influxdb", status: "pass" });
       }
       if (url.pathname !== "/api/v2/write") {
-        return new Response("Not found", {
-          status: 404,
-        });
+        return script.get?.(url) ?? new Response("Not found", { status: 404 });
       }
       const body = await request.arrayBuffer().catch(() => undefined);
       if (body === undefined) return new Response(null, { status: 500 });
