@@ -65,8 +65,8 @@ const ANSWER_WITHIN_MS = 5000;
 const COLORS = { ok: 32, warning: 33, failed: 31 };
 
 /**
- * A finding: in one line its level, what was looked at, what is so and what to do; below it the lines that
- * do it, each ready to be pasted.
+ * A finding: in one line its level, what was looked at and what is so; below it what to do, and the lines
+ * that do it, each ready to be pasted.
  */
 export function formatFinding(
   { level, subject, detail, hint, fix = [] }: Finding,
@@ -74,11 +74,15 @@ export function formatFinding(
 ): string {
   const word = level.padEnd(7);
   const mark = color ? `\x1b[${COLORS[level]}m${word}\x1b[0m` : word;
-  const end = fix.length > 0 ? ":" : "";
-  const advice = hint === undefined ? "" : `. To do: ${hint}${end}`;
-  const first = `${mark}  ${subject.padEnd(14)} ${detail}${advice}`;
-  return [first, ...fix.map((line) => INDENT + line)].join("\n");
+  const advice = hint === undefined
+    ? []
+    : [`${INDENT}To do: ${hint}${fix.length > 0 ? ":" : ""}`];
+  return [
+    `${mark}  ${subject.padEnd(14)} ${detail}`,
+    ...advice,
+    ...fix.map((line) => `${INDENT}    ${line}`),
+  ].join("\n");
 }
 
-/** What the shell and TOML pass over. */
+/** What shells and TOML pass over in a line that is pasted. */
 const INDENT = " ".repeat(9);

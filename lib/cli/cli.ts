@@ -133,14 +133,19 @@ What an event can do:
   hex                       a long line of bytes, without a newline`;
 
 const CHECK_HELP = `
-Looks at the configuration, the journal, the broker, the database and the probe, a line each. Exit
-code 1 if anything failed.
+Looks at all that a start needs, a line each, and says what to do, with the commands or the lines of
+config.toml that do it: the configuration; the journal and its disk; broker and database, up to a
+password that is wanted, a token of another organization, or TLS where none is spoken; the clock;
+probe-rs, the probe and who may open it, the chip's name, and whether the firmware is an ELF file for
+that chip which logs by RTT; or the program of gateway.command and the devices that it names. Exit code
+1 if anything failed.
 
 Where a gateway runs and its own session with the broker stands, that is what it says, and it connects
 with no second client.
 
 What it does: it makes the journal's folder where that is missing, publishes an empty message that
-is not retained to PREFIX/check, and writes nothing to InfluxDB, except by --write-test-point.
+is not retained to PREFIX/check, and writes nothing to InfluxDB, except by --write-test-point. At a
+server that does not answer it asks the port in TLS and in MQTT what it speaks.
 
 Examples:
   iiot-gateway check

@@ -142,7 +142,7 @@ async function checkSpace(
       : detail,
     hint: fits < LEAST_MB
       ? "make room: the first line shows what is on that disk, the second one what is large"
-      : "make room, or write the third line under [journal] in config.toml, which leaves the others some room",
+      : 'make room, or lower "journal.max_megabytes": the third line, under [journal] in config.toml, leaves others some room',
     fix: [
       ...roomLines(folder),
       ...(fits < LEAST_MB ? [] : [`max_megabytes = ${fits}`]),

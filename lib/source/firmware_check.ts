@@ -93,16 +93,18 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
     const forWhat = OF_A_PC.includes(machine)
       ? `a PC (${name})`
       : `${name} processors`;
+    const isNot = wanted
+      ? `and the core of the chip is ${own.name}${core && ` (${core})`}`
+      : "not for a chip";
+    const which = TARGETS[core] === undefined
+      ? "   # or another of: rustup target list"
+      : "";
     return failed(
-      `"${path}" is a program for ${forWhat}, and the chip has ${
-        wanted ? `an ${own.name} core${core && ` (${core})`}` : "another core"
-      }`,
+      `"${path}" is a program for ${forWhat}, ${isNot}`,
       "build it for the chip, and name the file that this makes",
       [
-        ...(target ? [`cargo build --release --target ${target}`] : []),
-        `firmware_path = "target/${target ?? "TARGET"}/release/${
-          basename(path)
-        }"`,
+        ...(target ? [`cargo build --release --target ${target}${which}`] : []),
+        `firmware_path = ${JSON.stringify(builtFor(path, target))}`,
       ],
     );
   }
@@ -158,6 +160,14 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
     subject: SUBJECT,
     detail: `${path} (${name}, logs by ${hasDefmt ? "defmt over RTT" : "RTT"})`,
   };
+}
+
+/** Where Cargo puts the same program for another target. */
+function builtFor(path: string, target = "TARGET"): string {
+  const place = /^(.*[/\\]target[/\\])(?:[^/\\]+[/\\])?(?:release|debug)[/\\]/;
+  return place.test(path)
+    ? path.replace(place, `$1${target}/release/`)
+    : `target/${target}/release/${basename(path)}`;
 }
 
 /** It begins as no ELF file does. */

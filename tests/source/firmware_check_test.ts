@@ -64,7 +64,7 @@ const CASES: readonly {
     bytes: makeFirmware({ bits: 64, machine: 62 }),
     level: "failed",
     detail:
-      /^".*fw" is a program for a PC \(x86-64\), and the chip has an Arm core \(Armv7em\)$/,
+      /^".*fw" is a program for a PC \(x86-64\), and the core of the chip is Arm \(Armv7em\)$/,
     hint: /build it for the chip/,
     fix:
       /^cargo build --release --target thumbv7em-none-eabihf\nfirmware_path = "target\/thumbv7em-none-eabihf\/release\/fw"$/,
@@ -74,7 +74,7 @@ const CASES: readonly {
     bytes: makeFirmware({ bits: 64, machine: 62 }),
     cores: [],
     level: "failed",
-    detail: /for a PC \(x86-64\), and the chip has another core$/,
+    detail: /for a PC \(x86-64\), not for a chip$/,
   },
   {
     what: "a firmware for another processor",
@@ -82,7 +82,7 @@ const CASES: readonly {
     cores: ["Armv6m"],
     level: "failed",
     detail:
-      /is a program for RISC-V processors, and the chip has an Arm core \(Armv6m\)$/,
+      /is a program for RISC-V processors, and the core of the chip is Arm \(Armv6m\)$/,
     fix: /--target thumbv6m-none-eabi\n/,
   },
   {
