@@ -13,6 +13,7 @@ import {
 } from "../../../lib/simulator/probe_rs/bench.ts";
 import { DEFAULT_PROBE } from "../../../lib/simulator/probe_rs/scenario.ts";
 import { PROGRAMS } from "../../cli/program.ts";
+import { makeFirmware } from "../../elf.ts";
 
 const [{ command: SOURCE } = { command: [] }] = PROGRAMS;
 
@@ -29,8 +30,8 @@ export class BenchFolder implements AsyncDisposable {
     const bench = new BenchFolder(await Deno.makeTempDir());
     await Promise.all([
       Deno.writeTextFile(bench.path("scenario.toml"), scenario),
-      Deno.writeTextFile(bench.path("fw.elf"), "\x7fELF one"),
-      Deno.writeTextFile(bench.path("other.elf"), "\x7fELF two"),
+      Deno.writeFile(bench.path("fw.elf"), makeFirmware()),
+      Deno.writeFile(bench.path("other.elf"), makeFirmware({ defmt: false })),
     ]);
     return bench;
   }
