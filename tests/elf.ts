@@ -117,7 +117,12 @@ export function makeFirmware(
     symbols: [
       { name: "main", section: ".text" },
       ...(rtt ? [{ name: "_SEGGER_RTT", value: 0x2000_0000 }] : []),
-      ...(defmt ? [{ name: "_defmt_version_ = 4" }] : []),
+      ...(defmt
+        ? [
+          { name: "_defmt_version_ = 4" },
+          { name: "_defmt_encoding_ = rzcobs" },
+        ]
+        : []),
     ],
   });
 }

@@ -182,7 +182,7 @@ async function askChip(
         : await find({ chip: name, ...options }, "chip");
       return unknown &&
         `must be a chip that probe-rs knows: it is "${name}"${
-          unknown.hint === undefined ? "" : `. To do: ${unknown.hint}`
+          unknown.hint === undefined ? "" : `. To do: ${advice(unknown)}`
         }`;
     },
   });
@@ -236,6 +236,12 @@ async function find(
   return undefined;
 }
 
-function say({ detail, hint }: Finding): string {
-  return hint === undefined ? detail : `${detail}. To do: ${hint}`;
+function say(finding: Finding): string {
+  const { detail, hint } = finding;
+  return hint === undefined ? detail : `${detail}. To do: ${advice(finding)}`;
+}
+
+/** What to do, in one line. */
+function advice({ hint = "", fix = [] }: Finding): string {
+  return fix.length === 0 ? hint : `${hint}: ${fix.join(" or ")}`;
 }

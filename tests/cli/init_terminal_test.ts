@@ -4,6 +4,7 @@
  * @module
  */
 
+import { makeFirmware } from "../elf.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { installStandIn } from "../../lib/cli/stand_in_script.ts";
@@ -28,10 +29,7 @@ class Talk implements AsyncDisposable {
   ): Promise<Talk> {
     const folder = await Deno.makeTempDir();
     await Deno.mkdir(join(folder, "bin"));
-    await Deno.writeFile(
-      join(folder, "fw.elf"),
-      Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1),
-    );
+    await Deno.writeFile(join(folder, "fw.elf"), makeFirmware());
     await installStandIn(join(folder, "bin"), { state: join(folder, "state") });
     const config = ["--config", join(folder, "config.toml")];
     const session = new TerminalSession(

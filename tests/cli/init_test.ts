@@ -1,3 +1,4 @@
+import { makeFirmware } from "../elf.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { installStandIn } from "../../lib/cli/stand_in_script.ts";
@@ -7,7 +8,7 @@ import { formatEntry } from "../../lib/source/recording.ts";
 import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";
 
 const FIRMWARE = `${PROJECT}tests/testdata/firmware/`;
-const ELF = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 1, 1);
+const ELF = makeFirmware();
 const COMMAND = ["--influxdb", "none", "--command", "cat /dev/ttyACM0"];
 
 /** A folder with a firmware file, and a probe-rs that stands in for the real one. */
