@@ -157,7 +157,10 @@ export class Journal implements AsyncDisposable {
   private constructor(options: JournalOptions, state: DiskState) {
     this.#options = options;
     this.#filled = { usedBytes: state.usedBytes };
-    this.#recent = new RecentRows(options.maxRecentReadings);
+    this.#recent = new RecentRows(
+      this.#rowContext,
+      options.maxRecentReadings,
+    );
     this.#pending = new Pending(state.lastParked, options.maxPendingBytes);
     this.#boards = new Boards(state.boards);
     const { newest } = state;
@@ -467,7 +470,7 @@ export class Journal implements AsyncDisposable {
     return true;
   }
 
-  /** The next row, for the sinks and for the disk. */
+  /** The next row, for the disk; gives it as the sinks get it. */
   #addRow(
     board: Board,
     { boardTs, readings }: {
@@ -480,7 +483,6 @@ export class Journal implements AsyncDisposable {
     const seq = this.#end.seq + 1;
     const total = this.#end.total + readings.length;
     const time = this.epochs.time(at);
-    const row = { seq, board: board.name, ...time, boardTs, readings, total };
     this.#end = { seq, total };
     this.#pending.add({
       ...at,
@@ -490,8 +492,8 @@ export class Journal implements AsyncDisposable {
       readings: readings.length,
       total,
       body,
-    }, row);
-    return row;
+    });
+    return { seq, board: board.name, ...time, boardTs, readings, total };
   }
 
   /** Waits a moment while more of a board's packets than `capacity` wait for the disk. */
@@ -583,11 +585,9 @@ export class Journal implements AsyncDisposable {
     if (this.epochs.version !== version) {
       this.#recent.forget(this.#committedSeq);
     }
-    for (const [index, row] of this.#pending.release(rows).entries()) {
-      const isSettled = row.timeQuality !== "unknown";
-      this.#recent.push(
-        isSettled ? row : { ...row, ...this.epochs.time(rows[index]!) },
-      );
+    this.#pending.release(rows);
+    for (const row of rows) {
+      this.#recent.push(row);
       this.#committedSeq = row.seq;
     }
     for (const listener of [...this.#listeners]) listener();

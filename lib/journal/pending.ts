@@ -8,7 +8,6 @@
  * @module
  */
 
-import type { Row } from "../model.ts";
 import type {
   BoardState,
   Commit,
@@ -46,8 +45,6 @@ export class Pending {
   urgent = false;
   deleted: readonly [first: number, last: number] | null = null;
   #rows: StoredRow[] = [];
-  /** The rows that wait, those of the commit under way included, as the sinks will get them. */
-  #fresh: Row[] = [];
   #bytes = 0;
   /** By the id of the board. */
   readonly #shares = new Map<number, Share>();
@@ -91,13 +88,12 @@ export class Pending {
       (own === undefined || own.bytes + bytes <= this.maxBytes / size);
   }
 
-  /** Adds a row that fits, in both its forms. */
-  add(stored: StoredRow, row: Row): void {
-    this.#rows.push(stored);
-    this.#fresh.push(row);
-    const bytes = bytesOf(stored.body);
+  /** Adds a row that fits. */
+  add(row: StoredRow): void {
+    this.#rows.push(row);
+    const bytes = bytesOf(row.body);
     this.#bytes += bytes;
-    const share = this.#shares.get(stored.board);
+    const share = this.#shares.get(row.board);
     if (share === undefined) return;
     share.rows++;
     share.bytes += bytes;
@@ -143,15 +139,14 @@ export class Pending {
     return commit;
   }
 
-  /** The disk has these rows, the oldest that waited; gives them as the sinks get them. */
-  release(rows: readonly StoredRow[]): Row[] {
+  /** The disk has these rows, the oldest that waited. */
+  release(rows: readonly StoredRow[]): void {
     for (const { board, body } of rows) {
       const bytes = bytesOf(body);
       this.#bytes -= bytes;
       const share = this.#shares.get(board);
       if (share !== undefined) share.bytes -= bytes;
     }
-    return this.#fresh.splice(0, rows.length);
   }
 }
 
