@@ -7,7 +7,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { sizeOf, syncFolder } from "./aside.ts";
+import { sizeOf } from "./aside.ts";
 import type { BoardState, Epoch, SinkState } from "./disk.ts";
 import type { Seal } from "./seal.ts";
 
@@ -37,8 +37,8 @@ export function writeCopy(path: string, content: SafetyCopy): void {
     }
     file.syncSync();
   }
+  // Without a sync of the folder: until the system writes the new name out, the copy before stands.
   Deno.renameSync(`${copy}.tmp`, copy);
-  syncFolder(path);
 }
 
 /** Reads the copy of the journal at `path`; undefined if there is none that is whole. */

@@ -51,6 +51,10 @@ const IDLE_CHECKPOINT_PAGES = 256;
 const COPY_ROWS = 100_000;
 /** … and after so many milliseconds. */
 const COPY_MS = 600_000;
+/** It waits for a pause of so many milliseconds between two commits: its sync would hold up the next one, … */
+const COPY_PAUSE_MS = 250;
+/** … but no longer than this. */
+const COPY_PATIENCE_MS = 10_000;
 
 /** Rows that are read in one step after a stop that was not in order. */
 const EXAMINED_ROWS = 500;
@@ -84,6 +88,8 @@ export class Store implements Disk {
   };
   #copyTimer: ReturnType<typeof setTimeout> | undefined;
   #copied: { seq: number; atMs: number } | undefined;
+  /** Since when the copy is to be written; it waits for a pause. */
+  #copyDueMs: number | undefined;
   #recoveries: Recovery[] = [];
   #failedMs = -Infinity;
   /** Why there is no file to work with: a salvage failed. */
@@ -234,6 +240,7 @@ export class Store implements Disk {
     clearTimeout(this.#copyTimer);
     this.#examiner?.stop();
     this.#copied = undefined;
+    this.#copyDueMs = undefined;
     this.#reserve = undefined;
     // The last connection copies the log into the file as it closes, if the disk lets it.
     const tables = this.#tables;
@@ -334,14 +341,19 @@ export class Store implements Disk {
 
   #copyWhenDue({ epochs }: Commit): void {
     const nowMs = performance.now();
-    const due = this.#copied === undefined || epochs.length > 0 ||
+    const isDue = this.#copied === undefined || epochs.length > 0 ||
       this.#known.end.seq - this.#copied.seq >= COPY_ROWS ||
       nowMs - this.#copied.atMs >= COPY_MS;
-    if (!due) return;
-    this.#copied = { seq: this.#known.end.seq, atMs: nowMs };
-    // It takes two syncs, and whoever waits for the commit need not wait for them.
+    if (isDue) this.#copyDueMs ??= nowMs;
+    if (this.#copyDueMs === undefined) return;
+    this.#copied ??= { seq: this.#known.end.seq, atMs: nowMs };
+    const waitedMs = nowMs - this.#copyDueMs;
     clearTimeout(this.#copyTimer);
-    this.#copyTimer = setTimeout(() => this.#copy({ closed: false }), 0);
+    this.#copyTimer = setTimeout(() => {
+      this.#copied = { seq: this.#known.end.seq, atMs: performance.now() };
+      this.#copyDueMs = undefined;
+      this.#copy({ closed: false });
+    }, waitedMs < COPY_PATIENCE_MS ? COPY_PAUSE_MS : 0);
   }
 
   #copy({ closed }: { closed: boolean }): void {
