@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Catalogue, valueOf } from "../catalogue.ts";
+import type { Catalogue } from "../catalogue.ts";
 import type { MqttConfig } from "../config/schema.ts";
 import type { Finding, Row, TimeQuality, Value } from "../model.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
@@ -184,10 +184,7 @@ export class MqttSink implements Sink {
     const rows: Row[] = [];
     for (const newest of this.#options.latest()) {
       const { seq, board, path, value, timeUs, timeQuality } = newest;
-      const topic = topics.of(board, path);
-      if (!topic?.retain || valueOf(topic.metric, value) === undefined) {
-        continue;
-      }
+      if (!topics.of(board, path)?.retain) continue;
       rows.push({
         seq,
         board,

@@ -1,5 +1,6 @@
 import { makeCertificates } from "../certificates.ts";
 import assert from "node:assert/strict";
+import { createCatalogue, type Metric } from "../../lib/catalogue.ts";
 import type { MqttConfig } from "../../lib/config/schema.ts";
 import { SinkError } from "../../lib/sink/sink.ts";
 import {
@@ -196,6 +197,54 @@ test("restates what was delivered ahead of older rows behind these, if it is sti
   );
   await using later = await subscribe(broker.url, "#");
   assert.equal((await later.waitFor(1))[0]!.payload, "21");
+});
+
+test("sends truths, words and scaled numbers, and rejects what is not of its metric's type", async () => {
+  await using broker = await startMosquitto();
+  await using heard = await subscribe(broker.url, "#");
+  const own = (path: string, more: Partial<Metric>): Metric => ({
+    ...{ path, node: "n", name: path, measurement: path, unit: null },
+    ...{ retain: true, range: null, ...more },
+  });
+  const catalogue = createCatalogue([
+    own("on", { type: "boolean" }),
+    own("mode", { type: "string" }),
+    own("t", { scale: 0.1 }),
+  ]);
+  const sink = mqttSink(broker.url, {}, { catalogue });
+  await using session = await open(sink);
+  const good = { on: false, mode: "läuft", t: 271 };
+  const outcome = await session.deliver([
+    row(1, good, { timeUs: NOW_US }),
+    row(2, { on: 1, mode: true, t: "x" }, { timeUs: NOW_US }),
+  ]);
+  assert.deepEqual(
+    (await heard.waitFor(3)).map(({ topic, payload }) => [topic, payload]),
+    [["iiot/n/on", "false"], ["iiot/n/mode", "läuft"], ["iiot/n/t", "27.1"]],
+  );
+  assert.equal(outcome.done, 2);
+  assert.deepEqual(
+    outcome.rejected.map(({ row, reading: { path }, reason }) => [
+      ...[row.seq, path, reason],
+    ]),
+    [
+      [
+        2,
+        "on",
+        'The metric of path "on" has the type "boolean", and the value is 1',
+      ],
+      [
+        2,
+        "mode",
+        'The metric of path "mode" has the type "string", and the value is true',
+      ],
+      [
+        2,
+        "t",
+        'The metric of path "t" has the type "number", and the value is "x"',
+      ],
+    ],
+  );
 });
 
 test("marks what is no longer live with its time, and nothing that is", async () => {
