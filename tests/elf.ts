@@ -16,6 +16,8 @@ export interface ElfSymbol {
   readonly value?: number;
   /** The name of its section. @default {it belongs to none} */
   readonly section?: string;
+  /** False: it is used here, and defined elsewhere. @default {true} */
+  readonly defined?: boolean;
 }
 
 /** What the file says of itself. */
@@ -42,9 +44,9 @@ export function makeElf(options: ElfOptions = {}): Uint8Array<ArrayBuffer> {
   const names = new StringTable();
   const symbolTable = concat([
     new Uint8Array(wide ? 24 : 16),
-    ...symbols.map(({ name, value = 0, section }) => {
+    ...symbols.map(({ name, value = 0, section, defined = true }) => {
       const index = sections.findIndex((one) => one.name === section);
-      const place = section === undefined ? 0xfff1 : index + 1;
+      const place = !defined ? 0 : section === undefined ? 0xfff1 : index + 1;
       const at = strings.add(name);
       return wide
         ? pack([4, at], [1, 0x11], [1, 0], [2, place], [8, value], [8, 0])

@@ -105,7 +105,10 @@ const CASES: readonly {
     what: "a symbol that is used and not defined",
     bytes: makeElf({
       sections: [{ name: ".text", data }],
-      symbols: [{ name: "x_SEGGER_RTT" }, { name: "_SEGGER_RTT_" }],
+      symbols: [
+        ...[{ name: "x_SEGGER_RTT" }, { name: "_SEGGER_RTT_" }],
+        { name: "_SEGGER_RTT", defined: false },
+      ],
     }),
     level: "failed",
     detail: /has no RTT/,
