@@ -98,7 +98,11 @@ async function refuseUnwritable(config: string): Promise<void> {
   try {
     await Deno.remove(await Deno.makeTempFile({ dir: folder }));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
+    const isMissing = await Deno.stat(folder).then(
+      () => false,
+      (why) => why instanceof Deno.errors.NotFound,
+    );
+    if (isMissing) {
       throw new UsageError(
         `Cannot write "${config}": there is no folder "${folder}": make it first`,
       );
