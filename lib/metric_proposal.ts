@@ -17,6 +17,7 @@ import {
 } from "./catalogue.ts";
 import { parsePath, type PathPart } from "./field_path.ts";
 import type { Value } from "./model.ts";
+import { toTomlString } from "./toml_string.ts";
 
 /** A metric that is guessed from a field's name and one of its values. */
 export interface MetricProposal
@@ -211,16 +212,18 @@ export function proposeMetrics(
 export function formatMetricTable(
   { path, node, name, unit, retain, type, value }: MetricProposal,
 ): string {
-  const said = typeof value === "string" ? toToml(value) : String(value);
+  const said = typeof value === "string" ? toTomlString(value) : String(value);
   const lines = [
     "[[metric]]",
-    `path = ${toToml(path)}  # the board sent ${said}`,
-    `node = ${toToml(node)}`,
-    `name = ${toToml(name)}`,
+    `path = ${toTomlString(path)}  # the board sent ${said}`,
+    `node = ${toTomlString(node)}`,
+    `name = ${toTomlString(name)}`,
   ];
-  if (type !== "number") lines.push(`type = ${toToml(type)}`);
+  if (type !== "number") lines.push(`type = ${toTomlString(type)}`);
   if (unit !== null) {
-    lines.push(`unit = ${toToml(unit)}  # guessed from the name: correct it`);
+    lines.push(
+      `unit = ${toTomlString(unit)}  # guessed from the name: correct it`,
+    );
   } else if (type === "number" && retain) {
     lines.push('#unit = ""  # not guessed');
   }
@@ -305,14 +308,4 @@ function batteryUnit(value: number): string | null {
   if (value > 0 && value < 5 && !Number.isInteger(value)) return "volt";
   if (value >= 0 && value <= 100) return "percent";
   return value >= 1_000 && value <= 60_000 ? "millivolt" : null;
-}
-
-/** A TOML string as config.toml reads it: a dollar twice, and nothing in it that cannot be seen. */
-function toToml(text: string): string {
-  const quoted = JSON.stringify(text.toWellFormed().replaceAll("$", "$$$$"));
-  return quoted.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (one) =>
-      `\\U${one.codePointAt(0)!.toString(16).toUpperCase().padStart(8, "0")}`,
-  );
 }

@@ -10,6 +10,8 @@
 
 import { createCatalogue } from "../catalogue.ts";
 import { MAX_PATH_LENGTH } from "../field_path.ts";
+import { type KeyValuePairs, readPairs } from "../key_value.ts";
+import { CommonMarker } from "../marker.ts";
 import {
   type Field,
   type MetricProposal,
@@ -20,6 +22,7 @@ import {
   readFirmwareText,
   stripColours,
 } from "../source/firmware_text.ts";
+import { textBeforeJson } from "../source/telemetry.ts";
 import { findObject, leavesOf } from "./json_in_line.ts";
 import { SeenValues } from "./seen_values.ts";
 
@@ -38,17 +41,15 @@ export interface Survey {
   readonly unusable: readonly string[];
   /** The first lines with an object, to try a configuration on. */
   readonly samples: readonly string[];
-  /** A line without an object that says `key=value`, and the object that it should be. */
+  /** Lines without an object that say `key=value`. */
   readonly keyValue: KeyValueLines;
 }
 
 /** Lines that say `temp=21.5 hum=40`. */
 export interface KeyValueLines {
   readonly count: number;
-  /** The first, short. */
-  readonly line: string;
-  /** The same as JSON. */
-  readonly json: string;
+  /** Of the first of them. */
+  readonly first?: KeyValuePairs;
 }
 
 /** A field, what it probably is, and what was seen of it. */
@@ -63,21 +64,17 @@ export interface SurveyedField {
 const MOST_FIELDS = 200;
 const MOST_SAMPLES = 200;
 const MAX_SHOWN = 80;
-/** `temp=21.5`, `hum: 40` */
-const PAIR =
-  /(?:^|[\s,;])([A-Za-z_][\w.]*)\s*[=:]\s*(-?\d+(?:\.\d+)?)(?![\w.:-])/g;
-const WORD = /[A-Za-z\d_]/;
 const U32_MAX = 4_294_967_295;
 
 /** Takes lines until it is asked. */
 export class LineSurvey {
   #lines = 0;
   #packets = 0;
-  #marker: string | undefined;
+  readonly #marker = new CommonMarker();
   readonly #fields = new Map<string, SeenValues>();
   readonly #tooMany = new Set<string>();
   readonly #samples: string[] = [];
-  readonly #pairs = { count: 0, line: "", json: "" };
+  #keyValue: KeyValueLines = { count: 0 };
 
   /** Looks at one line. */
   add(line: string): void {
@@ -86,10 +83,7 @@ export class LineSurvey {
     const found = findObject(text);
     if (found === undefined) return this.#addPairs(text);
     this.#packets++;
-    const before = readFirmwareText(text.slice(0, found.start)).text;
-    this.#marker = this.#marker === undefined
-      ? before
-      : commonEnd(this.#marker, before);
+    this.#marker.take(textBeforeJson(text, found.start));
     if (this.#samples.length < MOST_SAMPLES) this.#samples.push(line);
     for (const { path, value } of leavesOf(found.object)) {
       if (!isHeader(path, value)) this.#see(path, value);
@@ -126,7 +120,7 @@ export class LineSurvey {
     return {
       lines: this.#lines,
       packets: this.#packets,
-      marker: markerFrom(this.#marker ?? ""),
+      marker: this.#marker.text,
       fields: fields.map(({ count, seen }, i) => ({
         proposal: proposals[i]!,
         count,
@@ -135,7 +129,7 @@ export class LineSurvey {
       builtIn,
       unusable,
       samples: this.#samples,
-      keyValue: this.#pairs,
+      keyValue: this.#keyValue,
     };
   }
 
@@ -153,15 +147,10 @@ export class LineSurvey {
 
   #addPairs(text: string): void {
     const said = readFirmwareText(text).text;
-    const pairs = [...said.matchAll(PAIR)];
-    if (pairs.length === 0) return;
-    if (this.#pairs.count++ > 0) return;
-    this.#pairs.line = said.length > MAX_SHOWN
-      ? `${said.slice(0, MAX_SHOWN)}…`
-      : said;
-    this.#pairs.json = `{${
-      pairs.slice(0, 8).map(([, key, value]) => `"${key}":${value}`).join(",")
-    }}`;
+    const pairs = readPairs(said);
+    if (pairs === undefined) return;
+    const { count, first = pairs } = this.#keyValue;
+    this.#keyValue = { count: count + 1, first };
   }
 }
 
@@ -170,26 +159,4 @@ function isHeader(path: string, value: unknown): boolean {
   return path === "id" && typeof value === "string" ||
     path === "ts" && Number.isInteger(value) && Number(value) >= 0 &&
       Number(value) <= U32_MAX;
-}
-
-/** What both end in, beginning where a word does. */
-function commonEnd(one: string, other: string): string {
-  let length = 0;
-  while (
-    length < one.length && length < other.length &&
-    one.at(-1 - length) === other.at(-1 - length)
-  ) length++;
-  const common = one.slice(one.length - length);
-  const isCut = [one, other].some((text) =>
-    WORD.test(text.at(-1 - length) ?? "")
-  );
-  return isCut ? common.replace(/^[A-Za-z\d_]+/, "") : common;
-}
-
-/**
- * The marker in what all have before their object: it begins with a whole word, and without a word it is
- * none, since numbers and signs may be any.
- */
-function markerFrom(common: string): string {
-  return /(?<![A-Za-z\d_])[A-Za-z_].*$/s.exec(common)?.[0] ?? "";
 }

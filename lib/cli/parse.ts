@@ -86,10 +86,13 @@ export async function parse(
   for (const sentence of advice.sentences(counters, { unknown, from })) {
     complain(sentence);
   }
-  if (!isFile && !isStdin && advice.proposals(unknown).length > 0) {
+  const fitsNot = !isFile || lines.counters.packets === 0;
+  if (fitsNot && !isStdin && advice.proposals(unknown).length > 0) {
     const self = Deno.build.standalone ? "iiot-gateway" : "deno task start";
+    // A file that is there is never overwritten.
+    const made = isFile ? "my.toml" : options.config;
     complain("\nOr have a configuration made of them:");
-    complain(`  ${self} init --from ${file} --config ${options.config}`);
+    complain(`  ${self} init --from ${file} --config ${made}`);
   }
   return lines.counters.packets > 0 ? 0 : 1;
 }

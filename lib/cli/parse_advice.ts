@@ -7,6 +7,8 @@
 import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
 import type { BoardConfig } from "../config/schema.ts";
+import { advisePairs } from "../key_value.ts";
+import { adviseMarker } from "../marker.ts";
 import {
   type Field,
   formatMetricTable,
@@ -108,10 +110,11 @@ export class ParseAdvice {
     // Without a marker each object has been read.
     if (packets === 0 || this.#marker === "") return [];
     return [
-      `${counted(packets, "line holds", "lines hold")} a JSON object, and not ${
-        JSON.stringify(this.#marker)
-      } before it. To do: set this under [gateway] in config.toml`,
-      `  marker = ${toToml(marker)}`,
+      `${
+        counted(packets, "line holds", "lines hold")
+      } a JSON object and are not read. To do: ${
+        adviseMarker(this.#marker, marker)
+      }`,
     ];
   }
 
@@ -127,11 +130,14 @@ export class ParseAdvice {
   }
 
   #onPairs(): string[] {
-    const { packets, keyValue: { count, line, json } } = this.#others.result;
-    if (count === 0 || packets > 0) return [];
+    const { packets, keyValue: { count, first } } = this.#others.result;
+    if (first === undefined || packets > 0) return [];
     return [
-      `${counted(count, "line looks", "lines look")} like this: ${line}`,
-      `The gateway reads JSON. To do: have the firmware print an object, such as ${this.#marker}${json}`,
+      `${
+        counted(count, "line says", "lines say")
+      } names and numbers, and none is JSON. To do: ${
+        advisePairs(first, this.#marker)
+      }`,
     ];
   }
 
@@ -147,9 +153,4 @@ export class ParseAdvice {
       ...proposals.flatMap((one) => ["", formatMetricTable(one)]),
     ];
   }
-}
-
-/** As a string of config.toml, in which a dollar is written twice. */
-function toToml(text: string): string {
-  return JSON.stringify(text.replaceAll("$", "$$$$"));
 }

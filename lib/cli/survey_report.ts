@@ -8,6 +8,7 @@ import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/schema.ts";
 import { templateValue } from "../config/template.ts";
 import { counted } from "../counted.ts";
+import { advisePairs } from "../key_value.ts";
 import { formatMetricTable } from "../metric_proposal.ts";
 import { parseLine } from "../source/telemetry.ts";
 import type { Survey } from "./captured_lines.ts";
@@ -19,11 +20,12 @@ export function refuseUseless(
 ): void {
   if (packets > 0) return;
   const where = from === "-" ? "stdin" : `"${from}"`;
-  if (keyValue.count > 0) {
+  const { count, first } = keyValue;
+  if (first !== undefined) {
     throw new Error(
       `No line of ${where} holds a JSON object, and ${
-        counted(keyValue.count, "line says", "lines say")
-      } values as "${keyValue.line}". The gateway reads JSON: have the firmware print ${keyValue.json} instead, or put a program between that prints so, as gateway.command`,
+        counted(count, "line says", "lines say")
+      } names and numbers: ${advisePairs(first, "")}`,
     );
   }
   throw new Error(

@@ -12,6 +12,18 @@ const SIGNS: ReadonlyMap<string, string> = new Map([
   ["hpa", "hPa"],
   ["dbm", "dBm"],
   ["db", "dB"],
+  ["volt", "V"],
+  ["millivolt", "mV"],
+  ["ampere", "A"],
+  ["milliampere", "mA"],
+  ["watt", "W"],
+  ["kilowatt_hour", "kWh"],
+  ["hertz", "Hz"],
+  ["lux", "lx"],
+  ["pa", "Pa"],
+  ["degree", "°"],
+  ["fahrenheit", "°F"],
+  ["kelvin", "K"],
 ]);
 
 /** `°C` for `celsius`; units that have no sign here as they are. */

@@ -8,6 +8,8 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
+import { advisePairs, readPairs } from "../key_value.ts";
+import { adviseMarker, CommonMarker } from "../marker.ts";
 import {
   escapeTricks,
   readFirmwareText,
@@ -20,10 +22,6 @@ const KEPT = 8;
 /** So much of a line is kept, and shown. */
 const MAX_KEPT = 8192;
 const MAX_SHOWN = 100;
-/** `temp=21.5`, `hum: 48`, as far as they are to be shown as JSON. */
-const PAIR =
-  /(?<![\w."])([A-Za-z_]\w{0,31})\s{0,3}[=:]\s{0,3}(-?\d{1,15}(?:\.\d{1,15})?)(?![\w:.]*:)/g;
-const MOST_PAIRS = 4;
 
 /** What stands in the way. */
 export type Obstacle =
@@ -76,7 +74,8 @@ export class OtherLines {
     );
     const newest = lines.at(-1);
     if (newest === undefined) return undefined;
-    return this.#explainJson(lines) ?? explainPairs(lines) ??
+    return this.#explainJson(lines) ??
+      explainPairs(lines, this.#options.marker) ??
       { sample: show(newest) };
   }
 
@@ -106,51 +105,44 @@ export class OtherLines {
       }
     }
     if (marker === "") return undefined;
-    const others = parsed.flatMap(({ text }) => {
-      const before = jsonPrefix(text, catalogue);
-      return before === undefined ? [] : [{ text, before }];
-    });
-    const [first] = others;
-    if (first === undefined) return undefined;
-    const { before } = first;
-    const isCommon = before !== "" && !/\d/.test(before) &&
-      others.every((one) => one.before === before);
+    const common = new CommonMarker();
+    let sample: string | undefined;
+    for (const { text } of parsed) {
+      if (!holdsJson(text, catalogue)) continue;
+      common.take(textBeforeJson(text));
+      sample ??= text;
+    }
+    if (sample === undefined) return undefined;
     return {
       obstacle: "no marker",
-      sample: show(first.text),
-      todo: `the lines hold JSON, and not the text of gateway.marker, ${
-        JSON.stringify(marker)
-      }: set gateway.marker = ${
-        isCommon ? `${JSON.stringify(before)}, or = "", ` : '"", '
-      }which takes any line that holds one JSON object`,
+      sample: show(sample),
+      todo: `the lines hold JSON; ${adviseMarker(marker, common.text)}`,
     };
   }
 }
 
-/** What stands before the JSON object of a line, without time, level and channel; undefined where none is. */
-function jsonPrefix(text: string, catalogue: Catalogue): string | undefined {
+function holdsJson(text: string, catalogue: Catalogue): boolean {
   const parsed = parseLine({ text, truncated: false }, {
     marker: "",
     catalogue,
   });
-  const isJson = parsed.kind === "packet" || parsed.unknown !== undefined;
-  return isJson ? textBeforeJson(text).trimStart().slice(0, 60) : undefined;
+  return parsed.kind === "packet" || parsed.unknown !== undefined;
 }
 
-function explainPairs(lines: readonly string[]): Explanation | undefined {
-  const found = lines.map((text) => ({
-    text,
-    pairs: [...readFirmwareText(text).text.matchAll(PAIR)].slice(0, MOST_PAIRS),
-  })).filter(({ pairs }) => pairs.length > 0);
-  const best = found.at(-1);
-  if (best === undefined || found.length * 2 < lines.length) return undefined;
-  const json = best.pairs.map(([, key, value]) => `"${key}":${Number(value)}`);
+function explainPairs(
+  lines: readonly string[],
+  marker: string,
+): Explanation | undefined {
+  const found = lines.flatMap((text) => {
+    const pairs = readPairs(readFirmwareText(text).text);
+    return pairs === undefined ? [] : [{ text, pairs }];
+  });
+  const newest = found.at(-1);
+  if (newest === undefined || found.length * 2 < lines.length) return undefined;
   return {
     obstacle: "no json",
-    sample: show(best.text),
-    todo: `the gateway reads JSON, one object a line: let the firmware print {${
-      json.join(",")
-    }} instead of ${best.pairs.map(([pair]) => pair).join(" ")}`,
+    sample: show(newest.text),
+    todo: advisePairs(newest.pairs, marker),
   };
 }
 

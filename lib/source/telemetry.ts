@@ -147,9 +147,15 @@ function objectIn(text: string): number {
   return found !== first && beginsAt(text, first) ? first : found;
 }
 
-/** What a line says before its JSON object, without time, level and channel. */
-export function textBeforeJson(text: string): string {
-  const start = Math.max(0, objectIn(text));
+/**
+ * What a line says before its JSON object, without time, level and channel.
+ *
+ * @param start index of the object's `{` @default {where the gateway finds it}
+ */
+export function textBeforeJson(
+  text: string,
+  start = Math.max(0, objectIn(text)),
+): string {
   const { text: said } = readFirmwareText(text.slice(0, start) + "{");
   return said.replace(CHANNELS, "").slice(0, -1);
 }

@@ -103,8 +103,10 @@ Deno.test("A survey of key=value lines shows one, and the JSON that it should be
   assert.equal(packets, 0);
   assert.deepEqual(keyValue, {
     count: 3,
-    line: "temp=21.5 hum=40 vbat=3.71",
-    json: '{"temp":21.5,"hum":40,"vbat":3.71}',
+    first: {
+      text: "temp=21.5 hum=40 vbat=3.71",
+      json: '{"temp":21.5,"hum":40,"vbat":3.71}',
+    },
   });
 });
 
@@ -120,6 +122,8 @@ Deno.test("The marker is what stands before every object, from a whole word on",
     [["12 ", "13 "], ""],
     [["[INFO ] a: ", "1.5 [WARN ] a: "], "a: "],
     [["10:00:00.000: x ", "x "], "x "],
+    [["[Terminal] ", "[Terminal] 12:00:00.000: "], ""],
+    [["[Terminal] 0.1 [INFO ] a: ", "0.2 [INFO ] a: "], "a: "],
     [["\x1b[32m[INFO ] a \x1b[0m", "a "], "a "],
   ];
   for (const [before, marker] of cases) {

@@ -150,17 +150,15 @@ for (const { form, command } of PROGRAMS) {
       ["", /No line came from "lines"/],
       [
         'sensor 1: {"n1":{"t":1}}\nsensor 22: {"n1":{"t":2}}\n',
-        /2 lines hold a JSON object, and not "JSON sent via VCP: " before it/,
-        /\n {2}marker = ""\n/,
+        /2 lines hold a JSON object and are not read\. To do: gateway\.marker is "JSON sent via VCP: ", and stands before none: set marker = "" under \[gateway\] in config\.toml, which takes any line that holds one JSON object\n/,
       ],
       [
         'boot\n[INFO] node 1 data: {"n1":{"t":1}}\nnode 2 data: {"n1":{"t":2}}\n',
-        /\n {2}marker = "data: "\n/,
+        /: set marker = "data: " under \[gateway\] in config\.toml \(marker = "" takes any line that holds one JSON object\)\n/,
       ],
       [
         "t=21.5 h=40\nt=21.6 h=41\n",
-        /2 lines look like this: t=21\.5 h=40\n/,
-        /The gateway reads JSON\. To do: .*JSON sent via VCP: \{"t":21\.5,"h":40\}\n/,
+        /2 lines say names and numbers, and none is JSON\. To do: the gateway reads JSON, one object a line: let the firmware print JSON sent via VCP: \{"t":21\.5,"h":40\} instead of t=21\.5 h=40, or put a program/,
       ],
       [
         `${MARKER}{"n1":\n${MARKER}{"n1":\n${MARKER}[]\n`,
@@ -199,13 +197,17 @@ name = "rpm"
     assert.match(again.stdout, /\tsite\/device\/co2\t415\t/);
     const none = await run(lines);
     assert.match(none.stderr, /init --from lines --config config\.toml\n$/);
+    const other = await run('T {"co2":415}\n', { config: CONFIG });
+    assert.match(other.stderr, /init --from lines --config my\.toml\n$/);
+    const fits = await run(lines, { config: CONFIG });
+    assert.doesNotMatch(fits.stderr, /init --from/);
   });
 
   Deno.test(`parse finds packets once the marker is the one that it named (${form})`, async () => {
     const lines =
       '[INFO] node 1 data: {"n1":{"t":1}}\nnode 2 data: {"n1":{"t":2}}\n';
     const { stderr } = await run(lines);
-    const marker = /\n {2}(marker = .*)\n/.exec(stderr)?.[1];
+    const marker = /set (marker = "[^"]*")/.exec(stderr)?.[1];
     const { code, stdout } = await run(lines, {
       config: `${CONFIG}[gateway]\n${marker}\n`,
     });

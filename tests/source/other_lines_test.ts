@@ -19,21 +19,27 @@ Deno.test("OtherLines proposes the text before the JSON as the marker, or none",
   ]);
   assert.equal(marked?.obstacle, "no marker");
   assert.equal(marked.sample, 'DATA: {"t":2}');
-  assert.match(
-    marked.todo ?? "",
-    /^the lines hold JSON, .*: set gateway\.marker = "DATA: ", or = "", which takes any line/,
+  assert.equal(
+    marked.todo,
+    'the lines hold JSON; gateway.marker is "JSON sent via VCP: ", and stands before none: set marker = "DATA: " under [gateway] in config.toml (marker = "" takes any line that holds one JSON object)',
   );
   for (
     const lines of [
       ['{"n1":{"t":1}}'],
       ['12:00:00.000: {"t":1}'],
       ['[Terminal] {"t":1}'],
-      ['I (12) x: {"t":1}', 'I (13) x: {"t":1}'],
       ['A {"t":1}', 'B {"t":1}'],
     ]
   ) {
-    assert.match(explain(lines)?.todo ?? "", /set gateway\.marker = "", which/);
+    assert.match(
+      explain(lines)?.todo ?? "",
+      /: set marker = "" under \[gateway\] in config\.toml, which takes any line/,
+    );
   }
+  const dollar = explain(['I (12) $x: {"t":1}', 'I (13) $x: {"t":1}']);
+  assert.match(dollar?.todo ?? "", /: set marker = "x: " under/);
+  const inside = explain(['x$y: {"t":1}']);
+  assert.match(inside?.todo ?? "", /: set marker = "x\$\$y: " under/);
 });
 
 Deno.test("OtherLines names the [[metric]] tables where JSON comes and none is known", () => {
@@ -66,7 +72,7 @@ Deno.test("OtherLines shows the JSON that a firmware of names and numbers would 
     assert.equal(found?.obstacle, "no json");
     assert.equal(
       found.todo,
-      'the gateway reads JSON, one object a line: let the firmware print {"temp":21.5,"hum":48,"rx":-3} instead of temp=21.5 hum=048 rx: -3',
+      `the gateway reads JSON, one object a line: let the firmware print ${marker}{"temp":21.5,"hum":48,"rx":-3} instead of temp=21.5 hum=048 rx: -3, or put a program between that prints so, as gateway.command`,
     );
   }
 });
