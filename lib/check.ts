@@ -72,7 +72,8 @@ export async function* checkInstallation(
     if (own !== undefined) yield own;
     yield* sink.check({ signal, writeTestPoint });
   }
-  yield* checkClock(config.clock, { clock, ask: askSystem, signal });
+  const hasPoints = influxdb !== undefined;
+  yield* checkClock(config.clock, { clock, ask: askSystem, signal, hasPoints });
   yield* checkBoards(boards, { env, signal });
 }
 

@@ -6,6 +6,7 @@
 
 import { checkInstallation } from "../check.ts";
 import { ask } from "../control/client.ts";
+import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
@@ -51,7 +52,9 @@ export async function check(options: CheckCommandOptions): Promise<number> {
   });
   for await (const finding of findings) show(finding);
   print(
-    `\n${counts.ok} ok, ${counts.warning} warnings, ${counts.failed} failed`,
+    `\n${counts.ok} ok, ${
+      counted(counts.warning, "warning")
+    }, ${counts.failed} failed`,
   );
   return counts.failed > 0 ? 1 : 0;
 }

@@ -22,6 +22,8 @@ export interface CheckClockOptions {
   /** Asks the system who synchronises its clock. */
   ask(question: { readonly signal: AbortSignal }): Promise<string | null>;
   readonly signal: AbortSignal;
+  /** Whether points go to a database, which wait for the clock. */
+  readonly hasPoints: boolean;
   /** Milliseconds since 1970. @default {Date.now} */
   now?(): number;
 }
@@ -29,7 +31,7 @@ export interface CheckClockOptions {
 /** Says whether the clock is known to be right, and by whom. */
 export async function* checkClock(
   { hold_s }: ClockConfig,
-  { clock, ask, signal, now = Date.now }: CheckClockOptions,
+  { clock, ask, signal, hasPoints, now = Date.now }: CheckClockOptions,
 ): AsyncIterable<Finding> {
   const shown = new Date(now());
   if (shown.getTime() < MADE_MS) {
@@ -50,8 +52,11 @@ export async function* checkClock(
     ? {
       level: "warning",
       subject: SUBJECT,
-      detail:
-        `Nobody says that the clock of this PC is right: points wait up to ${hold_s} s for it and are then tagged clock="estimated"`,
+      detail: `Nobody says that the clock of this PC is right: ${
+        hasPoints
+          ? `points wait up to ${hold_s} s for it and are then tagged clock="estimated"`
+          : "messages go without the time of their values"
+      }`,
       hint:
         "let this PC ask a time server that it reaches, by the command or with chrony; or say in config.toml, under [clock], that something else keeps it right",
       fix: [SYNCHRONIZE, "trust = true"],

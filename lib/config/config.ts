@@ -92,7 +92,7 @@ async function read(
       `Cannot read the configuration: "${resolve(path)}" ${
         describeFileError(error)
       }` +
-      ": copy config.toml from the repository, or name another file with --config";
+      ': "iiot-gateway init" makes one, or name another file with --config';
     throw new ConfigError([{ file: path, line: 1, column: 1, message }], {
       cause: error,
     });

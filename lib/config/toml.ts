@@ -40,6 +40,27 @@ export interface Leaf {
 
 const TOP: Place = { line: 1, column: 1 };
 
+/** What a fault mostly comes of, for those who see TOML for the first time; by the parser's words. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  [
+    "Unexpected character",
+    'a text stands in double quotes, as in key = "text"',
+  ],
+  [
+    "Must be a newline",
+    'one key stands on a line, and a text in double quotes, as in key = "text"',
+  ],
+  ["Unterminated string constant", "the quote behind the text is missing"],
+  [
+    "The key, equals sign, and value must be on the same line",
+    "or the bracket behind the name of a table is missing, as in [mqtt]",
+  ],
+  [
+    "Invalid character in escape sequence",
+    "a backslash is written twice, or the text put in single quotes",
+  ],
+]);
+
 /** Beyond any honest file, and far below what the stack holds. */
 const MAX_DEPTH = 100;
 
@@ -49,7 +70,8 @@ export function parseToml(text: string, file: string): TomlDocument {
     return new TomlDocument(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const message = `Not valid TOML: ${error.message.toLowerCase()}`;
+    const [first = "", ...more] = error.message;
+    const message = `Not valid TOML: ${first.toLowerCase()}${more.join("")}`;
     throw new ConfigError([{ file, ...error.place, message }], {
       cause: error,
     });
@@ -145,7 +167,11 @@ function parse(text: string): AST.TOMLProgram {
   } catch (error) {
     if (error instanceof ParseError) {
       const where = { line: error.lineNumber, column: error.column + 1 };
-      throw new TomlError(error.message, where, { cause: error });
+      const hint = HINTS.get(error.message);
+      const message = hint === undefined
+        ? error.message
+        : `${error.message}: ${hint}`;
+      throw new TomlError(message, where, { cause: error });
     }
     // The parser calls itself for each bracket, so thousands of them end in a RangeError.
     throw new TomlError("Is nested too deeply", TOP, { cause: error });

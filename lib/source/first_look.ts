@@ -9,8 +9,13 @@ import { getBoardLogger } from "./board_log.ts";
 import type { OtherLines } from "./other_lines.ts";
 import type { SourceCounters } from "./telemetry_stream.ts";
 
-/** So many lines are looked at first; a firmware may say this and that as it starts. */
-const FIRST_LINES = 10;
+/**
+ * So many lines are looked at first: a firmware may say this and that as it starts, and one that speaks
+ * every ten seconds is waited for by somebody.
+ */
+const FIRST_LINES = 5;
+/** Names and numbers are not believed to be telemetry before. */
+const FIRST_PAIRS = 20;
 /** Behind so many lines nothing is new any more. */
 const LAST_LINES = 5_000;
 
@@ -38,7 +43,7 @@ export class FirstLook {
     const found = others.explain();
     // Fields without a metric are told by themselves, and the first words of a firmware may be anything.
     if (found?.todo === undefined || found.obstacle === "no metric") return;
-    if (found.obstacle === "no json" && lines < 2 * FIRST_LINES) return;
+    if (found.obstacle === "no json" && lines < FIRST_PAIRS) return;
     this.#isOver = true;
     log.warning(
       'No telemetry in {lines} lines so far, such as "{sample}". To do: {todo}',

@@ -6,9 +6,10 @@ const NOW_MS = Date.UTC(2026, 10, 27);
 
 /** What the check says of a clock. */
 function check(
-  { knownBy = null, differenceMs, now = NOW_MS }: {
+  { knownBy = null, differenceMs, hasPoints = true, now = NOW_MS }: {
     knownBy?: string | null;
     differenceMs?: number;
+    hasPoints?: boolean;
     now?: number;
   },
 ): Promise<Finding[]> {
@@ -16,6 +17,7 @@ function check(
     clock: { knownBy, differenceMs },
     ask: () => Promise.resolve(null),
     signal: new AbortController().signal,
+    hasPoints,
     now: () => now,
   }));
 }
@@ -38,6 +40,9 @@ Deno.test("The check warns of a clock that nobody vouches for, with the command 
     "sudo timedatectl set-ntp true",
     "trust = true",
   ]);
+  const [without] = await check({ hasPoints: false });
+  assert.match(without?.detail ?? "", /messages go without the time/);
+  assert.doesNotMatch(without?.detail ?? "", /point/);
 });
 
 Deno.test("The check warns of a clock that the database's differs from", async () => {

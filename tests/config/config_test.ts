@@ -128,7 +128,7 @@ Deno.test("loadConfig says what to do when there is no file", async () => {
   await assert.rejects(loadConfig(`${path}/config.toml`, options), {
     name: "ConfigError",
     message: `${path}/config.toml:1:1: Cannot read the configuration: ` +
-      `"${path}/config.toml" does not exist: copy config.toml from the repository, ` +
+      `"${path}/config.toml" does not exist: "iiot-gateway init" makes one, ` +
       `or name another file with --config`,
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Path, TomlDocument } from "../../lib/config/toml.ts";
+import { parseToml, type Path, TomlDocument } from "../../lib/config/toml.ts";
 
 const document = new TomlDocument(`top = 1
 dotted.deep.key = 2
@@ -50,4 +50,22 @@ Deno.test("TomlDocument shows a changed leaf in its data", () => {
   assert.deepEqual(leaf?.path, ["a", "b", 0]);
   leaf.node.value = "y";
   assert.deepEqual(document.data, { a: { b: ["y"] } });
+});
+
+Deno.test("A text that is no TOML is told with what it mostly comes of, and without itself", () => {
+  const cases: [text: string, message: RegExp][] = [
+    ["a = hunter2", /^c:1:5: .*: a text stands in double quotes/],
+    ["a = “hunter2”", /^c:1:5: .*: a text stands in double quotes/],
+    ["a = 127.0.0.1", /^c:1:10: .*: one key stands on a line/],
+    ['a = "hunter2', /^c:1:13: .*: the quote behind the text is missing$/],
+    ["[hunter2\na = 1", /^c:2:1: .*: or the bracket .* is missing/],
+    ['a = "C:\\x"', /^c:1:9: .*: a backslash is written twice/],
+  ];
+  for (const [text, message] of cases) {
+    assert.throws(() => parseToml(text, "c"), { message });
+    assert.throws(
+      () => parseToml(text, "c"),
+      (error: Error) => !error.message.includes("hunter2"),
+    );
+  }
 });

@@ -328,7 +328,7 @@ Deno.test("Source says soon that a new board's lines are no telemetry, and what 
     ),
     [
       String
-        .raw`No telemetry in 10 lines so far, such as "I (10) radio: data: {"t":210.5}". To do: the lines hold JSON; gateway.marker is "T: ", and stands before none: set marker = "radio: data: " under [gateway] in config.toml (marker = "" takes any line that holds one JSON object)`,
+        .raw`No telemetry in 5 lines so far, such as "I (5) radio: data: {"t":25.5}". To do: the lines hold JSON; gateway.marker is "T: ", and stands before none: set marker = "radio: data: " under [gateway] in config.toml (marker = "" takes any line that holds one JSON object)`,
     ],
   );
 });
