@@ -274,6 +274,39 @@ for (const program of PROGRAMS) {
   });
 }
 
+Deno.test("The README's first hour shows what parse and init print", async () => {
+  const readme = await Deno.readTextFile(`${PROJECT}README.md`);
+  await using gateway = await desk(PROGRAMS[0]!);
+  const lines = join(gateway.folder, "lines.txt");
+  await Deno.copyFile(`${PROJECT}tests/testdata/firmware/nested.txt`, lines);
+  // In the repository, where the guide's configuration is.
+  await Deno.copyFile(
+    `${PROJECT}config.toml`,
+    join(gateway.folder, "config.toml"),
+  );
+  const parsed = await gateway.run("parse", "lines.txt");
+  const made = await gateway.run(
+    ...["init", "--config", "my.toml", "--from", "lines.txt"],
+    ...["--broker", "mqtt://127.0.0.1:1883", "--influxdb", "none"],
+    ...["--command", "cat lines.txt"],
+  );
+  for (
+    const [minute, output] of [
+      ["**Minute 15", parsed.stderr],
+      ["**Minute 17", made.stdout],
+    ] as const
+  ) {
+    const [page = ""] = readme.split(minute).slice(1);
+    const shown = page.slice(0, page.indexOf("\n**")).split("\n")
+      .filter((line) => /^ {4}(?!log )./.test(line) && line !== "    …")
+      .map((line) => line.slice(4).replace(/…$/, ""));
+    assert.ok(shown.length > 3, minute);
+    for (const line of shown) {
+      assert.ok(output.includes(line.trimEnd()), `${line}\n\n${output}`);
+    }
+  }
+});
+
 /** A gateway with a folder of its own that has a token, and no configuration yet. */
 async function desk(program: Program): Promise<GatewayProcess> {
   const gateway = await GatewayProcess.create({ program, config: "" });
