@@ -79,6 +79,7 @@ export class PacketReader {
   readonly #dropped: DroppedReading[] = [];
   readonly #values: ValuePlace[] = [];
   readonly #unknown: Field[] = [];
+  #isTypical = true;
   /** Where the value stands that is read. */
   readonly #trail: PathPart[] = [];
 
@@ -97,6 +98,11 @@ export class PacketReader {
   /** All values of the packet that may be others in the next one, in order. */
   get values(): readonly ValuePlace[] {
     return this.#values;
+  }
+
+  /** Whether each field had a value, so that one that had none cannot have one in the next packet. */
+  get isTypical(): boolean {
+    return this.#isTypical;
   }
 
   /** The first {@linkcode MAX_UNKNOWN} fields that no metric names, with what could be a metric's value. */
@@ -195,7 +201,11 @@ export class PacketReader {
       metric,
       isTs: false,
     });
-    if (metric === undefined) return;
+    if (metric === undefined) {
+      // "" or 1e999: what it is a value of is asked once it is one.
+      this.#isTypical &&= isPossible;
+      return;
+    }
     const written = () => this.#text.slice(start, end);
     const own = isPossible ? valueOf(metric, value) : undefined;
     if (own === undefined) {

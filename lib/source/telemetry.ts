@@ -192,8 +192,10 @@ function readObject(
   const reader = new PacketReader(text, start, { strictHeader, metricOf });
   try {
     const packet = reader.read(treeOf(catalogue));
-    const { end, values, unknown } = reader;
-    if (packet.readings.length > 0 && packet.dropped.length === 0) {
+    const { end, values, unknown, isTypical } = reader;
+    if (
+      isTypical && packet.readings.length > 0 && packet.dropped.length === 0
+    ) {
       shapes?.learn(text, start, end, values);
     }
     return {

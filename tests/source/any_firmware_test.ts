@@ -313,3 +313,31 @@ Deno.test("A hostile line without a marker is read in linear time", () => {
   }
   assert.ok(performance.now() - started < 5_000);
 });
+
+Deno.test("A field without a value in the first packet of its kind is asked for when it has one", () => {
+  const long = "x".repeat(65);
+  for (const none of ['""', `"${long}"`, '"\\u0001"', "1e999"]) {
+    const asked: string[] = [];
+    const options = {
+      marker: "",
+      catalogue: createCatalogue(T),
+      shapes: new PacketShapes(),
+      metricOf: ({ path }: { path: string }) => {
+        asked.push(path);
+        return metric(path, { type: "any" });
+      },
+    };
+    const value = none === "1e999" ? "2" : '"run"';
+    const outcomes = [none, none, value, value, none, value].map((said) =>
+      outcome(
+        parseLine({ text: `{"t":1,"f":${said}}`, truncated: false }, options),
+      )
+    );
+    const [without, has] = ["t=1", `t=1 f=${value}`];
+    assert.deepEqual(
+      [asked[0], ...outcomes],
+      ["f", without, without, has, has, without, has],
+      none,
+    );
+  }
+});
