@@ -126,10 +126,10 @@ export function createSource(
     unknownFields: createUnknownFields(needs.config, config, catalogue),
     maxLineBytes: max_line_bytes,
     catalogue,
-    // What was recorded of a silence has its end there as well.
+    // What was recorded of a silence has its end there as well, and may be of another board than the journal.
     ...(isReplay ? { silenceTimeoutMs: 0 } : silence_timeout_s !== undefined &&
       { silenceTimeoutMs: silence_timeout_s * 1000 }),
-    knownPaths: pathsOf(board, journal, clock),
+    knownPaths: isReplay ? [] : pathsOf(board, journal, clock),
     leftover: new Leftover(childPath(needs.config, board)),
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),

@@ -2,7 +2,7 @@
  * Values that are expected so and so often (`expect_interval_s`). Pure: it is told what comes, and asked
  * what is missed.
  *
- * - Only a value that has come before is missed, and only while the board's program runs and this process
+ * - Only a value that has come before, be it to a process before this one, is missed, and only while the board's program runs and this process
  *   was awake to hear it.
  * - One that is missed is told once, and once more when it is back.
  *
@@ -43,12 +43,14 @@ export class ExpectedValues {
   readonly #values = new Map<string, Expected>();
   #lookMs = 0;
 
-  constructor(catalogue: Catalogue) {
+  /** @param knownPaths where values stood that came before this process */
+  constructor(catalogue: Catalogue, knownPaths: Iterable<string> = []) {
+    const known = new Set(knownPaths);
     for (const { path, expectIntervalS } of catalogue.values()) {
       if (expectIntervalS === undefined) continue;
       this.#values.set(path, {
         everyMs: expectIntervalS * 1000,
-        heardMs: undefined,
+        heardMs: known.has(path) ? 0 : undefined,
         isDue: false,
         isMissed: false,
       });

@@ -40,7 +40,7 @@ export interface SourceOptions
   /** The topic of a path, for the log. @default {`NODE/NAME`} */
   readonly topicOf?: ((path: string) => string) | undefined;
   readonly clock: EventClock;
-  /** Where readings stood that came before this process: their nodes are missed as well. @default {none} */
+  /** Where readings stood that came before this process: their nodes and values are missed as well. @default {none} */
   readonly knownPaths?: readonly string[] | undefined;
   /** How long no telemetry is silence; 0: never. @default {learned from the board} */
   readonly silenceTimeoutMs?: number | undefined;

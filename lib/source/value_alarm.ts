@@ -18,6 +18,8 @@ export interface MissedTopic extends Omit<MissedValue, "path"> {
 /** Options for {@linkcode ValueAlarm}. */
 export interface ValueAlarmOptions {
   readonly catalogue: Catalogue;
+  /** Where values stood that came before this process. @default {none} */
+  readonly knownPaths?: readonly string[] | undefined;
   /** The topic of a path. */
   topicOf(path: string): string;
   /** The board is just being programmed, and can say nothing. */
@@ -39,7 +41,10 @@ export class ValueAlarm {
 
   constructor(options: ValueAlarmOptions) {
     this.#options = options;
-    this.#values = new ExpectedValues(options.catalogue);
+    this.#values = new ExpectedValues(
+      options.catalogue,
+      options.knownPaths,
+    );
   }
 
   /** Values that are missed now. */

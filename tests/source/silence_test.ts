@@ -378,3 +378,23 @@ Deno.test("Source says which value does not come as often as it should, and when
   assert.equal(back, '"iiot/node1/temperature" comes again after 92 s');
   assert.deepEqual(more, []);
 });
+
+Deno.test("Source misses a value of before it was made, from when its program runs", async () => {
+  await using log = await captureLog();
+  const own = createCatalogue().get("n1.t")!;
+  await using board = await sourceOf("exec sleep 1000", {
+    catalogue: createCatalogue([{ ...own, expectIntervalS: 10 }]),
+    knownPaths: ["n1.t"],
+    silenceTimeoutMs: 0,
+  });
+  const { source, time } = board;
+  await time.pass(500);
+  source.run();
+  await until(() => source.state.phase === "running");
+  const missed = () => source.state.missedValues?.length ?? 0;
+  await time.pass(28);
+  assert.equal(missed(), 0);
+  await time.pass(4);
+  assert.equal(missed(), 1);
+  assert.match(`${log.lines}`, /"node1\/temperature" has not come for 3\d s/);
+});
