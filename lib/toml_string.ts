@@ -4,9 +4,14 @@
  * @module
  */
 
+/** `text` so that the configuration's loader reads it as it is: to it one dollar begins a variable, two are one. */
+export function doubleDollars(text: string): string {
+  return text.replaceAll("$", "$$$$");
+}
+
 /** A TOML string as config.toml reads it: a dollar twice, and nothing in it that cannot be seen. */
 export function toTomlString(text: string): string {
-  const quoted = JSON.stringify(text.toWellFormed().replaceAll("$", "$$$$"));
+  const quoted = JSON.stringify(doubleDollars(text.toWellFormed()));
   return quoted.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (one) =>

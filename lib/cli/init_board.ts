@@ -13,6 +13,7 @@ import { type DebugProbe, listProbes } from "../source/probe_list.ts";
 import { checkProbeRs, type ProbeRsCheckOptions } from "../source/probe_rs.ts";
 import { findProgram } from "../source/program.ts";
 import type { AskOptions } from "../source/question.ts";
+import { doubleDollars } from "../toml_string.ts";
 import type { InitAnswers, Questions } from "./init_answers.ts";
 
 /** Asks for all that is about the board. */
@@ -70,7 +71,8 @@ async function askCommand(
   for (const key of ["probe_id", "chip", "firmware_path"]) {
     answers.values.set(`gateway.${key}`, undefined);
   }
-  answers.values.set("gateway.command", words);
+  // What a shell is to see is not for the loader.
+  answers.values.set("gateway.command", words.map(doubleDollars));
   const missing = await find({ command: words, ...options }, "command");
   if (missing !== undefined) answers.remarks.push(say(missing));
 }

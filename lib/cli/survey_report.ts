@@ -11,6 +11,7 @@ import { counted } from "../counted.ts";
 import { advisePairs } from "../key_value.ts";
 import { formatMetricTable } from "../metric_proposal.ts";
 import { parseLine } from "../source/telemetry.ts";
+import { doubleDollars } from "../toml_string.ts";
 import type { Survey } from "./captured_lines.ts";
 
 /** @throws {Error} if no line holds a JSON object */
@@ -37,9 +38,11 @@ export function refuseUseless(
   );
 }
 
-/** `gateway.marker` for these lines; undefined: as it is by default. */
+/** `gateway.marker` for these lines, as config.toml has it; undefined: as it is by default. */
 export function markerOf({ marker }: Survey): string | undefined {
-  return marker === templateValue("gateway.marker") ? undefined : marker;
+  return marker === templateValue("gateway.marker")
+    ? undefined
+    : doubleDollars(marker);
 }
 
 /** The tables for the end of the file. */

@@ -322,6 +322,25 @@ for (const { form, command } of PROGRAMS) {
     });
   }
 
+  Deno.test(`init writes dollars so that neither a marker nor a command becomes another one (${form})`, async () => {
+    await using desk = await makeDesk();
+    await Deno.writeTextFile(
+      desk.inFolder("lines.txt"),
+      'A${x} $$ {"a":1}\n'.repeat(3),
+    );
+    const line = "cat lines.txt; echo $$ ${HOME}";
+    const { code, stdout, stderr } = await init(
+      desk,
+      ...["--yes", "--influxdb", "none", "--command", line],
+      ...["--from", "lines.txt"],
+    );
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /Tried with it: 3 of 3 lines/);
+    const { boards: [board] } = await desk.load();
+    assert.equal(board?.marker, "A${x} $$ ");
+    assert.deepEqual(board.command, ["sh", "-c", line]);
+  });
+
   Deno.test(`init --from turns key=value lines away, and shows what the firmware should print (${form})`, async () => {
     await using desk = await makeDesk();
     const from = `${FIRMWARE}key_value.txt`;
