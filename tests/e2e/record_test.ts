@@ -202,7 +202,7 @@ Deno.test("A command that is killed leaves a readable file, and no recording beh
     ...["record", ...CONFIG, "--output", "x", "--board", "hall"],
   );
   assert.equal(strange.code, 2);
-  assert.match(strange.stderr, /no board "hall": it has ""/);
+  assert.match(strange.stderr, /no board "hall": its only one has no name/);
   assert.equal(await gateway.end("SIGTERM"), 0);
 });
 
