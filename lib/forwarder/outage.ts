@@ -2,6 +2,7 @@
  * Outages in the log.
  *
  * - One line when an outage begins, one when all that it kept is delivered.
+ * - One line when the first readings are delivered without any: somebody waits for that at a first start.
  * - The fourth outage within an hour says that the link flaps. From then on there is a summary, every
  *   ten minutes at most, and one line when the link was stable for ten minutes.
  * - What asks the operator for something, and an outage that lasts, has its line all the same.
@@ -51,9 +52,12 @@ export class Outage {
   /** When the newest outages began. */
   #begun: number[] = [];
   #flapping: Flapping | undefined;
+  /** Readings delivered before this process; undefined once it was said that more are. */
+  #before: number | undefined;
 
   constructor(options: OutageOptions) {
     this.#options = options;
+    this.#before = options.delivered();
   }
 
   /** An attempt has failed. */
@@ -71,6 +75,7 @@ export class Outage {
 
   /** Everything is delivered. */
   end(): void {
+    if (this.#before !== undefined) this.#sayFirst(this.#before);
     if (this.#now === undefined && this.#flapping === undefined) return;
     const { log, delivered, now } = this.#options;
     const nowMs = now();
@@ -93,6 +98,18 @@ export class Outage {
       duration: formatDuration(PAUSE_MS),
     });
     this.#settle();
+  }
+
+  #sayFirst(before: number): void {
+    const { log, delivered } = this.#options;
+    const readings = delivered() - before;
+    if (readings === 0) return;
+    this.#before = undefined;
+    // What an outage has kept is said by itself.
+    if (this.#now !== undefined) return;
+    log.info("Delivers: {readings} so far", {
+      readings: counted(readings, "reading"),
+    });
   }
 
   #open(nowMs: number): void {

@@ -51,6 +51,28 @@ Deno.test("Outage is a line when it begins and one when it is over", async () =>
   ]);
 });
 
+Deno.test("Outage says once that the first readings are delivered", async () => {
+  await using world = await given();
+  const { outage, clock, said } = world;
+  outage.end();
+  clock.delivered += 13;
+  outage.end();
+  clock.delivered += 13;
+  outage.end();
+  assert.deepEqual(said(), ["info: Delivers: 13 readings so far"]);
+});
+
+Deno.test("Outage says of the first readings only that it is over where it has kept them", async () => {
+  await using world = await given();
+  const { outage, clock, fail, said } = world;
+  fail(3 * MINUTE);
+  clock.delivered += 13;
+  outage.end();
+  assert.deepEqual(said().slice(1), [
+    "info: Delivers again after 3 min: 9 readings kept, all delivered",
+  ]);
+});
+
 Deno.test("Outage says within one what asks the operator for something else", async () => {
   await using world = await given();
   const { outage, fail, said } = world;
