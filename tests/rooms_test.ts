@@ -10,6 +10,7 @@ const COMMON = [
   "metric_proposal",
   "marker",
   "key_value",
+  "drop_advice",
   "toml_string",
   "error_text",
   "duration",

@@ -7,6 +7,7 @@
 import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
 import type { BoardConfig } from "../config/schema.ts";
+import { adviseDrop } from "../drop_advice.ts";
 import { advisePairs } from "../key_value.ts";
 import { adviseMarker } from "../marker.ts";
 import {
@@ -15,6 +16,8 @@ import {
   type MetricProposal,
   proposeMetrics,
 } from "../metric_proposal.ts";
+import type { DroppedReading } from "../model.ts";
+import { escapeTricks } from "../source/firmware_text.ts";
 import { LineSurvey } from "./captured_lines.ts";
 import type { ParsedCounters, ParsedEntry } from "./parsed_lines.ts";
 
@@ -29,6 +32,8 @@ export class ParseAdvice {
   /** Lines without the marker, until a packet comes. */
   readonly #others = new LineSurvey();
   readonly #reasons = new Map<string, number>();
+  /** The first reading that ended, by path and reason. */
+  readonly #dropped = new Map<string, DroppedReading>();
   #hasPacket = false;
 
   constructor(
@@ -46,8 +51,13 @@ export class ParseAdvice {
       if (!this.#hasPacket) this.#others.add(entry.text);
       return;
     }
-    if (entry.kind === "packet") this.#hasPacket = true;
-    else {
+    if (entry.kind === "packet") {
+      this.#hasPacket = true;
+      for (const one of entry.dropped) {
+        const key = `${one.reason} ${one.path}`;
+        if (!this.#dropped.has(key)) this.#dropped.set(key, one);
+      }
+    } else {
       const count = this.#reasons.get(entry.reason) ?? 0;
       if (count > 0 || this.#reasons.size < MOST_REASONS) {
         this.#reasons.set(entry.reason, count + 1);
@@ -82,7 +92,11 @@ export class ParseAdvice {
     },
   ): string[] {
     const why = counters.packets > 0 ? [] : this.#onNoPacket(counters, from);
-    return [...why, ...this.#onFields(this.proposals(unknown))];
+    return [
+      ...why,
+      ...this.#onDropped(),
+      ...this.#onFields(this.proposals(unknown)),
+    ];
   }
 
   #onNoPacket(counters: ParsedCounters, from: string): string[] {
@@ -139,6 +153,12 @@ export class ParseAdvice {
         advisePairs(first, this.#marker)
       }`,
     ];
+  }
+
+  #onDropped(): string[] {
+    return [...this.#dropped.values()].map((one) =>
+      escapeTricks(adviseDrop(one, this.#catalogue.get(one.path)))
+    );
   }
 
   #onFields(proposals: readonly MetricProposal[]): string[] {

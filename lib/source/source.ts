@@ -8,6 +8,7 @@ import { type Catalogue, topicOf } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
 import { wait } from "../wait.ts";
 import { getBoardLogger } from "./board_log.ts";
+import { DroppedValues } from "./dropped_values.ts";
 import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
@@ -90,6 +91,7 @@ export class Source implements AsyncDisposable {
   /** Undefined where no silence shall be told. */
   readonly #alarm: SilenceAlarm | undefined;
   readonly #values: ValueAlarm;
+  readonly #dropped: DroppedValues;
   readonly #otherLines: OtherLines;
   readonly #firstLook: FirstLook;
   #lastPanic: LastPanic | undefined;
@@ -104,6 +106,7 @@ export class Source implements AsyncDisposable {
       wait: options.wait ?? wait,
     };
     const { launcher, silenceTimeoutMs } = options;
+    this.#dropped = new DroppedValues(options.catalogue);
     this.#otherLines = new OtherLines(options);
     this.#firstLook = new FirstLook(options.knownPaths ?? []);
     this.#alarm = silenceTimeoutMs === 0 ? undefined : new SilenceAlarm({
@@ -211,6 +214,10 @@ export class Source implements AsyncDisposable {
           counters: this.#counters,
           metricOf: unknownFields &&
             ((field) => unknownFields.metricOf(field)),
+          onDropped: (dropped, line) => {
+            this.#dropped.note(dropped);
+            this.#options.onDropped?.(dropped, line);
+          },
           onUnknown: (fields, isPacket) =>
             unknownFields?.note(fields, isPacket),
           onNoPacket: (line) => {

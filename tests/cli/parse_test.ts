@@ -203,6 +203,19 @@ name = "rpm"
     assert.doesNotMatch(fits.stderr, /init --from/);
   });
 
+  Deno.test(`parse says once what to do about values that do not fit their table (${form})`, async () => {
+    const lines = `${MARKER}{"n1":{"t":true,"h":180}}\n`;
+    const { code, stderr } = await run(lines + lines);
+    assert.equal(code, 0);
+    assert.equal(
+      stderr.match(
+        /^Not sent: n1\.t = true, and its \[\[metric\]\] is for a number\. To do: set type = "boolean"/gm,
+      )?.length,
+      1,
+    );
+    assert.match(stderr, /^Not sent: n1\.h = 180, which cannot be/m);
+  });
+
   Deno.test(`parse finds packets once the marker is the one that it named (${form})`, async () => {
     const lines =
       '[INFO] node 1 data: {"n1":{"t":1}}\nnode 2 data: {"n1":{"t":2}}\n';

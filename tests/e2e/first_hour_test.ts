@@ -230,6 +230,11 @@ for (const program of PROGRAMS) {
           shown.map(({ point }) => asVictoria(point)).toSorted(),
         );
         assert.doesNotMatch(gateway.log, / (?:WARN|ERROR) /);
+        // Each with its reason once.
+        assert.equal(
+          gateway.log.match(/ Not sent: \S+ = /g)?.length ?? 0,
+          Object.keys(dropped).length,
+        );
       },
     });
   }
@@ -311,7 +316,7 @@ Deno.test("The README's first hour shows what parse and init print", async () =>
 async function desk(program: Program): Promise<GatewayProcess> {
   const gateway = await GatewayProcess.create({ program, config: "" });
   await Deno.remove(join(gateway.folder, "config.toml"));
-  await Deno.writeTextFile(join(gateway.folder, "token"), "t\n");
+  await Deno.writeTextFile(join(gateway.folder, "token"), "a-long-token\n");
   return gateway;
 }
 
