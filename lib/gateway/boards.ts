@@ -75,7 +75,7 @@ export function createTaps(
 
 /** What becomes of the fields of a board's packets that no metric names. */
 export function createUnknownFields(
-  { boards }: Pick<Config, "boards">,
+  { boards, influxdb }: Pick<Config, "boards" | "influxdb">,
   { name, unknown_fields: mode }: Pick<BoardConfig, "name" | "unknown_fields">,
   catalogue: Catalogue,
 ): UnknownFields {
@@ -83,7 +83,12 @@ export function createUnknownFields(
   const foreignLevels = name === ""
     ? [...boards.map((board) => board.name), HISTORY_LEVEL]
     : [];
-  return new UnknownFields({ mode, catalogue, foreignLevels });
+  return new UnknownFields({
+    mode,
+    catalogue,
+    foreignLevels,
+    hasTypes: influxdb !== undefined,
+  });
 }
 
 /** What a source needs from the rest of the gateway. */

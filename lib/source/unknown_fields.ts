@@ -3,7 +3,7 @@
  *
  * - `hint`: they are not sent; each is told once, as the lines to paste into config.toml.
  * - `publish`: they are sent as they are, the first 100 of them; none takes the topic or the series of
- *   another.
+ *   another, and none makes a database refuse what a `[[metric]]` names.
  * - `ignore`: they are not sent, and nothing is said.
  *
  * What a board sends is anybody's, so each of these is bounded, whatever its keys are.
@@ -14,6 +14,7 @@
 import {
   type Catalogue,
   type Metric,
+  type MetricType,
   STATE_TOPICS,
   topicOf,
 } from "../catalogue.ts";
@@ -37,6 +38,8 @@ export interface UnknownFieldsOptions {
   readonly catalogue: Catalogue;
   /** First levels below the board's own topics that are somebody else's. @default {none} */
   readonly foreignLevels?: Iterable<string> | undefined;
+  /** Values go to a database that keeps one type for each measurement. @default {false} */
+  readonly hasTypes?: boolean | undefined;
 }
 
 /** So many fields are told, or sent. */
@@ -54,6 +57,8 @@ export class UnknownFields {
   readonly #foreignLevels: ReadonlySet<string>;
   /** What stands for a metric already: topics and series. */
   readonly #taken = new Set<string>();
+  /** Of the values in each measurement of a metric that is named, where that matters. */
+  readonly #types = new Map<string, MetricType>();
   #isFull = false;
 
   constructor(options: UnknownFieldsOptions) {
@@ -62,19 +67,24 @@ export class UnknownFields {
     for (const topic of Object.values(STATE_TOPICS)) {
       this.#taken.add(`topic ${topic}`);
     }
-    for (const metric of options.catalogue.values()) this.#take(metric);
+    for (const metric of options.catalogue.values()) {
+      this.#take(metric);
+      if (!options.hasTypes) continue;
+      this.#types.set(metric.measurement, metric.type ?? "number");
+    }
   }
 
   /** The metric as which a field is sent; undefined where it is not. */
-  metricOf({ path }: Field): Metric | undefined {
+  metricOf(field: Field): Metric | undefined {
     if (this.#options.mode !== "publish") return undefined;
+    const { path } = field;
     const known = this.#sent.get(path);
     if (known !== undefined) return known ?? undefined;
     if (this.#sent.size === MAX_FIELDS) {
       this.#sayFull("are not sent: name what is wanted with [[metric]]");
       return undefined;
     }
-    const metric = this.#admit(path);
+    const metric = this.#admit(field);
     this.#sent.set(path, metric);
     return metric ?? undefined;
   }
@@ -113,7 +123,7 @@ export class UnknownFields {
     );
   }
 
-  #admit(path: string): Metric | null {
+  #admit({ path, value }: Field): Metric | null {
     const metric = fieldMetric(path);
     const refuse = (why: string) => {
       log.warning(
@@ -134,8 +144,15 @@ export class UnknownFields {
         `its topic "${topic}", or its series, is another one's already`,
       );
     }
+    const type = this.#types.get(metric.measurement);
+    if (type !== undefined && type !== typeof value) {
+      return refuse(
+        `its measurement "${metric.measurement}" is also that of a [[metric]] of the type "${type}", and InfluxDB, which keeps one type, could refuse that one for it`,
+      );
+    }
     this.#take(metric);
-    return metric;
+    // Nor may it have another one later: a new shard takes the type that comes first.
+    return type === undefined ? metric : { ...metric, type };
   }
 
   #isTaken(metric: Metric): boolean {

@@ -261,3 +261,12 @@ Deno.test("ParsedLines without a marker says of JSON that no metric names a fiel
   assert.equal(entry.reason, "no known field");
   assert.deepEqual(entry.unknown, [{ path: "co2", value: 415 }]);
 });
+
+Deno.test("ParsedLines sends no field for which InfluxDB could refuse a named metric", async () => {
+  const keys = '[gateway]\nmarker = ""\nunknown_fields = "publish"';
+  const line = '{"n1":{"t":1},"x":{"temperature":"hot"}}\n';
+  const [entry] = await entriesOf(await linesOf(keys), line);
+  assert.ok(entry?.kind === "packet");
+  assert.deepEqual(entry.values.map(({ path }) => path), ["n1.t"]);
+  assert.deepEqual(entry.unknown, [{ path: "x.temperature", value: "hot" }]);
+});

@@ -94,6 +94,35 @@ Deno.test("UnknownFields lets no field take the topic or the series of another",
   assert.equal(log.lines.length, 7, "each is said once");
 });
 
+Deno.test("UnknownFields lets no field bring another type into the measurement of a named metric", async () => {
+  await using log = await captureLog();
+  const named = createCatalogue([
+    { ...createCatalogue().get("n1.h")!, measurement: "h", type: "integer" },
+  ]);
+  const given = { mode: "publish", catalogue: named } as const;
+  const fields = new UnknownFields({ ...given, hasTypes: true });
+  const typeOf = (path: string, value: Field["value"]) =>
+    fields.metricOf(field(path, value))?.type;
+  assert.deepEqual(
+    [
+      typeOf("x.temperature", "hot"),
+      typeOf("y.temperature", 21.5),
+      typeOf("y.temperature", "hot"),
+      typeOf("x.h", 40),
+      typeOf("x.state", "run"),
+      typeOf("y.state", true),
+    ],
+    [undefined, "number", "number", undefined, "any", "any"],
+  );
+  assert.equal(log.lines.length, 2);
+  assert.match(
+    log.lines[0]!,
+    /The field x\.temperature is not sent: its measurement "temperature" is also that of a \[\[metric\]\] of the type "number", .*give it a \[\[metric\]\] of its own/,
+  );
+  const free = new UnknownFields(given);
+  assert.equal(free.metricOf(field("x.temperature", "hot"))?.type, "any");
+});
+
 Deno.test("UnknownFields says and sends nothing where that is wanted, and sends nothing where it hints", async () => {
   await using log = await captureLog();
   const ignored = fieldsOf("ignore");
