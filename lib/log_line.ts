@@ -154,6 +154,15 @@ function toJson(value: unknown): string {
   }
 }
 
+/** `text` as the log has it: without `secrets`. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return patternsOf(secrets).reduce(
+    (cleaned, { pattern, replacement }) =>
+      cleaned.replace(pattern, replacement),
+    text,
+  );
+}
+
 function patternsOf(secrets: readonly string[]) {
   const forms = secrets.flatMap((
     one,

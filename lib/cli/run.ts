@@ -12,6 +12,7 @@ import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
 import { JournalStart } from "../gateway/journal_start.ts";
 import { configureLog } from "../log.ts";
+import { hideSecrets } from "../log_line.ts";
 import { FlashMemory } from "../source/flash_memory.ts";
 import { CommandLauncher } from "../source/command_launcher.ts";
 import { ProbeRsLauncher } from "../source/probe_rs_launcher.ts";
@@ -105,15 +106,20 @@ function environment(): Record<string, string> {
 
 /** How the programs that print the boards' lines are started, and what they may know; as long as `stack` lives. */
 export async function boardPrograms(
-  { boards, journal }: Config,
+  config: Config,
   stack: AsyncDisposableStack,
   env: Readonly<Record<string, string>> = environment(),
 ) {
+  const { boards, journal } = config;
+  const secrets = secretsOf(config);
   const memory = stack.use(await FlashMemory.open(journal.folder));
   const launcherFor = (board: BoardConfig) => {
     const { name, command, probe_id, chip = "", firmware_path = "" } = board;
     if (command !== undefined) {
-      return new CommandLauncher(command, env.PATH ?? "", board);
+      return new CommandLauncher(command, env.PATH ?? "", {
+        ...board,
+        hide: (text) => hideSecrets(text, secrets),
+      });
     }
     return new ProbeRsLauncher({
       target: { probe_id, chip, firmware_path },

@@ -22,6 +22,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** A folder, absolute; where it is given, a relative path of the program begins there. @default {our own} */
   readonly cwd?: string | undefined;
+  /** Takes secrets out of what the program said: its failure goes to the broker and to status. @default {none} */
+  readonly hide?: ((text: string) => string) | undefined;
 }
 
 /** Characters that are kept of what the program said last. */
@@ -60,17 +62,23 @@ export class CommandLauncher implements Launcher {
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { ownEnv: env }),
       onStderrLine: (line) => {
-        if (line.trim() !== "") this.#said = withoutStamp(line.trim());
+        if (line.trim() !== "") {
+          this.#said = withoutStamp(this.#hide(line.trim()));
+        }
       },
     };
   }
 
   /** Gives what the program said last where it named no error, as few programs begin with "Error:". */
   ended(failure: Failure): Promise<Failure> {
-    const error = failure.error ?? this.#said;
+    const error = this.#hide(failure.error ?? this.#said);
     return Promise.resolve(
       error === "" ? failure : deviceFailure(error) ?? { ...failure, error },
     );
+  }
+
+  #hide(text: string): string {
+    return this.#options.hide?.(text) ?? text;
   }
 }
 
