@@ -59,7 +59,7 @@ export class SilenceAlarm {
     this.#options = options;
     const { catalogue, knownPaths = [], timeoutMs } = options;
     // What the catalogue does not have any more is no reading, and would be missed for nothing.
-    const nodes = knownPaths.flatMap((path) => catalogue.get(path)?.node ?? []);
+    const nodes = knownPaths.flatMap((path) => catalogue.get(path)?.node || []);
     this.#watch = new SilenceWatch(timeoutMs, nodes);
   }
 
@@ -117,7 +117,9 @@ export class SilenceAlarm {
     const nodes = new Set<string>();
     for (const { packet } of packets) {
       for (const { path } of packet.readings) {
-        nodes.add(catalogue.get(path)?.node ?? path);
+        const node = catalogue.get(path)?.node ?? path;
+        // Fields that are sent as they are, and stand by themselves, are of none.
+        if (node !== "") nodes.add(node);
       }
     }
     const { over, silent, back } = this.#watch.heard(now(), lines(), nodes);

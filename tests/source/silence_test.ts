@@ -5,6 +5,7 @@ import { EventClock } from "../../lib/source/event_clock.ts";
 import type { StartReason } from "../../lib/source/launcher.ts";
 import { type SilenceFacts, whatToDo } from "../../lib/source/silence.ts";
 import { Source, type SourceOptions } from "../../lib/source/source.ts";
+import { UnknownFields } from "../../lib/source/unknown_fields.ts";
 import { FakeTime, until } from "./fake_time.ts";
 import { captureLog } from "./log_capture.ts";
 
@@ -397,4 +398,26 @@ Deno.test("Source misses a value of before it was made, from when its program ru
   await time.pass(4);
   assert.equal(missed(), 1);
   assert.match(`${log.lines}`, /"node1\/temperature" has not come for 3\d s/);
+});
+
+Deno.test("Source misses no node where a field belongs to none, now or before", async () => {
+  await using log = await captureLog();
+  const catalogue = createCatalogue([], { hasFields: true });
+  await using board = await sourceOf(
+    `echo 'T: {"kind":1}'; ${order("speak")}; ${OTHER}; exec sleep 1000`,
+    {
+      catalogue,
+      knownPaths: ["level"],
+      unknownFields: new UnknownFields({ mode: "publish", catalogue }),
+      silenceTimeoutMs: 5e6,
+    },
+  );
+  const { source, time, packets } = board;
+  source.run();
+  await until(() => packets() === 1);
+  await time.pass(901);
+  await board.order("speak");
+  await until(() => packets() === 2);
+  assert.equal(source.state.silentNodes, undefined);
+  assert.doesNotMatch(`${log.lines}`, /No readings of/);
 });
