@@ -67,7 +67,7 @@ if (mode === "fill") await filled();
 if (mode !== "limited") await fillDisk();
 const freeBytes = await free();
 let evictedBeforeLimit = 0;
-const wanted = { fill: 60_000, meager: 4000, limited: 18_000 }[mode] ?? 0;
+const wanted = { fill: 60_000, meager: 4000, limited: 15_500 }[mode] ?? 0;
 while (sent < wanted) {
   await writer.append(
     ...Array.from({ length: 500 }, () => ({ a: ++sent, ...MORE })),
