@@ -218,13 +218,13 @@ Deno.test("A user who was put into the group after the login is told to log in a
     ...STLINK,
     access: { isOpen: false, group: "plugdev", groupMay: true },
   }, {
-    name: "nadine",
-    groups: ["nadine"],
-    groupsByLogin: ["nadine", "plugdev"],
+    name: "operator",
+    groups: ["operator"],
+    groupsByLogin: ["operator", "plugdev"],
   });
   assert.equal(
     hint,
-    "nadine is in the group plugdev by now, and this login is older than that: log in again, or restart the service",
+    "operator is in the group plugdev by now, and this login is older than that: log in again, or restart the service",
   );
   assert.deepEqual(fix, []);
 });
