@@ -189,9 +189,15 @@ function readObject(
   const known = shapes?.read(text, start);
   if (known) return { kind: "object", ...known };
   const strictHeader = marker === GUIDE_MARKER;
-  const reader = new PacketReader(text, start, { strictHeader, metricOf });
+  const tree = treeOf(catalogue);
+  let reader = new PacketReader(text, start, { strictHeader });
   try {
-    const packet = reader.read(treeOf(catalogue));
+    let packet = reader.read(tree);
+    if (metricOf !== undefined && reader.unknown.length > 0) {
+      // Only now, since names in a line that is broken are anything, and there is room for so many only.
+      reader = new PacketReader(text, start, { strictHeader, metricOf });
+      packet = reader.read(tree);
+    }
     const { end, values, unknown, isTypical } = reader;
     if (
       isTypical && packet.readings.length > 0 && packet.dropped.length === 0

@@ -341,3 +341,19 @@ Deno.test("A field without a value in the first packet of its kind is asked for 
     );
   }
 });
+
+Deno.test("No field of a line that is broken is asked for", () => {
+  const asked: string[] = [];
+  const options = {
+    marker: "",
+    catalogue: createCatalogue(T),
+    metricOf: ({ path }: { path: string }) => {
+      asked.push(path);
+      return metric(path, { type: "any" });
+    },
+  };
+  for (const text of ['{"t":1,"tampr":2,', '{"b":3}']) {
+    parseLine({ text, truncated: false }, options);
+  }
+  assert.deepEqual(asked, ["b"]);
+});
