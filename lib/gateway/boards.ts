@@ -8,8 +8,10 @@
 import { join } from "node:path";
 import type { Catalogue } from "../catalogue.ts";
 import type { Clock } from "../clock/clock.ts";
+import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
 import type { Journal } from "../journal/journal.ts";
+import { hideSecrets } from "../log_line.ts";
 import type { Row } from "../model.ts";
 import type { BoardStates } from "../monitor/board_states.ts";
 import { Backoff } from "../sink/backoff.ts";
@@ -111,6 +113,7 @@ export function createSource(
     needs;
   const { tap, states } = needs;
   const { stop_timeout_s } = needs.config.gateway;
+  const secrets = secretsOf(needs.config);
   const eventClock = new EventClock({ now: () => clock.now() });
   const { silence_timeout_s } = config;
   /** What was given since the disk had all. */
@@ -127,6 +130,7 @@ export function createSource(
     env,
     tap,
     marker,
+    hide: (text) => hideSecrets(text, secrets),
     topicOf: (path) => topicNameOf(needs.config, board, catalogue, path),
     unknownFields: createUnknownFields(needs.config, config, catalogue),
     maxLineBytes: max_line_bytes,

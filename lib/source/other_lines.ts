@@ -15,7 +15,7 @@ import {
   readFirmwareText,
   stripColours,
 } from "./firmware_text.ts";
-import { parseLine, type ParseOptions, textBeforeJson } from "./telemetry.ts";
+import { parseLine, textBeforeJson } from "./telemetry.ts";
 
 /** Lines that are kept. */
 const KEPT = 8;
@@ -44,14 +44,20 @@ export interface Explanation {
   readonly todo?: string;
 }
 
+/** Options for {@linkcode OtherLines}. */
+export interface OtherLinesOptions {
+  readonly marker: string;
+  readonly catalogue: Catalogue;
+  /** Takes secrets out of a line: one is shown at the broker and by status. @default {none} */
+  readonly hide?: ((text: string) => string) | undefined;
+}
+
 /** The newest of a board's lines that are no packet. */
 export class OtherLines {
-  readonly #options: Pick<ParseOptions, "marker" | "catalogue">;
+  readonly #options: OtherLinesOptions;
   readonly #lines: string[] = [];
 
-  constructor(
-    options: { readonly marker: string; readonly catalogue: Catalogue },
-  ) {
+  constructor(options: OtherLinesOptions) {
     this.#options = options;
   }
 
@@ -69,8 +75,9 @@ export class OtherLines {
 
   /** Why the lines are no telemetry; undefined where there are none. */
   explain(): Explanation | undefined {
+    const { hide = (line) => line } = this.#options;
     const lines = this.#lines.map((line) =>
-      stripColours(line.slice(0, MAX_KEPT))
+      hide(stripColours(line.slice(0, MAX_KEPT)))
     );
     const newest = lines.at(-1);
     if (newest === undefined) return undefined;

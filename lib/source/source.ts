@@ -43,6 +43,8 @@ export interface SourceOptions
   readonly clock: EventClock;
   /** Where readings stood that came before this process: their nodes and values are missed as well. @default {none} */
   readonly knownPaths?: readonly string[] | undefined;
+  /** Takes secrets out of a line that is shown at the broker and by status. @default {none} */
+  readonly hide?: ((text: string) => string) | undefined;
   /** How long no telemetry is silence; 0: never. @default {learned from the board} */
   readonly silenceTimeoutMs?: number | undefined;
   /**

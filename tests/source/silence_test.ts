@@ -421,3 +421,19 @@ Deno.test("Source misses no node where a field belongs to none, now or before", 
   assert.equal(source.state.silentNodes, undefined);
   assert.doesNotMatch(`${log.lines}`, /No readings of/);
 });
+
+Deno.test("Source shows of a silent board no secret that a line of it has", async () => {
+  await using board = await sourceOf(
+    "echo 'login with pass:word'; exec sleep 1000",
+    {
+      hide: (text) => text.replaceAll("pass:word", "…"),
+      silenceTimeoutMs: 1e4,
+    },
+  );
+  const { source, time } = board;
+  source.run();
+  await until(() => source.counters.lines === 1);
+  await time.pass(15);
+  await until(() => source.state.silence !== undefined);
+  assert.equal(source.state.silence?.sample, "login with …");
+});
