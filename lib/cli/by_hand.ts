@@ -15,7 +15,7 @@ import { createSinks, openJournal } from "../gateway/sinks.ts";
 import { journalPath } from "../journal/folder.ts";
 import { lockFolder, lockOwner } from "../journal/lock.ts";
 import { WorkerDisk } from "../journal/worker_disk.ts";
-import { Progress } from "./progress.ts";
+import { Progress } from "./terminal/progress.ts";
 
 /** How long a gateway that is just starting or ending is waited for. */
 const PATIENCE_MS = 3000;

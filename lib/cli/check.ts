@@ -10,7 +10,7 @@ import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
-import { print, wantsColor } from "./terminal.ts";
+import { print, wantsColor } from "./terminal/terminal.ts";
 
 /** Options of the command. */
 export interface CheckCommandOptions {

@@ -13,7 +13,7 @@ import { describeError } from "../error_text.ts";
 import { parseMoment, TIMES } from "./moment.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRejectsCommands } from "./rejects_commands.ts";
-import { complain } from "./terminal.ts";
+import { complain } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 

@@ -8,10 +8,10 @@ import { JournalReader } from "../journal/reader.ts";
 import { existingJournal } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
 import { createExportFormat, type ExportFormatName } from "./export_format.ts";
-import { Output } from "./output.ts";
-import { Progress } from "./progress.ts";
+import { Output } from "./terminal/output.ts";
+import { Progress } from "./terminal/progress.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { complain } from "./terminal.ts";
+import { complain } from "./terminal/terminal.ts";
 
 /** Options of the command. */
 export interface ExportOptions {

@@ -11,22 +11,22 @@ import { dirname, resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { fillTemplate, loadText } from "../config/template.ts";
 import { childEnvironment } from "../source/program.ts";
-import { surveyFile } from "./captured_file.ts";
+import { surveyFile } from "./capture/captured_file.ts";
 import {
   InitAnswers,
   type InitFlags,
   type NewSecret,
   STAND_INS,
-} from "./init_answers.ts";
-import { askBoard } from "./init_board.ts";
-import { askServers } from "./init_servers.ts";
+} from "./init/answers.ts";
+import { askBoard } from "./init/board.ts";
+import { askServers } from "./init/servers.ts";
 import {
   describeSurvey,
   markerOf,
   metricTables,
   refuseUseless,
-} from "./survey_report.ts";
-import { print } from "./terminal.ts";
+} from "./capture/survey_report.ts";
+import { print } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Options of the command. */
@@ -54,7 +54,7 @@ export async function init(options: InitOptions): Promise<number> {
   const answers = new InitAnswers({
     config,
     flags,
-    questions: mayAsk ? await import("./questions.ts") : undefined,
+    questions: mayAsk ? await import("./init/questions.ts") : undefined,
     environment: {
       env: (name) => Deno.env.get(name),
       hostname: () => Deno.hostname(),

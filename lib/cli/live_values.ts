@@ -6,7 +6,7 @@
 
 import { type Catalogue, type Metric, valueOf } from "../catalogue.ts";
 import type { Reading, Row, Value } from "../model.ts";
-import { unitSign } from "./unit_sign.ts";
+import { unitSign } from "./watch/unit_sign.ts";
 
 /** What is shown of a packet; a row of the journal is one. */
 export type LivePacket = Pick<Row, "board" | "timeUs" | "readings">;

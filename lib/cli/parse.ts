@@ -12,18 +12,18 @@ import {
   type CapturedBytes,
   openCapture,
   readCapture,
-} from "./captured_bytes.ts";
-import { ParseAdvice } from "./parse_advice.ts";
-import { loadParseConfig } from "./parse_config.ts";
+} from "./capture/captured_bytes.ts";
+import { ParseAdvice } from "./parse/advice.ts";
+import { loadParseConfig } from "./parse/config.ts";
 import {
   ParseColumns,
   ParseFields,
   type ParseFormat,
   ParseJson,
-} from "./parse_formats.ts";
-import { type ParsedCounters, ParsedLines } from "./parsed_lines.ts";
+} from "./parse/formats.ts";
+import { type ParsedCounters, ParsedLines } from "./parse/parsed_lines.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { complain, wantsColor, writeToStdout } from "./terminal.ts";
+import { complain, wantsColor, writeToStdout } from "./terminal/terminal.ts";
 
 /** Options of the command. */
 export interface ParseOptions {

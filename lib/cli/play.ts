@@ -9,7 +9,7 @@ import { readRecordingFile } from "../source/recording_reader.ts";
 import { wait } from "../wait.ts";
 import type { Speed } from "./replay.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { writeAll } from "./terminal.ts";
+import { writeAll } from "./terminal/terminal.ts";
 
 /** Options for {@linkcode playRecording}. */
 export interface PlayRecordingOptions {

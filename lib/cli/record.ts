@@ -26,7 +26,7 @@ import { askRunning } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
 import { boardPrograms } from "./run.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { complain } from "./terminal.ts";
+import { complain } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Options of the command. */

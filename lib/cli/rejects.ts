@@ -12,8 +12,8 @@ import { escapeTricks } from "../source/firmware_text.ts";
 import { carryOut, existingJournal } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
 import { formatMoment } from "./moment.ts";
-import { Output } from "./output.ts";
-import { agrees, print } from "./terminal.ts";
+import { Output } from "./terminal/output.ts";
+import { agrees, print } from "./terminal/terminal.ts";
 
 /** The most of a body that a list shows, in characters. */
 const SHOWN = 400;

@@ -8,7 +8,7 @@ import type { Released } from "../control/release.ts";
 import { counted } from "../counted.ts";
 import { askRunning } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
-import { print } from "./terminal.ts";
+import { print } from "./terminal/terminal.ts";
 
 /** Options of the command. */
 export interface ReleaseCommandOptions {

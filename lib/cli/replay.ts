@@ -24,7 +24,7 @@ import { showValues } from "./run.ts";
 import { selfCommand, selfEnvironment } from "./self.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { print } from "./terminal.ts";
+import { print } from "./terminal/terminal.ts";
 
 /** How much faster than it was; `max`: as fast as the journal takes it. */
 export type Speed = "1" | "10" | "max";

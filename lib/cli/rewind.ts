@@ -8,7 +8,7 @@ import type { Rewound } from "../journal/rewind.ts";
 import { carryOut } from "./by_hand.ts";
 import { loadConfigFile } from "./config.ts";
 import { formatMoment } from "./moment.ts";
-import { agrees, print } from "./terminal.ts";
+import { agrees, print } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Options of the command. */

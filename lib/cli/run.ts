@@ -21,7 +21,7 @@ import { loadConfigFile } from "./config.ts";
 import { LiveValues } from "./live_values.ts";
 import { simulatedConfig } from "./simulation.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { print, wantsColor, writeToStdout } from "./terminal.ts";
+import { print, wantsColor, writeToStdout } from "./terminal/terminal.ts";
 
 /** Options of the command. */
 export interface RunOptions {

@@ -7,7 +7,7 @@
 
 import { simulate as simulateBoard } from "../simulator/simulate.ts";
 import { wait } from "../wait.ts";
-import { writeToStdout } from "./terminal.ts";
+import { writeToStdout } from "./terminal/terminal.ts";
 
 /** Options for {@linkcode simulate}. */
 export interface SimulateCommandOptions {

@@ -22,7 +22,7 @@ import {
 } from "../simulator/probe_rs/scenario.ts";
 import { standIn as run } from "../simulator/probe_rs/stand_in.ts";
 import { wait } from "../wait.ts";
-import { writeAll } from "./terminal.ts";
+import { writeAll } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Options for {@linkcode standIn}. */

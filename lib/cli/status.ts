@@ -8,7 +8,7 @@ import { ask } from "../control/client.ts";
 import { formatStatus, readStatus } from "../monitor/status.ts";
 import { readFlash } from "../source/flash_memory.ts";
 import { loadConfigFile } from "./config.ts";
-import { print } from "./terminal.ts";
+import { print } from "./terminal/terminal.ts";
 
 /** A gateway that takes longer to say how it is has a fault, and the journal's file tells as well. */
 const ANSWER_WITHIN_MS = 5000;

@@ -5,7 +5,7 @@
  */
 
 import project from "../../deno.json" with { type: "json" };
-import { print } from "./terminal.ts";
+import { print } from "./terminal/terminal.ts";
 
 /** As `deno.json` has it: `0.1.0`. */
 export const VERSION: string = project.version;

@@ -15,9 +15,9 @@ import { boardNamed } from "./board_choice.ts";
 import { loadConfigFile } from "./config.ts";
 import { localBrokerUrl } from "./local_broker.ts";
 import { stopSignal } from "./stop_signal.ts";
-import { complain, wantsColor, writeToStdout } from "./terminal.ts";
-import { TerminalKeys } from "./terminal_keys.ts";
-import { topicFilters } from "./topic_filters.ts";
+import { complain, wantsColor, writeToStdout } from "./terminal/terminal.ts";
+import { TerminalKeys } from "./terminal/terminal_keys.ts";
+import { topicFilters } from "./watch/topic_filters.ts";
 import { UsageError } from "./usage_error.ts";
 import {
   jsonLine,
@@ -26,8 +26,8 @@ import {
   TableDisplay,
   type WatchDisplay,
   type WatchSubject,
-} from "./watch_views.ts";
-import { MessageReader } from "./watched_message.ts";
+} from "./watch/views.ts";
+import { MessageReader } from "./watch/watched_message.ts";
 
 /** Options of the command. */
 export interface WatchOptions {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readCapture } from "../../lib/cli/captured_bytes.ts";
+import { readCapture } from "../../lib/cli/capture/captured_bytes.ts";
 
 const encoder = new TextEncoder();
 const NEVER = new AbortController().signal;

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { LineSurvey, type Survey } from "../../lib/cli/captured_lines.ts";
-import { findObject, leavesOf } from "../../lib/cli/json_in_line.ts";
+import {
+  LineSurvey,
+  type Survey,
+} from "../../lib/cli/capture/captured_lines.ts";
+import { findObject, leavesOf } from "../../lib/cli/capture/json_in_line.ts";
 
 const FIRMWARE = new URL("../testdata/firmware/", import.meta.url);
 

@@ -2,7 +2,7 @@ import { makeFirmware } from "../elf.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { installStandIn } from "../../lib/cli/stand_in_script.ts";
-import { commandOf } from "../../lib/cli/init_board.ts";
+import { commandOf } from "../../lib/cli/init/board.ts";
 import { loadConfig } from "../../lib/config/config.ts";
 import { formatEntry } from "../../lib/source/recording.ts";
 import { PROGRAMS, PROJECT, runToEnd } from "./program.ts";

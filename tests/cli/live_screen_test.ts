@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LiveScreen } from "../../lib/cli/live_screen.ts";
+import { LiveScreen } from "../../lib/cli/terminal/live_screen.ts";
 import { TinyTerminal } from "./tiny_terminal.ts";
 
 function createScreen(columns = 20, rows = 6) {

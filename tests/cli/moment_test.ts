@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatMoment, parseMoment } from "../../lib/cli/moment.ts";
-import { formatProgress } from "../../lib/cli/progress.ts";
+import { formatProgress } from "../../lib/cli/terminal/progress.ts";
 
 Deno.test("parseMoment takes RFC 3339 times to the microsecond, and formatMoment gives them back", () => {
   const cases: [text: string, us: number, back: string][] = [

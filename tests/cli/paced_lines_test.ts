@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PacedLines } from "../../lib/cli/paced_lines.ts";
+import { PacedLines } from "../../lib/cli/terminal/paced_lines.ts";
 
 /** A reader that takes when it is told to. */
 function createLines(options: { maxWaiting?: number } = {}) {

@@ -3,9 +3,9 @@ import {
   ParseColumns,
   ParseFields,
   ParseJson,
-} from "../../lib/cli/parse_formats.ts";
-import type { ParsedEntry } from "../../lib/cli/parsed_lines.ts";
-import { textWidth } from "../../lib/cli/text_width.ts";
+} from "../../lib/cli/parse/formats.ts";
+import type { ParsedEntry } from "../../lib/cli/parse/parsed_lines.ts";
+import { textWidth } from "../../lib/cli/terminal/text_width.ts";
 
 const PACKET: ParsedEntry = {
   kind: "packet",

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { catalogueOf, createCatalogue } from "../../lib/catalogue.ts";
-import { type ParsedEntry, ParsedLines } from "../../lib/cli/parsed_lines.ts";
+import {
+  type ParsedEntry,
+  ParsedLines,
+} from "../../lib/cli/parse/parsed_lines.ts";
 import { load, MINIMAL } from "../config/load.ts";
 
 const MARKER = "JSON sent via VCP: ";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sparkline, trend } from "../../lib/cli/sparkline.ts";
+import { sparkline, trend } from "../../lib/cli/watch/sparkline.ts";
 
 Deno.test("sparkline shows the last numbers between their smallest and largest", () => {
   assert.equal(sparkline([], 5), "");

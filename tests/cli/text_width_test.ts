@@ -4,7 +4,7 @@ import {
   padText,
   textWidth,
   wrapText,
-} from "../../lib/cli/text_width.ts";
+} from "../../lib/cli/terminal/text_width.ts";
 
 Deno.test("textWidth counts the columns that a terminal gives to a text", () => {
   const cases: [text: string, columns: number][] = [

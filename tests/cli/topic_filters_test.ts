@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { topicFilters } from "../../lib/cli/topic_filters.ts";
+import { topicFilters } from "../../lib/cli/watch/topic_filters.ts";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 
 const PREFIX = "site/iiot";

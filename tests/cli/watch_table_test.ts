@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { textWidth } from "../../lib/cli/text_width.ts";
-import { watchTable, type WatchView } from "../../lib/cli/watch_table.ts";
-import type { WatchedTopic } from "../../lib/cli/watched_topics.ts";
+import { textWidth } from "../../lib/cli/terminal/text_width.ts";
+import { watchTable, type WatchView } from "../../lib/cli/watch/table.ts";
+import type { WatchedTopic } from "../../lib/cli/watch/watched_topics.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
 

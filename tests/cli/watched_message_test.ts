@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
-import { MessageReader } from "../../lib/cli/watched_message.ts";
+import { MessageReader } from "../../lib/cli/watch/watched_message.ts";
 import type { SeenMessage } from "../../lib/sink/mqtt_subscription.ts";
 
 const reader = new MessageReader("iiot", createCatalogue());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { WatchedMessage } from "../../lib/cli/watched_message.ts";
-import { WatchedTopics } from "../../lib/cli/watched_topics.ts";
+import type { WatchedMessage } from "../../lib/cli/watch/watched_message.ts";
+import { WatchedTopics } from "../../lib/cli/watch/watched_topics.ts";
 
 function message(
   topic: string,

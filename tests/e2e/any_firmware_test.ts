@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findObject, leavesOf } from "../../lib/cli/json_in_line.ts";
+import { findObject, leavesOf } from "../../lib/cli/capture/json_in_line.ts";
 import type { Value } from "../../lib/model.ts";
 import { type Program, PROGRAMS } from "../cli/program.ts";
 import {

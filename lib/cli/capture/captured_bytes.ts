@@ -4,10 +4,13 @@
  * @module
  */
 
-import { describeFileError } from "../config/fault.ts";
-import { RECORDING_BEGINNING } from "../source/recording.ts";
-import { type PlacedEntry, readRecording } from "../source/recording_reader.ts";
-import { UsageError } from "./usage_error.ts";
+import { describeFileError } from "../../config/fault.ts";
+import { RECORDING_BEGINNING } from "../../source/recording.ts";
+import {
+  type PlacedEntry,
+  readRecording,
+} from "../../source/recording_reader.ts";
+import { UsageError } from "../usage_error.ts";
 
 const NEVER = new AbortController().signal;
 

@@ -5,8 +5,8 @@
  */
 
 import { dirname, join, resolve } from "node:path";
-import { type OptionalTable, templateValue } from "../config/template.ts";
-import { type InitAnswers, NONE, type Questions } from "./init_answers.ts";
+import { type OptionalTable, templateValue } from "../../config/template.ts";
+import { type InitAnswers, NONE, type Questions } from "./answers.ts";
 
 interface Secret {
   readonly flag: string;

@@ -12,11 +12,11 @@
  * @module
  */
 
-import type { Field } from "../metric_proposal.ts";
-import { escapeTricks, stripColours } from "../source/firmware_text.ts";
+import type { Field } from "../../metric_proposal.ts";
+import { escapeTricks, stripColours } from "../../source/firmware_text.ts";
 import type { ParsedDrop, ParsedEntry, ParsedValue } from "./parsed_lines.ts";
-import { cutText, padText, textWidth } from "./text_width.ts";
-import { unitSign } from "./unit_sign.ts";
+import { cutText, padText, textWidth } from "../terminal/text_width.ts";
+import { unitSign } from "../watch/unit_sign.ts";
 
 /** Makes lines of what became of a line. */
 export interface ParseFormat {

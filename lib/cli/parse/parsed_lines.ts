@@ -8,23 +8,28 @@
  * @module
  */
 
-import type { Catalogue, Metric } from "../catalogue.ts";
-import type { BoardConfig, Config } from "../config/schema.ts";
-import { createUnknownFields } from "../gateway/boards.ts";
-import type { Field } from "../metric_proposal.ts";
-import type { DroppedReading, Row, TelemetryPacket, Value } from "../model.ts";
-import { LineProtocol } from "../sink/line_protocol.ts";
-import { MqttMessages, type MqttTerms } from "../sink/mqtt_message.ts";
-import { MqttTopics } from "../sink/mqtt_topics.ts";
-import { EventClock } from "../source/event_clock.ts";
-import { fieldMetric } from "../field_metric.ts";
-import type { Level } from "../source/firmware_text.ts";
-import { LineStream } from "../source/line_stream.ts";
+import type { Catalogue, Metric } from "../../catalogue.ts";
+import type { BoardConfig, Config } from "../../config/schema.ts";
+import { createUnknownFields } from "../../gateway/boards.ts";
+import type { Field } from "../../metric_proposal.ts";
+import type {
+  DroppedReading,
+  Row,
+  TelemetryPacket,
+  Value,
+} from "../../model.ts";
+import { LineProtocol } from "../../sink/line_protocol.ts";
+import { MqttMessages, type MqttTerms } from "../../sink/mqtt_message.ts";
+import { MqttTopics } from "../../sink/mqtt_topics.ts";
+import { EventClock } from "../../source/event_clock.ts";
+import { fieldMetric } from "../../field_metric.ts";
+import type { Level } from "../../source/firmware_text.ts";
+import { LineStream } from "../../source/line_stream.ts";
 import {
   type SourceCounters,
   TelemetryStream,
-} from "../source/telemetry_stream.ts";
-import type { UnknownFields } from "../source/unknown_fields.ts";
+} from "../../source/telemetry_stream.ts";
+import type { UnknownFields } from "../../source/unknown_fields.ts";
 
 /** A value on its way to the servers. */
 export interface ParsedValue {

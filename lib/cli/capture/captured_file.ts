@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LineStream } from "../source/line_stream.ts";
+import { LineStream } from "../../source/line_stream.ts";
 import { openCapture, readCapture } from "./captured_bytes.ts";
 import { LineSurvey, type Survey } from "./captured_lines.ts";
 

@@ -8,21 +8,21 @@
  * @module
  */
 
-import { createCatalogue } from "../catalogue.ts";
-import { MAX_PATH_LENGTH } from "../field_path.ts";
-import { type KeyValuePairs, readPairs } from "../key_value.ts";
-import { CommonMarker } from "../marker.ts";
+import { createCatalogue } from "../../catalogue.ts";
+import { MAX_PATH_LENGTH } from "../../field_path.ts";
+import { type KeyValuePairs, readPairs } from "../../key_value.ts";
+import { CommonMarker } from "../../marker.ts";
 import {
   type Field,
   type MetricProposal,
   proposeMetrics,
-} from "../metric_proposal.ts";
+} from "../../metric_proposal.ts";
 import {
   escapeTricks,
   readFirmwareText,
   stripColours,
-} from "../source/firmware_text.ts";
-import { textBeforeJson } from "../source/telemetry.ts";
+} from "../../source/firmware_text.ts";
+import { textBeforeJson } from "../../source/telemetry.ts";
 import { findObject, leavesOf } from "./json_in_line.ts";
 import { SeenValues } from "./seen_values.ts";
 

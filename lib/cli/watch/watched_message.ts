@@ -5,9 +5,9 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { Catalogue } from "../catalogue.ts";
-import type { SeenMessage } from "../sink/mqtt_subscription.ts";
-import { escapeTricks } from "../source/firmware_text.ts";
+import type { Catalogue } from "../../catalogue.ts";
+import type { SeenMessage } from "../../sink/mqtt_subscription.ts";
+import { escapeTricks } from "../../source/firmware_text.ts";
 
 /** What was read out of a message. */
 export interface WatchedMessage {

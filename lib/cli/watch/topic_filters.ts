@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../usage_error.ts";
 
 /** Options for {@linkcode topicFilters}. */
 export interface TopicFiltersOptions {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { loadConfig } from "../config/config.ts";
-import type { Config } from "../config/schema.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfig } from "../../config/config.ts";
+import type { Config } from "../../config/schema.ts";
+import { loadConfigFile } from "../config.ts";
 
 /** What stands in for a file that is not there. */
 const WITHOUT_A_FILE = `

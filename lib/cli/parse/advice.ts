@@ -4,21 +4,21 @@
  * @module
  */
 
-import type { Catalogue } from "../catalogue.ts";
-import { counted } from "../counted.ts";
-import type { BoardConfig } from "../config/schema.ts";
-import { adviseDrop } from "../drop_advice.ts";
-import { advisePairs } from "../key_value.ts";
-import { adviseMarker } from "../marker.ts";
+import type { Catalogue } from "../../catalogue.ts";
+import { counted } from "../../counted.ts";
+import type { BoardConfig } from "../../config/schema.ts";
+import { adviseDrop } from "../../drop_advice.ts";
+import { advisePairs } from "../../key_value.ts";
+import { adviseMarker } from "../../marker.ts";
 import {
   type Field,
   formatMetricTable,
   type MetricProposal,
   proposeMetrics,
-} from "../metric_proposal.ts";
-import type { DroppedReading } from "../model.ts";
-import { escapeTricks } from "../source/firmware_text.ts";
-import { LineSurvey } from "./captured_lines.ts";
+} from "../../metric_proposal.ts";
+import type { DroppedReading } from "../../model.ts";
+import { escapeTricks } from "../../source/firmware_text.ts";
+import { LineSurvey } from "../capture/captured_lines.ts";
 import type { ParsedCounters, ParsedEntry } from "./parsed_lines.ts";
 
 /** Other reasons than the first so many are not told apart. */

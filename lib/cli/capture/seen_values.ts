@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Metric } from "../catalogue.ts";
-import { MAX_TEXT_LENGTH, type Value } from "../model.ts";
-import { escapeTricks } from "../source/firmware_text.ts";
+import type { Metric } from "../../catalogue.ts";
+import { MAX_TEXT_LENGTH, type Value } from "../../model.ts";
+import { escapeTricks } from "../../source/firmware_text.ts";
 
 const MOST_TEXTS = 5;
 

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { counted } from "../counted.ts";
-import { hintOf } from "../sink/mqtt_answers.ts";
-import type { WatchState } from "../sink/mqtt_watcher.ts";
-import { LiveScreen, type LiveScreenOptions } from "./live_screen.ts";
-import { PacedLines } from "./paced_lines.ts";
-import { watchTable } from "./watch_table.ts";
+import { counted } from "../../counted.ts";
+import { hintOf } from "../../sink/mqtt_answers.ts";
+import type { WatchState } from "../../sink/mqtt_watcher.ts";
+import { LiveScreen, type LiveScreenOptions } from "../terminal/live_screen.ts";
+import { PacedLines } from "../terminal/paced_lines.ts";
+import { watchTable } from "./table.ts";
 import type { MessageReader, WatchedMessage } from "./watched_message.ts";
 import { WatchedTopics } from "./watched_topics.ts";
 

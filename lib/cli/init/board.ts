@@ -6,15 +6,18 @@
  */
 
 import { resolve } from "node:path";
-import type { Finding } from "../model.ts";
-import { findChip, listChips, mayMean } from "../source/chip_list.ts";
-import { programNotFound } from "../source/launcher.ts";
-import { type DebugProbe, listProbes } from "../source/probe_list.ts";
-import { checkProbeRs, type ProbeRsCheckOptions } from "../source/probe_rs.ts";
-import { findProgram } from "../source/program.ts";
-import type { AskOptions } from "../source/question.ts";
-import { doubleDollars } from "../toml_string.ts";
-import type { InitAnswers, Questions } from "./init_answers.ts";
+import type { Finding } from "../../model.ts";
+import { findChip, listChips, mayMean } from "../../source/chip_list.ts";
+import { programNotFound } from "../../source/launcher.ts";
+import { type DebugProbe, listProbes } from "../../source/probe_list.ts";
+import {
+  checkProbeRs,
+  type ProbeRsCheckOptions,
+} from "../../source/probe_rs.ts";
+import { findProgram } from "../../source/program.ts";
+import type { AskOptions } from "../../source/question.ts";
+import { doubleDollars } from "../../toml_string.ts";
+import type { InitAnswers, Questions } from "./answers.ts";
 
 /** Asks for all that is about the board. */
 export async function askBoard(

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { createCatalogue } from "../catalogue.ts";
-import type { Config } from "../config/schema.ts";
-import { templateValue } from "../config/template.ts";
-import { counted } from "../counted.ts";
-import { advisePairs } from "../key_value.ts";
-import { formatMetricTable } from "../metric_proposal.ts";
-import { parseLine } from "../source/telemetry.ts";
-import { doubleDollars } from "../toml_string.ts";
+import { createCatalogue } from "../../catalogue.ts";
+import type { Config } from "../../config/schema.ts";
+import { templateValue } from "../../config/template.ts";
+import { counted } from "../../counted.ts";
+import { advisePairs } from "../../key_value.ts";
+import { formatMetricTable } from "../../metric_proposal.ts";
+import { parseLine } from "../../source/telemetry.ts";
+import { doubleDollars } from "../../toml_string.ts";
 import type { Survey } from "./captured_lines.ts";
 
 /** @throws {Error} if no line holds a JSON object */

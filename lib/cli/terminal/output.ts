@@ -5,7 +5,7 @@
  */
 
 import { writeAll } from "./terminal.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../usage_error.ts";
 
 /** Takes text until it is disposed. */
 export class Output implements Disposable {

@@ -6,12 +6,12 @@
  */
 
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import type { LoadConfigOptions } from "../config/config.ts";
+import type { LoadConfigOptions } from "../../config/config.ts";
 import {
   faultOfValue,
   type OptionalTable,
   type TemplateValue,
-} from "../config/template.ts";
+} from "../../config/template.ts";
 import type { Examine } from "./questions.ts";
 
 /** The questions as a terminal asks them; without one, flags are all there is. */

@@ -9,9 +9,14 @@
  * @module
  */
 
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../../duration.ts";
 import { sparkline, trend } from "./sparkline.ts";
-import { cutText, padText, textWidth, wrapText } from "./text_width.ts";
+import {
+  cutText,
+  padText,
+  textWidth,
+  wrapText,
+} from "../terminal/text_width.ts";
 import { unitSign } from "./unit_sign.ts";
 import type { WatchedTopic } from "./watched_topics.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatPath, type PathPart } from "../field_path.ts";
+import { formatPath, type PathPart } from "../../field_path.ts";
 
 /** An object in a line. */
 export interface FoundObject {

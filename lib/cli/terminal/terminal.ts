@@ -8,7 +8,7 @@
  * @module
  */
 
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../usage_error.ts";
 
 /** Writes a line on stdout. */
 export function print(line: string): void {
