@@ -44,17 +44,12 @@ export class Reserve {
     this.#path = path;
     this.#logBytes = logBytes;
     this.#fillerBytes = fillerBytes(db);
-    this.#checkpoint = autocheckpointPages(logBytes);
+    this.#checkpoint = checkpointPages(logBytes);
   }
 
   /** What the filler rows take of the file; they hold nothing. */
   get fillerBytes(): number {
     return this.#fillerBytes;
-  }
-
-  /** The log is being made as long as it may become: copied into the file it would begin anew. */
-  get fillsLog(): boolean {
-    return this.#checkpoint === 0;
   }
 
   /** One step towards a file of `bytes`; without `fill` only towards a shorter one. */
@@ -121,7 +116,7 @@ export class Reserve {
   }
 
   /** After how many pages the log is copied into the file; 0: never. */
-  #setCheckpoint(pages = autocheckpointPages(this.#logBytes)): void {
+  #setCheckpoint(pages = checkpointPages(this.#logBytes)): void {
     if (pages === this.#checkpoint) return;
     this.#db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     this.#checkpoint = pages;
@@ -152,14 +147,6 @@ export class Reserve {
  */
 export function checkpointPages(logBytes: number): number {
   return Math.floor(logBytes / 2 / PAGE_BYTES);
-}
-
-/**
- * After how many SQLite does so itself, within a commit: it knows how long the log is, and who else
- * writes to it.
- */
-export function autocheckpointPages(logBytes: number): number {
-  return Math.floor(logBytes * 3 / 4 / PAGE_BYTES);
 }
 
 function logLength(path: string): number {

@@ -40,7 +40,7 @@ import { toDiskError } from "./disk_error.ts";
 import { Examiner } from "./examiner.ts";
 import { Opening } from "./opening.ts";
 import type { Recovery } from "./recovery.ts";
-import { autocheckpointPages, checkpointPages, Reserve } from "./reserve.ts";
+import { checkpointPages, Reserve } from "./reserve.ts";
 import { readCopy, type SafetyCopy, writeCopy } from "./safety_copy.ts";
 import { type CheckedRow, Tables } from "./tables.ts";
 
@@ -75,9 +75,7 @@ export class Store implements Disk {
   #logBytes = 0;
   #tables: Tables | undefined;
   #pagesInLog = 0;
-  /** The log is copied into the file then; `isDue`: whatever comes meanwhile. */
-  #checkpoint: { timer: ReturnType<typeof setTimeout>; isDue: boolean } | null =
-    null;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #reserve: Reserve | undefined;
   #examiner: Examiner | undefined;
 
@@ -144,7 +142,7 @@ export class Store implements Disk {
     }
     // It is written: nothing from here on may say that it is not.
     this.#know(commit);
-    this.#checkpointLater(commit);
+    this.#checkpointWhenIdle(commit);
     this.#copyWhenDue(commit);
     return {
       usedBytes: usedBytes - (this.#reserve?.fillerBytes ?? 0),
@@ -225,9 +223,9 @@ export class Store implements Disk {
   /** Opens the file and takes from it what the next commits go on from. */
   #connect(path: string): DiskState {
     const tables = this.#tables = new Tables(openDatabase(path));
-    // Should ours come too late. A checkpoint of SQLite's own that fails does not fail the commit that it
-    // comes with.
-    const pages = autocheckpointPages(this.#logBytes);
+    // SQLite itself knows how long the log is. A checkpoint of its own that fails does not fail the
+    // commit that it comes with.
+    const pages = checkpointPages(this.#logBytes);
     tables.db.exec(`PRAGMA wal_autocheckpoint=${pages}`);
     const state = tables.load();
     this.#reserve = new Reserve(tables.db, path, this.#logBytes);
@@ -238,8 +236,7 @@ export class Store implements Disk {
 
   /** Lets go of the file, without a word of what was known of it. */
   #disconnect(): void {
-    clearTimeout(this.#checkpoint?.timer);
-    this.#checkpoint = null;
+    clearTimeout(this.#idleTimer);
     clearTimeout(this.#copyTimer);
     this.#examiner?.stop();
     this.#copied = undefined;
@@ -323,25 +320,15 @@ export class Store implements Disk {
     return sound;
   }
 
-  /**
-   * Copies the write-ahead log into the file once nothing was written for a second, or it is half full:
-   * after the commit and not within it, because it takes two syncs, and whoever waits for the commit need
-   * not wait for them.
-   */
-  #checkpointLater({ rows, rejects }: Commit): void {
+  /** Copies the write-ahead log into the file once nothing was written for a second. */
+  #checkpointWhenIdle({ rows, rejects }: Commit): void {
     const bytes = rows.reduce((sum, row) => sum + row.body.length + 40, 0) +
       rejects.reduce((sum, reject) => sum + reject.body.length + 100, 0);
     // A commit touches the newest page of the rows, and those of boards, sinks and perhaps the tree.
     this.#pagesInLog += 4 + Math.ceil(bytes / PAGE_BYTES);
-    // One that is due is not put off: commits that follow each other would do so for ever.
-    if (this.#checkpoint?.isDue) return;
-    clearTimeout(this.#checkpoint?.timer);
-    this.#checkpoint = null;
+    clearTimeout(this.#idleTimer);
     if (this.#pagesInLog < IDLE_CHECKPOINT_PAGES) return;
-    const isDue = this.#pagesInLog >= checkpointPages(this.#logBytes) &&
-      this.#reserve?.fillsLog !== true;
-    const timer = setTimeout(() => {
-      this.#checkpoint = null;
+    this.#idleTimer = setTimeout(() => {
       try {
         // Passive: waits for nobody. What a reader still holds is copied the next time.
         this.#open().prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
@@ -349,8 +336,7 @@ export class Store implements Disk {
       } catch {
         // A full or failing disk: the log keeps it, and the next commit tries again.
       }
-    }, isDue ? 0 : 1000);
-    this.#checkpoint = { timer, isDue };
+    }, 1000);
   }
 
   #copyWhenDue({ epochs }: Commit): void {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { sizeOf } from "../../lib/journal/aside.ts";
 import { openDatabase, readState } from "../../lib/journal/database.ts";
 import { EMPTY_COMMIT } from "../../lib/journal/disk.ts";
 import { Store } from "../../lib/journal/store.ts";
@@ -102,33 +101,5 @@ Deno.test("Store keeps its write-ahead log short while it is busy", async () => 
   }
   const { size } = await Deno.stat(`${path}-wal`);
   assert.ok(size < 600 * 1024, String(size));
-  store.close();
-});
-
-Deno.test("Store copies a log that is half full into the file after the commit, not within it, and not for ever later", async () => {
-  await using folder = await makeFolder();
-  const path = join(folder.path, "journal.db");
-  const MB = 1024 * 1024;
-  const store = new Store();
-  store.open(path, 8 * MB);
-  const body = `{"a":${"1".repeat(1000)}}`;
-  const commitAMegabyte = (first: number) =>
-    store.commit({
-      ...EMPTY_COMMIT,
-      rows: Array.from(
-        { length: 1000 },
-        (_, i) => ({ ...row(first + i), body }),
-      ),
-    });
-  const empty = sizeOf(path);
-  for (let i = 0; i < 4; i++) commitAMegabyte(1 + 1000 * i);
-  assert.equal(sizeOf(path), empty);
-  // Commits go on without a pause.
-  for (let i = 4; sizeOf(path) < empty + 4 * MB; i++) {
-    assert.ok(i < 50, "it is never copied");
-    commitAMegabyte(1 + 1000 * i);
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  assert.ok(sizeOf(`${path}-wal`) < 9 * MB);
   store.close();
 });
