@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { IDisconnectPacket, MqttClient } from "mqtt";
+import type { MqttClient } from "mqtt";
 import type { Reading, Row } from "../model.ts";
 import { AckDeadline } from "./ack_deadline.ts";
 import {
@@ -24,6 +24,7 @@ import { MqttBatch } from "./mqtt_batch.ts";
 import { MqttBatchQueue } from "./mqtt_batch_queue.ts";
 import { MqttCaution } from "./mqtt_caution.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
+import { type LossCause, watchForLoss } from "./mqtt_loss.ts";
 import {
   type MqttMessage,
   MqttMessages,
@@ -181,31 +182,15 @@ export class MqttSession implements SinkSession {
   }
 
   #listen(): void {
-    const client = this.#client;
-    let disconnect: IDisconnectPacket | undefined;
-    let fault: Error | undefined;
-    const onClose = () => {
+    watchForLoss(this.#client, (cause) => {
       this.#gone.resolve();
       if (this.#over !== undefined) return;
-      this.#lose(this.#explain(disconnect, fault));
-    };
-    client.on("disconnect", (packet) => {
-      disconnect = packet;
-      client.end(true); // The broker has to close, but not every one does.
+      this.#lose(this.#explain(cause));
     });
-    client.on("error", (error) => {
-      fault ??= error;
-      client.end(true);
-    });
-    client.on("close", onClose);
-    if (!client.connected) onClose(); // It went between CONNACK and here.
   }
 
   /** Why the link is gone. */
-  #explain(
-    disconnect: IDisconnectPacket | undefined,
-    fault: Error | undefined,
-  ): Failure {
+  #explain({ disconnect, fault }: LossCause): Failure {
     const { end, onRetainRefused } = this.#options;
     const code = disconnect?.reasonCode;
     const failure = failureOfLoss(this.#brokerName, disconnect, fault);

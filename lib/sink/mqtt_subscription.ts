@@ -11,10 +11,11 @@
  * @module
  */
 
-import type { IDisconnectPacket, IPublishPacket } from "mqtt";
+import type { IPublishPacket } from "mqtt";
 import { within } from "../wait.ts";
 import { describeReason, failureOfLoss } from "./mqtt_answers.ts";
 import type { MqttConnection } from "./mqtt_connection.ts";
+import { watchForLoss } from "./mqtt_loss.ts";
 import { type Failure, SinkError } from "./sink.ts";
 
 /** What was kept has come once so long nothing came that could be it, in milliseconds. */
@@ -58,25 +59,13 @@ export class MqttSubscription implements AsyncDisposable {
     this.description = `${broker.name}, ${
       version === 5 ? "MQTT 5" : "MQTT 3.1.1"
     }`;
-    let disconnect: IDisconnectPacket | undefined;
-    let fault: Error | undefined;
-    this.closed = new Promise((resolve) => {
-      const onClose = () => {
+    this.closed = new Promise((resolve) =>
+      watchForLoss(client, ({ disconnect, fault }) => {
         if (this.#asked) return;
         const failure = failureOfLoss(broker.name, disconnect, fault);
         resolve({ failure, code: disconnect?.reasonCode });
-      };
-      client.on("disconnect", (packet) => {
-        disconnect = packet;
-        client.end(true); // The broker has to close, but not every one does.
-      });
-      client.on("error", (error) => {
-        fault ??= error;
-        client.end(true);
-      });
-      client.on("close", onClose);
-      if (!client.connected) onClose(); // It went between CONNACK and here.
-    });
+      })
+    );
   }
 
   /**

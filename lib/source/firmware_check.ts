@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { describeError } from "../error_text.ts";
 import type { Finding } from "../model.ts";
 import { type Elf, isElf, readElf } from "./elf.ts";
+import { failedFinding } from "./failed_finding.ts";
 
 /** Where RTT's control block is, by which probe-rs finds it. */
 const RTT_SYMBOL = "_SEGGER_RTT";
@@ -62,20 +63,23 @@ export async function checkFirmware(
     return judge(path, await readElf(file, [RTT_SYMBOL]), cores);
   } catch (error) {
     if (error instanceof RangeError) {
-      return failed(
+      return failedFinding(
+        SUBJECT,
         `"${path}" is damaged. ${error.message}: it was cut off, or is still being written`,
         "build the firmware again, or copy it again",
       );
     }
     if (error instanceof Deno.errors.NotFound) return await isMissing(path);
     if (error instanceof Deno.errors.PermissionDenied) {
-      return failed(
+      return failedFinding(
+        SUBJECT,
         `"${path}" may not be read by this user`,
         "let the user of the gateway read it",
         [`sudo chmod a+r ${quote(path)}`],
       );
     }
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `Cannot read "${path}": ${describeError(error)}`,
       'build the firmware, or correct "firmware_path" in config.toml',
     );
@@ -99,7 +103,8 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
     const which = TARGETS[core] === undefined
       ? "   # or another of: rustup target list"
       : "";
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `"${path}" is a program for ${forWhat}, ${isNot}`,
       "build it for the chip, and name the file that this makes",
       [
@@ -109,7 +114,8 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
     );
   }
   if (type === 1) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `"${path}" is an object file, which no linker has made a program of yet`,
       'name the program that the linker makes in "firmware_path"',
     );
@@ -117,7 +123,8 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
   const hasRtt = symbols.has(RTT_SYMBOL);
   const hasDefmt = sections.includes(".defmt");
   if (!hasDefmt && sections.some((one) => one.startsWith(".defmt."))) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `"${path}" was linked without defmt's linker script: its messages have no numbers, and none can be read`,
       "put this into .cargo/config.toml of the firmware, and build it again",
       [
@@ -141,7 +148,8 @@ function judge(path: string, elf: Elf, cores: readonly string[]): Finding {
     };
   }
   if (!hasRtt) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `"${path}" has no RTT${
         hasDefmt ? ", though it logs by defmt" : ""
       } (no symbol ${RTT_SYMBOL}): probe-rs would run it and read nothing`,
@@ -185,7 +193,8 @@ function isNone(path: string, head: Uint8Array): Finding {
   const elf = stem !== undefined && stem.test(path)
     ? [`firmware_path = ${JSON.stringify(path.replace(stem, ""))}`]
     : [];
-  return failed(
+  return failedFinding(
+    SUBJECT,
     `"firmware_path" must name an ELF file, which says where RTT is and how defmt's messages read: "${path}" is ${kind}`,
     elf.length > 0
       ? 'name the file that it was made of: Cargo\'s has no ending, others end in ".elf"'
@@ -196,7 +205,8 @@ function isNone(path: string, head: Uint8Array): Finding {
 
 async function isFolder(path: string): Promise<Finding> {
   const elves = await elvesIn(path);
-  return failed(
+  return failedFinding(
+    SUBJECT,
     `"firmware_path" must name a file: "${path}" is a folder`,
     elves.length > 0
       ? "name the right one of the ELF files in it"
@@ -207,7 +217,8 @@ async function isFolder(path: string): Promise<Finding> {
 
 async function isMissing(path: string): Promise<Finding> {
   const elves = await elvesIn(dirname(path));
-  return failed(
+  return failedFinding(
+    SUBJECT,
     `"${path}" is not there`,
     elves.length > 0
       ? "build the firmware, or name one of the ELF files that are beside it in config.toml"
@@ -252,18 +263,4 @@ async function isElfFile(path: string): Promise<boolean> {
 
 function quote(path: string): string {
   return `'${path.replaceAll("'", `'\\''`)}'`;
-}
-
-function failed(
-  detail: string,
-  hint: string,
-  fix: readonly string[] = [],
-): Finding {
-  return {
-    level: "failed",
-    subject: SUBJECT,
-    detail,
-    hint,
-    ...(fix.length > 0 && { fix }),
-  };
 }

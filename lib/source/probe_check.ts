@@ -6,6 +6,7 @@
 
 import { counted } from "../counted.ts";
 import type { Finding } from "../model.ts";
+import { failedFinding } from "./failed_finding.ts";
 import { recognizeFailure } from "./failure.ts";
 import {
   type DebugProbe,
@@ -58,7 +59,8 @@ export async function checkProbe(
   }
   if (free.length > 0) return isUnclear(free, meant, probe_id);
   if (listed.length > 0) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       "only the probes of other boards are connected",
       probe_id === undefined ? PLUG_IN : `plug "${probe_id}" in`,
     );
@@ -77,21 +79,24 @@ function isUnclear(
     'put the line of the right one under [gateway] in config.toml, or under the [[board]] that it belongs to, in place of another "probe_id"';
   const fix = probeLines(named);
   if (probe_id === undefined) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `${free.length} probes are connected, and no "probe_id" says which one is this board's`,
       hint,
       fix,
     );
   }
   return meant.length === 0
-    ? failed(
+    ? failedFinding(
+      SUBJECT,
       `the probe "${probe_id}" is not connected, but ${
         counted(free.length, "other is", "others are")
       }`,
       `plug "${probe_id}" in, or ${hint}`,
       fix,
     )
-    : failed(
+    : failedFinding(
+      SUBJECT,
       `"probe_id" must mean one probe: "${probe_id}" means ${meant.length} that are connected`,
       hint,
       fix,
@@ -112,7 +117,8 @@ function probeLines(probes: readonly DebugProbe[]): string[] {
 /** probe-rs lists none at all. */
 function isNotListed(look: UsbLook | undefined): Finding {
   if (look === undefined) {
-    return failed(
+    return failedFinding(
+      SUBJECT,
       "no debug probe is connected",
       Deno.build.os === "linux"
         ? `${PLUG_IN}; if it is, let this user open it: the README has the rule for udev`
@@ -122,7 +128,8 @@ function isNotListed(look: UsbLook | undefined): Finding {
   const closed = look.probes.find(({ access }) => !access.isOpen);
   if (closed !== undefined) {
     const { hint, fix } = adviseProbeAccess(closed, look.user);
-    return failed(
+    return failedFinding(
+      SUBJECT,
       `${
         describe(closed)
       } is plugged in, but ${look.user.name} may not open it, so probe-rs does not see it`,
@@ -132,11 +139,13 @@ function isNotListed(look: UsbLook | undefined): Finding {
   }
   const [probe] = look.probes;
   return probe === undefined
-    ? failed(
+    ? failedFinding(
+      SUBJECT,
       "no debug probe is connected: probe-rs lists none, and nothing on the USB is known as one",
       PLUG_IN,
     )
-    : failed(
+    : failedFinding(
+      SUBJECT,
       `${
         describe(probe)
       } is plugged in and may be opened, but probe-rs does not list it`,
@@ -157,26 +166,21 @@ async function mayNotOpen(
   );
   if (seen === undefined || device === undefined) {
     const { todo } = recognizeFailure({ code: 1, error: "access denied" });
-    return failed(`${detail}, and this user may not open it`, todo);
+    return failedFinding(
+      SUBJECT,
+      `${detail}, and this user may not open it`,
+      todo,
+    );
   }
   const { hint, fix } = adviseProbeAccess(device, seen.user);
-  return failed(`${detail}, but ${seen.user.name} may not open it`, hint, fix);
+  return failedFinding(
+    SUBJECT,
+    `${detail}, but ${seen.user.name} may not open it`,
+    hint,
+    fix,
+  );
 }
 
 function describe({ name, vendor, product }: UsbProbe): string {
   return `${name} (${vendor}:${product})`;
-}
-
-function failed(
-  detail: string,
-  hint: string,
-  fix: readonly string[] = [],
-): Finding {
-  return {
-    level: "failed",
-    subject: SUBJECT,
-    detail,
-    hint,
-    ...(fix.length > 0 && { fix }),
-  };
 }
