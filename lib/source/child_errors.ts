@@ -8,7 +8,7 @@ import { getBoardLogger } from "./board_log.ts";
 import { escapeTricks, stripColours, verbatim } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 
-const log = getBoardLogger("probe-rs");
+const log = getBoardLogger("program");
 
 /** What begins an error: that of a Rust program, of its command line's reader, or a panic. */
 const ERROR = /^(?:error:|thread '.*' (?:\(\d+\) )?panicked at )/i;

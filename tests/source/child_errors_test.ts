@@ -56,7 +56,7 @@ Use '--probe VID:PID'
 `,
     error:
       "Error: The following devices were found: [0]: STLink V2-1 -- 0483:374b:0671; [1]: STLink V2-1 -- 0483:374b:0672",
-    logged: ["probe-rs info: Use '--probe VID:PID'"],
+    logged: ["program info: Use '--probe VID:PID'"],
   },
   {
     name: "an unknown flag",
@@ -68,8 +68,8 @@ Usage: probe-rs attach [OPTIONS] [PATH]
 `,
     error: "error: unexpected argument '--bogus' found",
     logged: [
-      "probe-rs info:   tip: to pass '--bogus' as a value, use '-- --bogus'",
-      "probe-rs info: Usage: probe-rs attach [OPTIONS] [PATH]",
+      "program info:   tip: to pass '--bogus' as a value, use '-- --bogus'",
+      "program info: Usage: probe-rs attach [OPTIONS] [PATH]",
     ],
   },
   {
@@ -124,8 +124,8 @@ Error: Exception
 `,
     error: "Error: Exception",
     logged: [
-      "probe-rs warning:  WARN probe_rs::util::rtt::client: RTT read pointer changed",
-      "probe-rs warning:  WARN probe_rs: late",
+      "program warning:  WARN probe_rs::util::rtt::client: RTT read pointer changed",
+      "program warning:  WARN probe_rs: late",
     ],
   },
   {
@@ -138,9 +138,9 @@ Error: Exception
     stderr: "    Finished in 1.23s\nCaused by:\n    nobody\n",
     error: undefined,
     logged: [
-      "probe-rs info:     Finished in 1.23s",
-      "probe-rs info: Caused by:",
-      "probe-rs info:     nobody",
+      "program info:     Finished in 1.23s",
+      "program info: Caused by:",
+      "program info:     nobody",
     ],
   },
 ];
@@ -151,7 +151,7 @@ for (const { name, stderr, error, logged = [] } of CASES) {
     const bytes = new TextEncoder().encode(stderr);
     assert.equal(await readErrors(ReadableStream.from([bytes])), error);
     assert.deepEqual(
-      log.lines.filter((line) => !line.startsWith("probe-rs debug")),
+      log.lines.filter((line) => !line.startsWith("program debug")),
       logged,
     );
   });

@@ -413,9 +413,9 @@ exit 1`;
   );
   assert.deepEqual(
     log.lines.filter((line) =>
-      line.startsWith("probe-rs ") && !line.startsWith("probe-rs debug")
+      line.startsWith("program ") && !line.startsWith("program debug")
     ),
-    Array(3).fill("probe-rs warning:  WARN probe_rs: a {warning}"),
+    Array(3).fill("program warning:  WARN probe_rs: a {warning}"),
   );
   assert.ok(
     log.lines.some((line) =>
