@@ -43,7 +43,7 @@ export interface SourceOptions
   readonly clock: EventClock;
   /** Where readings stood that came before this process: their nodes and values are missed as well. @default {none} */
   readonly knownPaths?: readonly string[] | undefined;
-  /** Takes secrets out of a line that is shown at the broker and by status. @default {none} */
+  /** Takes secrets out of what the board said and is shown at the broker and by status. @default {none} */
   readonly hide?: ((text: string) => string) | undefined;
   /** How long no telemetry is silence; 0: never. @default {learned from the board} */
   readonly silenceTimeoutMs?: number | undefined;
@@ -205,6 +205,7 @@ export class Source implements AsyncDisposable {
     stdout: ReadableStream<Uint8Array>,
   ): Promise<string | undefined> {
     const { clock, marker, maxLineBytes, unknownFields, write } = this.#options;
+    const { hide = (text) => text } = this.#options;
     let said: string | undefined;
     await using _watching = this.#alarm?.watch();
     await using _expecting = this.#values.watch();
@@ -228,14 +229,18 @@ export class Source implements AsyncDisposable {
           },
           onPanic: (panic) => {
             // Stamped like a reject: the stamps of packets are the journal's.
-            this.#lastPanic = { ...panic, at: clock.stampReject() };
+            this.#lastPanic = {
+              ...panic,
+              message: hide(panic.message),
+              at: clock.stampReject(),
+            };
             this.#panickedMs = this.#options.now();
             this.#panickedBehind = this.#counters.packets;
             this.#options.onStateChange?.();
           },
           onText: (text, level) => {
             firmware[level](verbatim(text));
-            if (tellsOfTheEnd(text)) said = text;
+            if (tellsOfTheEnd(text)) said = hide(text);
           },
         }),
       )

@@ -140,6 +140,22 @@ Deno.test("Source has written all that its child printed when stop comes back", 
   assert.equal(source.state.phase, "stopped");
 });
 
+Deno.test("Source hides secrets in a panic and in what told of the child's end", async () => {
+  await using _log = await captureLog();
+  const script = String.raw`cat <<'END'
+panicked at src/main.rs:9:5: login with geheim
+END`;
+  const hide = (text: string) => text.replaceAll("geheim", "[hidden]");
+  const { source, stop } = sourceOf(script, 1, { hide });
+  await source.run(stop.signal);
+  assert.equal(source.lastPanic?.message, "login with [hidden]");
+  assert.equal(source.state.lastPanic?.message, "login with [hidden]");
+  const crashed = sourceOf("echo Firmware exited with: geheim", 1, { hide });
+  await crashed.source.run(crashed.stop.signal);
+  assert.match(crashed.source.state.failure?.error ?? "", /\[hidden\]/);
+  assert.doesNotMatch(JSON.stringify(crashed.source.state), /geheim/);
+});
+
 Deno.test("Source logs a panic once, keeps it, and logs the rest of it for debugging", async () => {
   await using log = await captureLog();
   const script = String.raw`cat <<'END'
