@@ -23,6 +23,12 @@ export interface LineFormatterOptions {
 /** What stands in place of a secret. */
 const HIDDEN = "[hidden]";
 
+/**
+ * A secret of fewer characters is not hidden: it stands within other words, and what is missing there
+ * would give it away.
+ */
+export const MIN_HIDDEN_LENGTH = 4;
+
 /** A function that makes one line, without its end, of a record. */
 export function createLineFormatter(
   options: LineFormatterOptions,
@@ -164,11 +170,10 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
 }
 
 function patternsOf(secrets: readonly string[]) {
-  const forms = secrets.flatMap((
-    one,
-  ) => [one, encodeURIComponent(one.toWellFormed())]);
+  const forms = secrets
+    .filter((one) => one.length >= MIN_HIDDEN_LENGTH)
+    .flatMap((one) => [one, encodeURIComponent(one.toWellFormed())]);
   return [...new Set(forms)]
-    .filter((one) => one !== "")
     // A secret that begins with another one must be hidden whole.
     .sort((a, b) => b.length - a.length)
     .map((one) => ({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { getLogger } from "@logtape/logtape";
+import { hideSecrets } from "../lib/log_line.ts";
 import { configureLog, type ConfigureLogOptions } from "../lib/log.ts";
 
 const DECODER = new TextDecoder();
@@ -129,6 +130,15 @@ for (const format of ["text", "json"] as const) {
     if (format === "json") lines.forEach((line) => JSON.parse(line));
   });
 }
+
+Deno.test("A secret of fewer than four characters is not hidden: what is missing would tell it", async () => {
+  const secrets = ["t", "abc", "abcd", "ü/ü"];
+  const [line] = await logged({ secrets }, () => {
+    getLogger("a").info("the token: abc, abcd, ü/ü");
+  });
+  assert.match(line!, / the token: abc, \[hidden\], ü\/ü\n$/);
+  assert.equal(hideSecrets("what abcd is", secrets), "what [hidden] is");
+});
 
 Deno.test("configureLog shows an error with its causes, and its stack at debug only", async () => {
   const cause = new Error("connection refused", { cause: "ECONNREFUSED" });

@@ -5,8 +5,11 @@
  */
 
 import { checkInstallation } from "../check.ts";
+import { namedSecrets } from "../config/config.ts";
+import type { Config } from "../config/schema.ts";
 import { ask } from "../control/client.ts";
 import { counted } from "../counted.ts";
+import { MIN_HIDDEN_LENGTH } from "../log_line.ts";
 import type { Finding } from "../model.ts";
 import { childEnvironment } from "../source/program.ts";
 import { loadConfigFile } from "./config.ts";
@@ -38,6 +41,7 @@ export async function check(options: CheckCommandOptions): Promise<number> {
     subject: "Configuration",
     detail: `${options.config} is valid`,
   });
+  for (const finding of checkSecrets(config)) show(finding);
   const gateway = await ask(
     config.journal.folder,
     { do: "status" },
@@ -57,6 +61,21 @@ export async function check(options: CheckCommandOptions): Promise<number> {
     }, ${counts.failed} failed`,
   );
   return counts.failed > 0 ? 1 : 0;
+}
+
+/** Secrets that are too short to be hidden. */
+export function checkSecrets(config: Config): Finding[] {
+  return namedSecrets(config)
+    .filter(({ text }) => text.length < MIN_HIDDEN_LENGTH)
+    .map(({ name, text }) => ({
+      level: "warning",
+      subject: "Configuration",
+      detail: `${name} has ${
+        counted(text.length, "character")
+      }, and a secret of fewer than ${MIN_HIDDEN_LENGTH} is not hidden in the log, in status and at the broker`,
+      hint:
+        'take a longer one; where the server asks for none, as VictoriaMetrics does, any text will do, such as "none"',
+    }));
 }
 
 /** The longest that all of it may take. */

@@ -23,7 +23,12 @@ import { parseToml, type Path, type TomlDocument } from "./toml.ts";
 import { type Environment, expandVariables } from "./variables.ts";
 
 export { ConfigError, type Fault } from "./fault.ts";
-export { rereadSecret, secretsOf, TOKEN_CHARACTERS } from "./secrets.ts";
+export {
+  namedSecrets,
+  rereadSecret,
+  secretsOf,
+  TOKEN_CHARACTERS,
+} from "./secrets.ts";
 export type { Environment } from "./variables.ts";
 
 /** Options for {@linkcode loadConfig}. */

@@ -122,21 +122,39 @@ export async function rereadSecret(
 /** Variables in `env` of a board whose values are hidden; what others hold, a port, would be missed in a log. */
 const SECRET_VARIABLE = /PASS|PWD|TOKEN|SECRET|CREDENTIAL|KEY|AUTH/i;
 
+/** A secret, and where the configuration has it. */
+export interface NamedSecret {
+  /** `influxdb.token` */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Every secret in `config` by its key, as written. */
+export function namedSecrets(
+  { mqtt, influxdb, boards }: Config,
+): NamedSecret[] {
+  const all = [
+    ["mqtt.password", mqtt?.password],
+    ["influxdb.token", influxdb?.token],
+    ...(mqtt?.broker_url ?? []).map((url) => [
+      "The password in mqtt.broker_url",
+      new URL(url).password,
+    ]),
+    ...boards.flatMap(({ env = {} }) =>
+      Object.entries(env)
+        .filter(([name]) => SECRET_VARIABLE.test(name))
+        .map(([name, value]) => [`The variable ${name} in env`, value])
+    ),
+  ];
+  return all.flatMap(([name = "", text]) => text ? [{ name, text }] : []);
+}
+
 /** Every secret in `config`, so that logs can be cleaned of them: as written and as decoded. */
 export function secretsOf(config: Config): string[] {
-  const passwords = (config.mqtt?.broker_url ?? [])
-    .map((url) => new URL(url).password)
-    .flatMap((password) => [password, decodeURIComponent(password)]);
-  const variables = config.boards.flatMap(({ env = {} }) =>
-    Object.entries(env).flatMap(([name, value]) =>
-      SECRET_VARIABLE.test(name) ? [value] : []
-    )
-  );
-  const all = [
-    ...[config.mqtt?.password, config.influxdb?.token],
-    ...[...passwords, ...variables],
-  ];
-  return [...new Set(all)].filter((one): one is string => !!one);
+  const decoded = (config.mqtt?.broker_url ?? [])
+    .map((url) => decodeURIComponent(new URL(url).password));
+  const all = [...namedSecrets(config).map(({ text }) => text), ...decoded];
+  return [...new Set(all)].filter((one) => one !== "");
 }
 
 type Found =

@@ -5,9 +5,10 @@
  */
 
 import assert from "node:assert/strict";
-import { formatFinding } from "../../lib/cli/check.ts";
+import { checkSecrets, formatFinding } from "../../lib/cli/check.ts";
 import { makeFirmware } from "../elf.ts";
 import { DEAD_PORT, requires, startMosquitto } from "../servers.ts";
+import { load, WITH_MQTT } from "../config/load.ts";
 import { BenchFolder } from "../simulator/probe_rs/bench_folder.ts";
 import { PROGRAMS, runToEnd } from "./program.ts";
 
@@ -34,6 +35,34 @@ Deno.test("formatFinding puts what to do below what is so, and each line to past
     formatFinding({ level: "ok", subject: "chip", detail: "it is" }, false),
     "ok       chip           it is",
   );
+});
+
+Deno.test("check says of each secret that is too short to be hidden which one it is, and not what", async () => {
+  const config = (token: string, password: string) =>
+    load(
+      `${WITH_MQTT.replace("file-token", token)}
+username = "u"
+password = "${password}"
+[gateway]
+env = { API_KEY = "${password}", PORT = "1" }`.replace(
+        'gateway.command = ["true"]',
+        "",
+      ).replace("[gateway]", '[gateway]\ncommand = ["true"]'),
+    );
+  assert.deepEqual(checkSecrets(await config("long-token", "four")), []);
+  const findings = checkSecrets(await config("x", "Qq"));
+  assert.deepEqual(
+    findings.map(({ level, detail }) =>
+      `${level} ${detail.slice(0, detail.indexOf(","))}`
+    ),
+    [
+      "warning mqtt.password has 2 characters",
+      "warning influxdb.token has 1 character",
+      "warning The variable API_KEY in env has 2 characters",
+    ],
+  );
+  assert.match(findings[1]?.hint ?? "", /VictoriaMetrics.* "none"$/);
+  assert.doesNotMatch(JSON.stringify(findings), /Qq/);
 });
 
 for (const { form, command } of PROGRAMS) {
