@@ -10,6 +10,7 @@ const COMMON = [
   "metric_proposal",
   "marker",
   "key_value",
+  "json_advice",
   "drop_advice",
   "toml_string",
   "error_text",

@@ -10,9 +10,13 @@
  * @module
  */
 
-import type { FirmwareText, Level } from "./firmware_text.ts";
+import {
+  type FirmwareText,
+  type Level,
+  readFirmwareText,
+} from "./firmware_text.ts";
 import { type OpenCrash, readCrash } from "./crash.ts";
-import { type OpenPanic, readPanic } from "./panic.ts";
+import { OpenPanic, readPanic } from "./panic.ts";
 
 /** A firmware that panicked, or crashed without a panic. */
 export interface FirmwarePanic {
@@ -69,6 +73,13 @@ export class FirmwareLog {
     if (!open) return this.#say(said);
     this.#open = open;
     if (open.isComplete) this.end();
+  }
+
+  /** Whether a line that says `text` belongs to a crash whose first line has come. */
+  awaits(text: string): boolean {
+    // Most of the time nothing is held back.
+    return this.#open instanceof OpenPanic &&
+      this.#open.awaits(readFirmwareText(text));
   }
 
   /** Something that is no log line came between. */

@@ -8,6 +8,11 @@
 
 import type { Catalogue } from "../catalogue.ts";
 import { counted } from "../counted.ts";
+import {
+  ADVISE_ONE_LINE,
+  ADVISE_VALUES,
+  isPieceOfJson,
+} from "../json_advice.ts";
 import { advisePairs, readPairs } from "../key_value.ts";
 import { adviseMarker, CommonMarker } from "../marker.ts";
 import {
@@ -15,7 +20,7 @@ import {
   readFirmwareText,
   stripColours,
 } from "./firmware_text.ts";
-import { parseLine, textBeforeJson } from "./telemetry.ts";
+import { parseLine, SEVERAL_LINES, textBeforeJson } from "./telemetry.ts";
 
 /** Lines that are kept. */
 const KEPT = 8;
@@ -29,8 +34,12 @@ export type Obstacle =
   | "no marker"
   /** JSON objects come where they should, and no metric names a field of them. */
   | "no metric"
+  /** JSON objects come where they should, and no value in them can be sent. */
+  | "no value"
   /** What stands where it should is no JSON. */
   | "broken"
+  /** A JSON object goes over several lines. */
+  | "several lines"
   /** Names and numbers come, and no JSON. */
   | "no json";
 
@@ -103,6 +112,7 @@ export class OtherLines {
         };
       }
       if (own.kind === "reject") {
+        if (own.reason === SEVERAL_LINES) return severalLines(text);
         return {
           obstacle: "broken",
           sample: show(text),
@@ -111,7 +121,18 @@ export class OtherLines {
         };
       }
     }
-    if (marker === "") return undefined;
+    const empty = parsed.find(({ own }) => own.kind === "other" && own.isEmpty);
+    if (empty !== undefined) {
+      return {
+        obstacle: "no value",
+        sample: show(empty.text),
+        todo: ADVISE_VALUES,
+      };
+    }
+    const piece = parsed.find(({ text }) =>
+      isPieceOfJson(readFirmwareText(text).text)
+    );
+    if (marker === "") return piece && severalLines(piece.text);
     const common = new CommonMarker();
     let sample: string | undefined;
     for (const { text } of parsed) {
@@ -119,13 +140,21 @@ export class OtherLines {
       common.take(textBeforeJson(text));
       sample ??= text;
     }
-    if (sample === undefined) return undefined;
+    if (sample === undefined) return piece && severalLines(piece.text);
     return {
       obstacle: "no marker",
       sample: show(sample),
       todo: `the lines hold JSON; ${adviseMarker(marker, common.text)}`,
     };
   }
+}
+
+function severalLines(text: string): Explanation {
+  return {
+    obstacle: "several lines",
+    sample: show(text),
+    todo: ADVISE_ONE_LINE,
+  };
 }
 
 function holdsJson(text: string, catalogue: Catalogue): boolean {

@@ -78,6 +78,13 @@ export class OpenPanic {
     return `The firmware panicked${at}: ${this.message}`;
   }
 
+  /** Whether the next line is its message, or a part of it, if it is such a line. */
+  awaits({ layout, text }: FirmwareText): boolean {
+    if (layout !== "bare" && layout !== "plain") return false;
+    return this.#wants === "message" || this.#wants === "quote" ||
+      this.#wants === "values" && VALUE.test(text);
+  }
+
   /** Takes the line behind, if it belongs to the panic. */
   takes(said: FirmwareText): boolean {
     if (this.#wants === null || !this.#takes(said)) return false;

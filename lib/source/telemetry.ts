@@ -5,6 +5,7 @@
  */
 
 import type { Catalogue, Metric } from "../catalogue.ts";
+import { ADVISE_ONE_LINE, ADVISE_VALUES } from "../json_advice.ts";
 import type { Field } from "../metric_proposal.ts";
 import type { TelemetryPacket } from "../model.ts";
 import {
@@ -16,6 +17,7 @@ import {
 import type { Line } from "./line_stream.ts";
 import { PacketError, PacketReader } from "./packet_reader.ts";
 import type { PacketShapes } from "./packet_shape.ts";
+import { readPanic } from "./panic.ts";
 import { type PathNode, pathTree } from "./path_tree.ts";
 
 /** What a line turned out to be. */
@@ -40,6 +42,8 @@ export type ParsedLine =
     readonly said: FirmwareText;
     /** Its end may be the beginning of the marker, or of a packet. */
     readonly isOpen: boolean;
+    /** The line holds JSON where the gateway looks for it, without a value that could be sent. */
+    readonly isEmpty?: true;
     /** The line holds JSON, and no metric names one of its fields, at least one. */
     readonly unknown?: readonly Field[];
   };
@@ -62,12 +66,23 @@ export const GUIDE_MARKER = "JSON sent via VCP: ";
 export const CUT = "The line is longer than the limit and was cut";
 
 const NOTHING_KNOWN = "No metric of the catalogue is in the packet";
+const NOTHING_USABLE = `No value of the packet can be sent: ${ADVISE_VALUES}`;
+/** Why an object is a reject whose first brace ends its line. */
+export const SEVERAL_LINES =
+  `The JSON object goes on in the next line, and ${ADVISE_ONE_LINE}`;
 const TWO_PACKETS = "Two packets in one line";
 
 /** The beginning of a JSON object that says something. */
 const OBJECT = /\{\s*"/g;
+/** What compilers call parts of a program in a backtrace: `{closure#0}`, `{{closure}}`, `{impl#2}`. */
+const CODE =
+  /^\{\{?(?:closure|coroutine|constant|constructor|impl|extern|shim|vtable)\b[^"{}]*\}/;
 /** What probe-rs puts before what a channel prints. */
 const CHANNELS = /^(?:\[[^\]]{1,40}\] )*/;
+
+/** All up to the last character that cannot be seen, be it as it is or escaped as in a log. */
+const UNPRINTABLE =
+  /^.*(?:[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\\u\{[0-9a-f]{1,6}\})/su;
 
 const trees = new WeakMap<Catalogue, PathNode>();
 
@@ -109,9 +124,10 @@ function parseMarked(
   const { packet, end, unknown } = read;
   // Two lines whose newline was lost: taking the first would lose the second in silence.
   if (text.includes(marker, end)) return reject(TWO_PACKETS);
-  return hasReadings(packet)
-    ? packetOf(packet, unknown)
-    : { ...reject(NOTHING_KNOWN), ...(unknown && { unknown }) };
+  if (hasReadings(packet)) return packetOf(packet, unknown);
+  return unknown
+    ? { ...reject(NOTHING_KNOWN), unknown }
+    : reject(NOTHING_USABLE);
 }
 
 function parseUnmarked(
@@ -120,7 +136,7 @@ function parseUnmarked(
   options: ParseOptions,
 ): ParsedLine {
   const start = objectIn(text);
-  if (start < 0) return other(text);
+  if (start < 0 || tellsOfPanic(text)) return other(text);
   if (truncated) {
     return beginsAt(text, start) ? reject(CUT) : other(text);
   }
@@ -132,7 +148,7 @@ function parseUnmarked(
   }
   const { packet, end, unknown } = read;
   if (!hasReadings(packet)) {
-    return { ...other(text), ...(unknown && { unknown }) };
+    return { ...other(text), ...(unknown ? { unknown } : { isEmpty: true }) };
   }
   OBJECT.lastIndex = end;
   return OBJECT.test(text) ? reject(TWO_PACKETS) : packetOf(packet, unknown);
@@ -144,11 +160,28 @@ function objectIn(text: string): number {
   if (first < 0) return -1;
   OBJECT.lastIndex = first;
   const found = OBJECT.exec(text)?.index ?? -1;
-  return found !== first && beginsAt(text, first) ? first : found;
+  return found !== first && !CODE.test(text.slice(first)) &&
+      beginsAt(text, first)
+    ? first
+    : found;
+}
+
+/** Whether it is the first line of a panic, whose message may hold anything. */
+function tellsOfPanic(text: string): boolean {
+  return text.includes("panicked at ") &&
+    readPanic(readFirmwareText(text)) !== null;
+}
+
+/** Whether what a line says begins with its JSON: nothing but time, level and channel stand before it. */
+export function beginsWithJson({ text: raw }: Line): boolean {
+  const text = stripColours(raw);
+  const start = objectIn(text);
+  return start >= 0 && beginsAt(text, start);
 }
 
 /**
- * What a line says before its JSON object, without time, level and channel.
+ * What a line says before its JSON object, without time, level and channel, and without all up to the last
+ * character that cannot be seen: nobody would write that into a configuration.
  *
  * @param start index of the object's `{` @default {where the gateway finds it}
  */
@@ -156,7 +189,8 @@ export function textBeforeJson(
   text: string,
   start = Math.max(0, objectIn(text)),
 ): string {
-  const { text: said } = readFirmwareText(text.slice(0, start) + "{");
+  const before = text.slice(0, start).replace(UNPRINTABLE, "");
+  const { text: said } = readFirmwareText(before + "{");
   return said.replace(CHANNELS, "").slice(0, -1);
 }
 
@@ -221,7 +255,10 @@ function readObject(
     }
     // Behind a location nothing can be missing: defmt prints whole lines.
     const isOpen = error.isOpen && splitLocation(text).text === text;
-    return { kind: "broken", reason: error.message, isOpen };
+    const reason = isOpen && text.slice(start).trim() === "{"
+      ? SEVERAL_LINES
+      : error.message;
+    return { kind: "broken", reason, isOpen };
   }
 }
 

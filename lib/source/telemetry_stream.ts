@@ -19,7 +19,12 @@ import { FirmwareLog, type FirmwareLogOptions } from "./firmware_log.ts";
 import { readFirmwareText } from "./firmware_text.ts";
 import type { Line } from "./line_stream.ts";
 import { PacketShapes } from "./packet_shape.ts";
-import { type ParsedLine, parseLine, type ParseOptions } from "./telemetry.ts";
+import {
+  beginsWithJson,
+  type ParsedLine,
+  parseLine,
+  type ParseOptions,
+} from "./telemetry.ts";
 
 /** A packet, when it came, and the line it came in. */
 export interface SourcedPacket {
@@ -125,7 +130,7 @@ class LineReader {
     this.#channels.note(line.text);
     if (this.#pieces.length > 0 && this.#join(line, found)) return;
     const { marker } = this.#options;
-    const parsed = parseLine(line, this.#options);
+    const parsed = this.#parse(line);
     const mended = this.#channels.without(line.text, marker);
     if (mended !== undefined) {
       if (mended && this.#takeMended(mended, found)) return;
@@ -137,6 +142,15 @@ class LineReader {
     } else if (parsed.isOpen && mayGoOn(line.text, this.#whole, marker)) {
       this.#pieces.push(line);
     } else this.#takeRest(line, parsed);
+  }
+
+  #parse(line: Line): ParsedLine {
+    // Without a marker JSON in a panic's message would be a packet; a line that begins with it is one.
+    const isMessage = this.#options.marker === "" &&
+      this.#log.awaits(line.text) && !beginsWithJson(line);
+    return isMessage
+      ? { kind: "other", said: readFirmwareText(line.text), isOpen: false }
+      : parseLine(line, this.#options);
   }
 
   /** Takes what is held back for what it is. */

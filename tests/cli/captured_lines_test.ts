@@ -50,6 +50,21 @@ Deno.test("A survey of flat JSON without a marker takes each field, also from a 
   assert.deepEqual(result.unusable, []);
 });
 
+Deno.test("A survey takes nothing out of a panic's message, and no marker that cannot be seen", () => {
+  const at = "panicked at src/main.rs:1:1:";
+  const { packets, marker, fields } = survey([
+    '\u0002DATA: {"t":1}',
+    `[ERROR] ${at} Err value: {"code":2}`,
+    at,
+    'Err value: {"code":2}',
+    '[INFO] \u0002DATA: {"t":2}',
+    at,
+    '\u0002DATA: {"t":3}',
+  ]);
+  assert.deepEqual([packets, marker], [2, "DATA: "]);
+  assert.deepEqual(fields.map(({ proposal: { path } }) => path), ["t"]);
+});
+
 Deno.test("A survey of nested JSON finds the marker, elements of arrays, truths and words, and leaves out ts", async () => {
   const result = await surveyOf("nested");
   assert.equal(result.marker, "TELE ");

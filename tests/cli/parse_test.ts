@@ -48,7 +48,7 @@ for (const { form, command } of PROGRAMS) {
 
   Deno.test(`parse shows what the lines of a file become, without a configuration (${form})`, async () => {
     const { code, stdout, stderr } = await run(
-      `hello\n${PACKET}\n${MARKER}{\n`,
+      `hello\n${PACKET}\n${MARKER}{"n1":\n`,
     );
     assert.equal(code, 0, stderr);
     assert.deepEqual(
@@ -57,7 +57,7 @@ for (const { form, command } of PROGRAMS) {
         "log\tinfo\tno marker\thello",
         `packet\t\t${PACKET}`,
         VALUE,
-        `reject\tThe line ends where a string should stand\t${MARKER}{`,
+        `reject\tThe line ends where a value should stand\t${MARKER}{"n1":`,
         "",
       ],
     );
@@ -164,6 +164,18 @@ for (const { form, command } of PROGRAMS) {
         `${MARKER}{"n1":\n${MARKER}{"n1":\n${MARKER}[]\n`,
         /3 lines look like telemetry and cannot be used, 2 for this reason: The line ends/,
       ],
+      [
+        '{\n  "n1": {\n    "t": 1\n  }\n}\n',
+        /3 lines are pieces of a JSON object over several lines\. To do: a packet is one line: let the firmware print each object in one line/,
+      ],
+      [
+        `${MARKER}{\n  "t": 1\n}\n`,
+        /1 for this reason: The JSON object goes on in the next line, and a packet is one line: let the firmware print each object in one line/,
+      ],
+      [
+        '[INFO] \u0002TELE {"t":1}\n[INFO] \u0002TELE {"t":2}\n',
+        /: set marker = "TELE " under/,
+      ],
       ["hello\n", /No line holds "JSON sent via VCP: ", nor any JSON object/],
     ];
     for (const [lines, ...words] of cases) {
@@ -171,6 +183,15 @@ for (const { form, command } of PROGRAMS) {
       assert.equal(code, 1, lines);
       for (const one of words) assert.match(stderr, one);
     }
+    const { code, stderr } = await run('{"t":null}\n', {
+      args: ["lines", "--config", "config.toml"],
+      config: `${CONFIG}[gateway]\nmarker = ""\n`,
+    });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /1 line holds a JSON object, and no value in it can be sent\. To do: let the firmware print a value /,
+    );
   });
 
   Deno.test(`parse proposes a table for each field that no metric names (${form})`, async () => {

@@ -265,6 +265,16 @@ Deno.test("ParsedLines without a marker says of JSON that no metric names a fiel
   assert.deepEqual(entry.unknown, [{ path: "co2", value: 415 }]);
 });
 
+Deno.test("ParsedLines without a marker says of JSON without a value that it has none", async () => {
+  const lines = await linesOf('[gateway]\nmarker = ""');
+  const text = '{"co2":null}\nhello {x}\n{"co2":1}\n';
+  const entries = await entriesOf(lines, text);
+  assert.deepEqual(
+    entries.map((one) => one.kind === "log" && one.reason),
+    ["no usable value", "no JSON object", "no known field"],
+  );
+});
+
 Deno.test("ParsedLines sends no field for which InfluxDB could refuse a named metric", async () => {
   const keys = '[gateway]\nmarker = ""\nunknown_fields = "publish"';
   const line = '{"n1":{"t":1},"x":{"temperature":"hot"}}\n';

@@ -78,6 +78,12 @@ Deno.test("Without a marker a line is a reject only where it begins with a brace
     'INFO  cannot parse {"t":1',
     'INFO  format "{" is {} wrong',
     "Config { baud: 115200 }",
+    "{closure#0}",
+    "{{closure}}::h0123456789abcdef",
+    "{impl#2}::read",
+    "{shim:vtable#0}",
+    'panicked at src/main.rs:9:5: Err value: {"t":2}',
+    '[ERROR] panicked at src/main.rs:9:5: {"t":2}',
     '{"x":1}',
     '[INFO ] {"x":{"y":[1,2]}}',
     "{}",
@@ -88,6 +94,30 @@ Deno.test("Without a marker a line is a reject only where it begins with a brace
   const options = { marker: "", catalogue: createCatalogue(T) };
   assert.equal(parseLine(cut, options).kind, "reject");
   assert.equal(parseLine({ ...cut, text: 'x {"t"' }, options).kind, "other");
+});
+
+Deno.test("An object over several lines, or without a value, is told from one that is broken", () => {
+  for (const marker of ["", "X: "]) {
+    for (const line of ["{", "[INFO ] {", "{ \r"]) {
+      const text = marker === "" ? line : line.replace("{", `${marker}{`);
+      const parsed = parse(text, T, marker);
+      assert.ok(parsed.kind === "reject", line);
+      assert.match(parsed.reason, /print each object in one line/);
+      assert.ok(parsed.isOpen);
+    }
+    const broken = parse(`${marker}{"t":`, T, marker);
+    assert.ok(broken.kind === "reject");
+    assert.doesNotMatch(broken.reason, /in one line/);
+  }
+  for (const line of ['{"x":null}', '{"x":[],"y":{"z":""}}', "{}"]) {
+    const parsed = parse(line, T);
+    assert.ok(parsed.kind === "other" && parsed.isEmpty, line);
+    const marked = parse(`X: ${line}`, T, "X: ");
+    assert.ok(marked.kind === "reject");
+    assert.match(marked.reason, /No value of the packet can be sent: let the/);
+  }
+  const unknown = parse('{"x":1}', T);
+  assert.ok(unknown.kind === "other" && !unknown.isEmpty);
 });
 
 Deno.test("parseLine reads nested objects, lists and quoted keys as paths", () => {

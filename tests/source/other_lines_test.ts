@@ -66,6 +66,49 @@ Deno.test("OtherLines says what is broken in a packet", () => {
   assert.match(found.todo ?? "", /iiot-gateway rejects/);
 });
 
+Deno.test("OtherLines says of an object over several lines that it has to be one", () => {
+  const object = ["{", '  "n1": {', '    "t": 1,', '    "h": 2', "  }", "}"];
+  const long = object.slice(1, 2).concat(Array(9).fill('  "t": 1,'), "  }");
+  for (
+    const [lines, marker] of [
+      [object, ""],
+      [object, GUIDE],
+      [object.map((line) => `[INFO ] ${line}`), GUIDE],
+      [[`${GUIDE}{`, ...object.slice(1)], GUIDE],
+      [long, ""],
+      [long, GUIDE],
+    ] as const
+  ) {
+    const found = explain(lines, marker);
+    assert.equal(found?.obstacle, "several lines", lines[0]);
+    assert.match(found.todo ?? "", /^a packet is one line: let the firmware /);
+  }
+});
+
+Deno.test("OtherLines says of JSON without a value what a value is", () => {
+  const found = explain(["hello", '{"t":null}', "hello"], "");
+  assert.equal(found?.obstacle, "no value");
+  assert.equal(found.sample, '{"t":null}');
+  assert.match(found.todo ?? "", /a number, true or false, or a text of up to/);
+  // Fields without a metric are more than that.
+  const other = explain(['{"t":1}', '{"t":null}'], "");
+  assert.equal(other?.obstacle, "no metric");
+});
+
+Deno.test("OtherLines proposes no marker that holds what cannot be seen", () => {
+  const cases: [string, string][] = [
+    ['\u0002DATA: {"t":1}', "DATA: "],
+    ['12:00:00.000: \u0002DATA: {"t":1}', "DATA: "],
+    ['DATA\u0003 {"t":1}', ""],
+    ['DATA:\t{"t":1}', ""],
+    ['A\u200bB: {"t":1}', "B: "],
+  ];
+  for (const [line, marker] of cases) {
+    const todo = explain([line, line])?.todo ?? "";
+    assert.ok(todo.includes(`set marker = "${marker}" under`), todo);
+  }
+});
+
 Deno.test("OtherLines shows the JSON that a firmware of names and numbers would print", () => {
   for (const marker of [GUIDE, ""]) {
     const found = explain(["temp=21.5 hum=048 rx: -3, up=12:30:01"], marker);

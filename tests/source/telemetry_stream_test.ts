@@ -11,7 +11,10 @@ import cases from "../testdata/source/lines.json" with { type: "json" };
 import { cut } from "./cut.ts";
 
 /** All that becomes of some bytes. */
-async function read(chunks: Iterable<Uint8Array>) {
+async function read(
+  chunks: Iterable<Uint8Array>,
+  marker = "JSON sent via VCP: ",
+) {
   const counters = { lines: 0, packets: 0, rejects: 0, other: 0, truncated: 0 };
   const packets: SourcedPacket[] = [];
   const rejects: string[] = [];
@@ -21,7 +24,7 @@ async function read(chunks: Iterable<Uint8Array>) {
     .pipeThrough(new LineStream({ maxBytes: 200 }))
     .pipeThrough(
       new TelemetryStream({
-        marker: "JSON sent via VCP: ",
+        marker,
         catalogue: createCatalogue(),
         clock: new EventClock({
           now: () => ({ epoch: 1, monoUs: 0 }),
@@ -134,4 +137,32 @@ Deno.test("TelemetryStream holds no broken line back that cannot become a packet
   await writer.close();
   await reading;
   assert.equal(rejects.length, broken.length + 1);
+});
+
+Deno.test("TelemetryStream without a marker takes the message of a panic for no packet", async () => {
+  const at = "panicked at src/main.rs:138:50:";
+  const cases: [text: string, packets: number, ...texts: string[]][] = [
+    [
+      `${at}\nErr value: {"n1":{"t":1}}\n{"n1":{"t":2}}\n`,
+      1,
+      'error The firmware panicked at src/main.rs:138:50: Err value: {"n1":{"t":1}}',
+      'debug Err value: {"n1":{"t":1}}',
+    ],
+    [
+      `${at} Err value: {"n1":{"t":1}}\n`,
+      0,
+      'error The firmware panicked at src/main.rs:138:50: Err value: {"n1":{"t":1}}',
+    ],
+    // The board was started anew before it could say more.
+    [
+      `${at}\n{"n1":{"t":2}}\n`,
+      1,
+      "error The firmware panicked at src/main.rs:138:50: without a message",
+    ],
+  ];
+  for (const [text, count, ...expected] of cases) {
+    const bytes = new TextEncoder().encode(text);
+    const { packets, rejects, texts } = await read([bytes], "");
+    assert.deepEqual([packets.length, rejects, texts], [count, [], expected]);
+  }
 });

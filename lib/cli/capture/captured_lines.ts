@@ -10,6 +10,7 @@
 
 import { createCatalogue } from "../../catalogue.ts";
 import { MAX_PATH_LENGTH } from "../../field_path.ts";
+import { isPieceOfJson } from "../../json_advice.ts";
 import { type KeyValuePairs, readPairs } from "../../key_value.ts";
 import { CommonMarker } from "../../marker.ts";
 import {
@@ -22,7 +23,8 @@ import {
   readFirmwareText,
   stripColours,
 } from "../../source/firmware_text.ts";
-import { textBeforeJson } from "../../source/telemetry.ts";
+import { type OpenPanic, readPanic } from "../../source/panic.ts";
+import { beginsWithJson, textBeforeJson } from "../../source/telemetry.ts";
 import { findObject, leavesOf } from "./json_in_line.ts";
 import { SeenValues } from "./seen_values.ts";
 
@@ -43,6 +45,8 @@ export interface Survey {
   readonly samples: readonly string[];
   /** Lines without an object that say `key=value`. */
   readonly keyValue: KeyValueLines;
+  /** Lines that are pieces of an object over several lines. */
+  readonly pieces: number;
 }
 
 /** Lines that say `temp=21.5 hum=40`. */
@@ -75,12 +79,15 @@ export class LineSurvey {
   readonly #tooMany = new Set<string>();
   readonly #samples: string[] = [];
   #keyValue: KeyValueLines = { count: 0 };
+  #pieces = 0;
+  /** The panic that the last lines told of. */
+  #panic: OpenPanic | null = null;
 
   /** Looks at one line. */
   add(line: string): void {
     this.#lines++;
     const text = stripColours(line);
-    const found = findObject(text);
+    const found = this.#isPanic(text) ? undefined : findObject(text);
     if (found === undefined) return this.#addPairs(text);
     this.#packets++;
     this.#marker.take(textBeforeJson(text, found.start));
@@ -130,7 +137,19 @@ export class LineSurvey {
       unusable,
       samples: this.#samples,
       keyValue: this.#keyValue,
+      pieces: this.#pieces,
     };
+  }
+
+  /** Whether a line is one of a panic, whose message may hold anything. */
+  #isPanic(text: string): boolean {
+    if (this.#panic === null && !text.includes("panicked at ")) return false;
+    const said = readFirmwareText(text);
+    if (this.#panic?.takes(said)) {
+      return !beginsWithJson({ text, truncated: false });
+    }
+    this.#panic = readPanic(said);
+    return this.#panic !== null;
   }
 
   #see(path: string, value: unknown): void {
@@ -147,6 +166,7 @@ export class LineSurvey {
 
   #addPairs(text: string): void {
     const said = readFirmwareText(text).text;
+    if (isPieceOfJson(said)) return void this.#pieces++;
     const pairs = readPairs(said);
     if (pairs === undefined) return;
     const { count, first = pairs } = this.#keyValue;

@@ -8,6 +8,7 @@ import { createCatalogue } from "../../catalogue.ts";
 import type { Config } from "../../config/schema.ts";
 import { templateValue } from "../../config/template.ts";
 import { counted } from "../../counted.ts";
+import { ADVISE_ONE_LINE } from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { formatMetricTable } from "../../metric_proposal.ts";
 import { parseLine } from "../../source/telemetry.ts";
@@ -16,11 +17,18 @@ import type { Survey } from "./captured_lines.ts";
 
 /** @throws {Error} if no line holds a JSON object */
 export function refuseUseless(
-  { lines, packets, keyValue }: Survey,
+  { lines, packets, keyValue, pieces }: Survey,
   from: string,
 ): void {
   if (packets > 0) return;
   const where = from === "-" ? "stdin" : `"${from}"`;
+  if (pieces > 0) {
+    throw new Error(
+      `No line of ${where} holds a whole JSON object, and ${
+        counted(pieces, "line is a piece", "lines are pieces")
+      } of one: ${ADVISE_ONE_LINE}`,
+    );
+  }
   const { count, first } = keyValue;
   if (first !== undefined) {
     throw new Error(

@@ -8,6 +8,7 @@ import type { Catalogue } from "../../catalogue.ts";
 import { counted } from "../../counted.ts";
 import type { BoardConfig } from "../../config/schema.ts";
 import { adviseDrop } from "../../drop_advice.ts";
+import { ADVISE_ONE_LINE, ADVISE_VALUES } from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { adviseMarker } from "../../marker.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../../metric_proposal.ts";
 import type { DroppedReading } from "../../model.ts";
 import { escapeTricks } from "../../source/firmware_text.ts";
+import { SEVERAL_LINES } from "../../source/telemetry.ts";
 import { LineSurvey } from "../capture/captured_lines.ts";
 import type { ParsedCounters, ParsedEntry } from "./parsed_lines.ts";
 
@@ -34,6 +36,8 @@ export class ParseAdvice {
   readonly #reasons = new Map<string, number>();
   /** The first reading that ended, by path and reason. */
   readonly #dropped = new Map<string, DroppedReading>();
+  /** Lines whose JSON has no value that could be sent. */
+  #empty = 0;
   #hasPacket = false;
 
   constructor(
@@ -48,6 +52,7 @@ export class ParseAdvice {
   /** Takes what became of a line. */
   take(entry: ParsedEntry): void {
     if (entry.kind === "log") {
+      if (entry.reason === "no usable value") this.#empty++;
       if (!this.#hasPacket) this.#others.add(entry.text);
       return;
     }
@@ -108,6 +113,8 @@ export class ParseAdvice {
     const advice = [
       ...this.#onMarker(),
       ...this.#onRejects(counters.rejects),
+      ...this.#onEmpty(),
+      ...this.#onPieces(),
       ...this.#onPairs(),
     ];
     if (advice.length > 0 || this.#others.result.packets > 0) return advice;
@@ -140,6 +147,28 @@ export class ParseAdvice {
       `${
         counted(rejects, "line looks", "lines look")
       } like telemetry and cannot be used, ${count} for this reason: ${reason}`,
+    ];
+  }
+
+  #onEmpty(): string[] {
+    if (this.#empty === 0) return [];
+    return [
+      `${
+        counted(this.#empty, "line holds", "lines hold")
+      } a JSON object, and no value in it can be sent. To do: ${ADVISE_VALUES}`,
+    ];
+  }
+
+  #onPieces(): string[] {
+    const { packets, pieces } = this.#others.result;
+    // The reason of a reject says it already.
+    if (pieces === 0 || packets > 0 || this.#reasons.has(SEVERAL_LINES)) {
+      return [];
+    }
+    return [
+      `${
+        counted(pieces, "line is a piece", "lines are pieces")
+      } of a JSON object over several lines. To do: ${ADVISE_ONE_LINE}`,
     ];
   }
 

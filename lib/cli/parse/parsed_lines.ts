@@ -29,6 +29,7 @@ import {
   type SourceCounters,
   TelemetryStream,
 } from "../../source/telemetry_stream.ts";
+import { parseLine } from "../../source/telemetry.ts";
 import type { UnknownFields } from "../../source/unknown_fields.ts";
 
 /** A value on its way to the servers. */
@@ -79,7 +80,11 @@ export type ParsedEntry =
     readonly text: string;
     readonly level: Level;
     /** Why it is no telemetry. */
-    readonly reason: "no marker" | "no JSON object" | "no known field";
+    readonly reason:
+      | "no marker"
+      | "no JSON object"
+      | "no known field"
+      | "no usable value";
     readonly unknown: readonly Field[];
   };
 
@@ -234,10 +239,20 @@ export class ParsedLines {
     const unknown = this.#takeUnknown();
     const reason = unknown.length > 0
       ? "no known field"
-      : this.#options.board.marker === ""
-      ? "no JSON object"
-      : "no marker";
+      : this.#options.board.marker !== ""
+      ? "no marker"
+      : this.#isEmpty(text)
+      ? "no usable value"
+      : "no JSON object";
     return { kind: "log", text, level, reason, unknown };
+  }
+
+  /** Whether `text` holds JSON without a value that could be sent. */
+  #isEmpty(text: string): boolean {
+    if (!text.includes("{")) return false;
+    const { board: { marker }, catalogue } = this.#options;
+    const parsed = parseLine({ text, truncated: false }, { marker, catalogue });
+    return parsed.kind === "other" && parsed.isEmpty === true;
   }
 
   #note(fields: readonly Field[]): void {
