@@ -8,6 +8,7 @@
  */
 
 import { dirname, resolve } from "node:path";
+import { ConfigError } from "../config/config.ts";
 import type { Config } from "../config/schema.ts";
 import { fillTemplate, loadText } from "../config/template.ts";
 import { childEnvironment } from "../source/program.ts";
@@ -136,11 +137,36 @@ function refuseIncomplete({ faults, missing, flags }: InitAnswers): void {
   );
 }
 
-/** What `text` says. @throws {ConfigError} if it does not load: nothing is written then */
-function examine(
+/**
+ * What `text` says; nothing is written where it does not load.
+ *
+ * @throws {UsageError} with the flags whose values are the cause
+ * @throws {ConfigError} if something else is
+ */
+async function examine(
   text: string,
   config: string,
-  { secrets }: InitAnswers,
+  { secrets, flagOf }: InitAnswers,
+): Promise<Config> {
+  try {
+    return await load(text, config, secrets);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The file is not there yet: its lines and columns name nothing that anybody could look at.
+    const faults = error.faults.map(({ message }) => {
+      const [, key = "", rest] = /^"([\w.]+)[^"]*" (.*)$/s.exec(message) ?? [];
+      const flag = flagOf.get(key);
+      return flag === undefined ? undefined : `${flag} ${rest}`;
+    });
+    if (faults.includes(undefined)) throw error;
+    throw new UsageError(faults.join("\n"));
+  }
+}
+
+function load(
+  text: string,
+  config: string,
+  secrets: readonly NewSecret[],
 ): Promise<Config> {
   return loadText(text, config, {
     env: (name) => Deno.env.get(name) ?? STAND_INS.get(name),

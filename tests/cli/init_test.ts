@@ -211,6 +211,10 @@ for (const { form, command } of PROGRAMS) {
         /--influxdb must be an addr/,
       ],
       [["--influxdb", "http://db", "--token-file", "no"], /--token-file must/],
+      [
+        ["--influxdb", "http://db", "--token-file", "a${NO_SUCH}"],
+        /^Error: --token-file needs the env.*"NO_SUCH": it is not set\n$/,
+      ],
       [["--command", " "], /--command must be given/],
       [
         ["--chip", "x", "--command", "cat"],
@@ -236,6 +240,7 @@ for (const { form, command } of PROGRAMS) {
       ],
     ];
     await Deno.writeTextFile(desk.inFolder("bench"), "no ELF");
+    await Deno.writeTextFile(desk.inFolder("a${NO_SUCH}"), "token");
     for (const [args, message] of cases) {
       const board = ["--chip", "--probe", "--command"].some((flag) =>
           args.includes(flag)
@@ -253,7 +258,7 @@ for (const { form, command } of PROGRAMS) {
       assert.match(stderr, message);
       assert.doesNotMatch(stderr, /geheim|\n {4}at /);
     }
-    assert.deepEqual(await desk.names(), ["bench"]);
+    assert.deepEqual(await desk.names(), ["a${NO_SUCH}", "bench"]);
   });
 
   Deno.test({
@@ -354,6 +359,19 @@ for (const { form, command } of PROGRAMS) {
       /3 lines say names and numbers: the gateway reads JSON, one object a line: let the firmware print \{"temp":21\.5,"hum":40,"vbat":3\.71\} instead of temp=21\.5 hum=40 vbat=3\.71/,
     );
     assert.deepEqual(await desk.names(), []);
+  });
+
+  Deno.test(`init --from says of objects over several lines that they have to be one (${form})`, async () => {
+    await using desk = await makeDesk();
+    await Deno.writeTextFile(desk.inFolder("lines"), '{\n  "t": 1,\n}\n');
+    const args = ["--yes", ...COMMAND, "--from", "lines"];
+    const { code, stderr } = await init(desk, ...args);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /No line of "lines" holds a whole JSON object, and 2 lines are pieces of one: .* print each object in one line/,
+    );
+    assert.deepEqual(await desk.names(), ["lines"]);
   });
 
   Deno.test(`init --from reads recordings, what the board's program said on stderr left aside (${form})`, async () => {

@@ -87,6 +87,8 @@ export class InitAnswers {
   readonly secrets: NewSecret[] = [];
   /** Environment variables that have to be set, and are not. */
   readonly unset: string[] = [];
+  /** The flag of a key that takes its value from one: `mqtt.broker_url` → `--broker`. */
+  readonly flagOf = new Map<string, string>();
   /** Sentences on what will have to be done. */
   readonly remarks: string[] = [];
   /** What is wrong with flags. */
@@ -138,6 +140,7 @@ export class InitAnswers {
       this.missing.push(`${flag.padEnd(16)} ${what}`);
     }
     this.values.set(key, value);
+    if (given !== undefined) this.flagOf.set(key, flag);
     return value;
   }
 

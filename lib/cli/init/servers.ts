@@ -145,6 +145,7 @@ async function askSecretOf(
       `${flag.padEnd(16)} A file with the ${what}; or set ${variable}`,
     );
   }
+  if (given !== undefined) answers.flagOf.set(`${key}_file`, flag);
   if (file !== undefined) {
     answers.values.set(`${key}_file`, answers.pathInConfig(file));
   } else if (!isSet) answers.unset.push(variable);
