@@ -84,7 +84,7 @@ Deno.test("Whatever a board's keys are, topics and points hold no wildcard, leve
       const line = lines.line(given, given.readings[0]!);
       assert.match(
         line ?? "",
-        /^(?!_)(?:[^\s,\\]|\\[ ,])+(?:,node=(?:[^\s,=\\]|\\[ ,=])+)? value="a\\"b\\\\" \d+$/u,
+        /^(?!_)(?:[^\s,\\]|\\[ ,])+(?:,node=(?:[^\s,=\\]|\\[ ,=])+)? value_text="a\\"b\\\\" \d+$/u,
       );
     }),
     { numRuns: 3000 },

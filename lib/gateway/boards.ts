@@ -41,7 +41,7 @@ export interface BoardPrograms {
   onPacket?(packet: Pick<Row, "board" | "timeUs" | "readings">): void;
 }
 
-/** A node that has been silent for longer is not missed after a start: a week. */
+/** A node that has been silent for longer is not missed after a start, nor has a field its place: a week. */
 const OF_LATE_US = 7 * 86_400e6;
 
 /**
@@ -75,22 +75,18 @@ export function createTaps(
   );
 }
 
-/** What becomes of the fields of a board's packets that no metric names. */
+/** What becomes of the fields of a board's packets that no metric names; `knownPaths`: of those that came before. */
 export function createUnknownFields(
-  { boards, influxdb }: Pick<Config, "boards" | "influxdb">,
+  { boards }: Pick<Config, "boards">,
   { name, unknown_fields: mode }: Pick<BoardConfig, "name" | "unknown_fields">,
   catalogue: Catalogue,
+  knownPaths: readonly string[] = [],
 ): UnknownFields {
   // The topics of the board without a name begin where the other boards' names, and the past, stand.
   const foreignLevels = name === ""
     ? [...boards.map((board) => board.name), HISTORY_LEVEL]
     : [];
-  return new UnknownFields({
-    mode,
-    catalogue,
-    foreignLevels,
-    hasTypes: influxdb !== undefined,
-  });
+  return new UnknownFields({ mode, catalogue, foreignLevels, knownPaths });
 }
 
 /** What a source needs from the rest of the gateway. */
@@ -125,6 +121,7 @@ export function createSource(
     ahead = 0;
     await journal.flush();
   };
+  const knownPaths = isReplay ? [] : pathsOf(board, journal, clock.timeUs);
   const source: Source = new Source({
     launcher: launcherFor(config),
     env,
@@ -132,13 +129,18 @@ export function createSource(
     marker,
     hide: (text) => hideSecrets(text, secrets),
     topicOf: (path) => topicNameOf(needs.config, board, catalogue, path),
-    unknownFields: createUnknownFields(needs.config, config, catalogue),
+    unknownFields: createUnknownFields(
+      needs.config,
+      config,
+      catalogue,
+      knownPaths,
+    ),
     maxLineBytes: max_line_bytes,
     catalogue,
     // What was recorded of a silence has its end there as well, and may be of another board than the journal.
     ...(isReplay ? { silenceTimeoutMs: 0 } : silence_timeout_s !== undefined &&
       { silenceTimeoutMs: silence_timeout_s * 1000 }),
-    knownPaths: isReplay ? [] : pathsOf(board, journal, clock),
+    knownPaths,
     leftover: new Leftover(childPath(needs.config, board)),
     stopTimeoutMs: stop_timeout_s * 500,
     backoff: (bounds) => isReplay ? NO_PAUSE : new Backoff(Math.random, bounds),
@@ -176,12 +178,17 @@ function topicNameOf(
   return topics.of(board, path)?.name.replace(/^\//, "") ?? path;
 }
 
-/** Where the readings stood that came of a board of late: a node that was taken away is not missed for ever. */
-function pathsOf(board: string, journal: Journal, clock: Clock): string[] {
+/**
+ * Where the readings stood that came of a board of late, in the week before `nowUs`: a node that was taken
+ * away is not missed for ever, and a field that is gone keeps no place. Without it, those of ever.
+ */
+export function pathsOf(
+  board: string,
+  journal: Journal,
+  nowUs = -Infinity,
+): string[] {
   return [...journal.latest()]
-    .filter((one) =>
-      one.board === board && clock.timeUs - one.timeUs < OF_LATE_US
-    )
+    .filter((one) => one.board === board && nowUs - one.timeUs < OF_LATE_US)
     .map(({ path }) => path);
 }
 

@@ -13,7 +13,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { ChildTaps } from "../source/child_taps.ts";
 import { readAgain } from "../source/second_reading.ts";
 import type { UnknownFields } from "../source/unknown_fields.ts";
-import { createUnknownFields } from "./boards.ts";
+import { createUnknownFields, pathsOf } from "./boards.ts";
 import type { Sources } from "../source/sources.ts";
 
 /** What a gateway that runs can tell and be told beside its journal. */
@@ -35,7 +35,9 @@ export function createOperations(
   const fieldsOf = (board: BoardConfig) => {
     let fields = unknownFields.get(board.name);
     if (fields === undefined) {
-      fields = createUnknownFields(config, board, catalogue);
+      // Those win here that have won in what was read.
+      const known = pathsOf(board.name, journal);
+      fields = createUnknownFields(config, board, catalogue, known);
       unknownFields.set(board.name, fields);
     }
     return fields.metricOf.bind(fields);

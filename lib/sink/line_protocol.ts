@@ -17,12 +17,34 @@ import { noMetric } from "./sink.ts";
 
 /** What is the same in all lines of a series. */
 interface Series {
-  /** A line up to its value. */
+  /** A line up to its field. */
   readonly head: string;
+  /** The names that its values have, by their type; each with a `=` behind. */
+  readonly fields: FieldNames;
+  /** A line up to its value, where that is a number. */
+  readonly numberHead: string;
   readonly metric: Metric;
   /** Its values are numbers, and written as the board said them. */
   readonly isPlain: boolean;
 }
+
+/** The names of a series' fields, by the type that JavaScript has for their values. */
+type FieldNames = Readonly<Record<"number" | "boolean" | "string", string>>;
+
+/** Of a metric that is named: a table says what its values are, and keeps them of one type. */
+const NAMED: FieldNames = {
+  number: "value=",
+  boolean: "value=",
+  string: "value=",
+};
+/** Of a field that is sent as it is. InfluxDB keeps one type for each: a text beside a number would be refused. */
+const UNNAMED: FieldNames = {
+  number: "value=",
+  boolean: "value_bool=",
+  string: "value_text=",
+};
+/** Of one beside a metric whose table has made no float of `value`. */
+const BESIDE_ANOTHER: FieldNames = { ...UNNAMED, number: "value_number=" };
 
 /** Makes lines; what is the same in all lines of a series is prepared once. */
 export class LineProtocol {
@@ -30,11 +52,18 @@ export class LineProtocol {
   readonly #tags: Readonly<Record<string, string>>;
   readonly #known = new Map<string, Map<string, Series>>();
   readonly #estimated = new Map<string, Map<string, Series>>();
+  /** Measurements of metrics that are named whose `value` is no float. */
+  readonly #otherTypes: ReadonlySet<string>;
 
   /** `tags` go on every line. */
   constructor(catalogue: Catalogue, tags: Readonly<Record<string, string>>) {
     this.#catalogue = catalogue;
     this.#tags = tags;
+    this.#otherTypes = new Set(
+      [...catalogue.values()]
+        .filter(({ type = "number" }) => type !== "number")
+        .map(({ measurement }) => measurement),
+    );
   }
 
   /**
@@ -44,7 +73,9 @@ export class LineProtocol {
    * A time that is only estimated is told by the tag `clock=estimated`.
    *
    * A number has the suffix `i` only where the metric's type is `integer`: a field that was once an integer
-   * refuses a later `27.5`.
+   * refuses a later `27.5`. The field is `value`; of what no metric names its name tells the type, so that
+   * nothing conflicts: `value` or, beside a metric of another type, `value_number`; `value_bool`;
+   * `value_text`.
    */
   line(row: Row, { path, value }: Reading): string | undefined {
     const series = this.#seriesIn(this.#series(row), row, path);
@@ -71,7 +102,7 @@ export class LineProtocol {
         if (series === undefined) return undefined;
         // Nearly every value: a call for each costs a sixth of all this.
         if (series.isPlain && typeof value === "number") {
-          text += series.head + value + end;
+          text += series.numberHead + value + end;
           continue;
         }
         const field = fieldOf(series, value);
@@ -89,7 +120,7 @@ export class LineProtocol {
   ): string {
     return `${
       headOf("iiot_gateway_check", { ...tags, check: "true" })
-    }1 ${timeUs}`;
+    }value=1 ${timeUs}`;
   }
 
   /** What is prepared for the board and the time's quality of `row`, by path. */
@@ -117,30 +148,42 @@ export class LineProtocol {
       board,
       clock: timeQuality === "known" ? "" : "estimated",
     });
-    const series = { head, metric, isPlain: isPlain(metric) };
+    const fields = this.#fieldsOf(metric);
+    const series = {
+      head,
+      fields,
+      numberHead: head + fields.number,
+      metric,
+      isPlain: isPlain(metric),
+    };
     all.set(path, series);
     return series;
+  }
+
+  #fieldsOf({ type, measurement }: Metric): FieldNames {
+    if (type !== "any") return NAMED;
+    return this.#otherTypes.has(measurement) ? BESIDE_ANOTHER : UNNAMED;
   }
 }
 
 /** A value as the field that it becomes; undefined where it is not of the metric's type. */
 function fieldOf(
-  { metric }: Series,
+  { metric, fields }: Series,
   value: Value,
-): number | string | undefined {
+): string | undefined {
   const own = valueOf(metric, value);
   switch (typeof own) {
     case "number":
-      return metric.type === "integer" ? `${own}i` : own;
+      return `${fields.number}${own}${metric.type === "integer" ? "i" : ""}`;
     case "boolean":
-      return String(own);
+      return `${fields.boolean}${own}`;
     case "string":
-      return `"${own.replace(/["\\]/g, "\\$&")}"`;
+      return `${fields.string}"${own.replace(/["\\]/g, "\\$&")}"`;
   }
   return undefined;
 }
 
-/** A line up to its value, escaped by the library. */
+/** A line up to its field, escaped by the library. */
 function headOf(
   measurement: string,
   tags: Readonly<Record<string, string>>,
@@ -148,5 +191,5 @@ function headOf(
   const point = new Point(measurement).floatField("value", 0).timestamp("");
   for (const [key, value] of Object.entries(tags)) point.tag(key, value);
   const line = point.toLineProtocol({ convertTime: () => undefined })!;
-  return line.slice(0, -"0".length);
+  return line.slice(0, -"value=0".length);
 }

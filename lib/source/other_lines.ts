@@ -21,6 +21,7 @@ import {
   stripColours,
 } from "./firmware_text.ts";
 import { parseLine, SEVERAL_LINES, textBeforeJson } from "./telemetry.ts";
+import type { UnknownFields, UnknownFieldsMode } from "./unknown_fields.ts";
 
 /** Lines that are kept. */
 const KEPT = 8;
@@ -57,6 +58,8 @@ export interface Explanation {
 export interface OtherLinesOptions {
   readonly marker: string;
   readonly catalogue: Catalogue;
+  /** What becomes of fields that no metric names. @default {nothing, and nobody hears of it} */
+  readonly unknownFields?: Pick<UnknownFields, "mode"> | undefined;
   /** Takes secrets out of a line: one is shown at the broker and by status. @default {none} */
   readonly hide?: ((text: string) => string) | undefined;
 }
@@ -96,19 +99,17 @@ export class OtherLines {
   }
 
   #explainJson(lines: readonly string[]): Explanation | undefined {
-    const { marker, catalogue } = this.#options;
+    const { marker, catalogue, unknownFields } = this.#options;
     const parsed = lines.map((text) => ({
       text,
       own: parseLine({ text, truncated: false }, { marker, catalogue }),
     })).reverse();
     for (const { text, own } of parsed) {
       if (own.kind !== "packet" && own.unknown !== undefined) {
-        const fields = counted(own.unknown.length, "field");
         return {
           obstacle: "no metric",
           sample: show(text),
-          todo:
-            `no [[metric]] in config.toml names one of its ${fields}: paste those that the log proposes, or set gateway.unknown_fields = "publish", which sends all fields as they are`,
+          todo: adviseFields(own.unknown.length, unknownFields?.mode),
         };
       }
       if (own.kind === "reject") {
@@ -155,6 +156,23 @@ function severalLines(text: string): Explanation {
     sample: show(text),
     todo: ADVISE_ONE_LINE,
   };
+}
+
+/** What to do where a line's fields have no metric, and none of them is sent. */
+function adviseFields(
+  count: number,
+  mode: UnknownFieldsMode = "ignore",
+): string {
+  const fields = counted(count, "field");
+  const unnamed = `no [[metric]] in config.toml names one of its ${fields}`;
+  switch (mode) {
+    case "hint":
+      return `${unnamed}: paste those that the log proposes, or set gateway.unknown_fields = "publish", which sends all fields as they are`;
+    case "publish":
+      return `${unnamed}, and none can be sent as it is: the log says why, once for each; name what is wanted with [[metric]]`;
+    case "ignore":
+      return `${unnamed}, and gateway.unknown_fields is "ignore": set it to "hint", and the log proposes the lines to paste, or to "publish", which sends all fields as they are`;
+  }
 }
 
 function holdsJson(text: string, catalogue: Catalogue): boolean {

@@ -3,7 +3,8 @@
  *
  * - `hint`: they are not sent; each is told once, as the lines to paste into config.toml.
  * - `publish`: they are sent as they are, the first 100 of them; none takes the topic or the series of
- *   another, and none makes a database refuse what a `[[metric]]` names.
+ *   another. Those that came before this process are among them: which are sent does not change with the
+ *   order in which they come after a start.
  * - `ignore`: they are not sent, and nothing is said.
  *
  * What a board sends is anybody's, so each of these is bounded, whatever its keys are.
@@ -14,7 +15,6 @@
 import {
   type Catalogue,
   type Metric,
-  type MetricType,
   STATE_TOPICS,
   topicOf,
 } from "../catalogue.ts";
@@ -38,8 +38,8 @@ export interface UnknownFieldsOptions {
   readonly catalogue: Catalogue;
   /** First levels below the board's own topics that are somebody else's. @default {none} */
   readonly foreignLevels?: Iterable<string> | undefined;
-  /** Values go to a database that keeps one type for each measurement. @default {false} */
-  readonly hasTypes?: boolean | undefined;
+  /** Where readings stood that came before this process. @default {none} */
+  readonly knownPaths?: Iterable<string> | undefined;
 }
 
 /** So many fields are told, or sent. */
@@ -57,8 +57,6 @@ export class UnknownFields {
   readonly #foreignLevels: ReadonlySet<string>;
   /** What stands for a metric already: topics and series. */
   readonly #taken = new Set<string>();
-  /** Of the values in each measurement of a metric that is named, where that matters. */
-  readonly #types = new Map<string, MetricType>();
   #isFull = false;
 
   constructor(options: UnknownFieldsOptions) {
@@ -67,26 +65,35 @@ export class UnknownFields {
     for (const topic of Object.values(STATE_TOPICS)) {
       this.#taken.add(`topic ${topic}`);
     }
-    for (const metric of options.catalogue.values()) {
-      this.#take(metric);
-      if (!options.hasTypes) continue;
-      this.#types.set(metric.measurement, metric.type ?? "number");
-    }
+    for (const metric of options.catalogue.values()) this.#take(metric);
+    if (options.mode === "publish") this.#keepPlaces(options.knownPaths ?? []);
+  }
+
+  /** What becomes of them. */
+  get mode(): UnknownFieldsMode {
+    return this.#options.mode;
   }
 
   /** The metric as which a field is sent; undefined where it is not. */
-  metricOf(field: Field): Metric | undefined {
+  metricOf({ path }: Pick<Field, "path">): Metric | undefined {
     if (this.#options.mode !== "publish") return undefined;
-    const { path } = field;
     const known = this.#sent.get(path);
     if (known !== undefined) return known ?? undefined;
     if (this.#sent.size === MAX_FIELDS) {
       this.#sayFull("are not sent: name what is wanted with [[metric]]");
       return undefined;
     }
-    const metric = this.#admit(field);
-    this.#sent.set(path, metric);
-    return metric ?? undefined;
+    const metric = this.#admit(path);
+    if (typeof metric !== "string") {
+      this.#sent.set(path, metric);
+      return metric;
+    }
+    this.#sent.set(path, null);
+    log.warning(
+      "The field {path} is not sent: {why}. To do: give it a [[metric]] of its own",
+      { path: escapeTricks(path.slice(0, 80)), why: metric },
+    );
+    return undefined;
   }
 
   /**
@@ -123,36 +130,30 @@ export class UnknownFields {
     );
   }
 
-  #admit({ path, value }: Field): Metric | null {
+  /** Sorted, so that of two which cannot both be it is always the same one. */
+  #keepPlaces(paths: Iterable<string>): void {
+    for (const path of [...paths].toSorted()) {
+      if (this.#sent.size === MAX_FIELDS) return;
+      if (this.#options.catalogue.has(path)) continue;
+      // What cannot be sent any more is told if it comes.
+      const metric = this.#admit(path);
+      if (typeof metric !== "string") this.#sent.set(path, metric);
+    }
+  }
+
+  /** The metric as which a field is sent from now on, or why it is not. */
+  #admit(path: string): Metric | string {
     const metric = fieldMetric(path);
-    const refuse = (why: string) => {
-      log.warning(
-        "The field {path} is not sent: {why}. To do: give it a [[metric]] of its own",
-        { path: escapeTricks(path.slice(0, 80)), why },
-      );
-      return null;
-    };
-    if (metric === undefined) return refuse("its path makes no topic");
+    if (metric === undefined) return "its path makes no topic";
     const topic = topicOf(metric);
     if (this.#foreignLevels.has(topic.split("/", 1)[0]!)) {
-      return refuse(
-        `its topic "${topic}" would be among those of another board, or of the past`,
-      );
+      return `its topic "${topic}" would be among those of another board, or of the past`;
     }
     if (this.#isTaken(metric)) {
-      return refuse(
-        `its topic "${topic}", or its series, is another one's already`,
-      );
-    }
-    const type = this.#types.get(metric.measurement);
-    if (type !== undefined && type !== typeof value) {
-      return refuse(
-        `its measurement "${metric.measurement}" is also that of a [[metric]] of the type "${type}", and InfluxDB, which keeps one type, could refuse that one for it`,
-      );
+      return `its topic "${topic}", or its series, is another one's already`;
     }
     this.#take(metric);
-    // Nor may it have another one later: a new shard takes the type that comes first.
-    return type === undefined ? metric : { ...metric, type };
+    return metric;
   }
 
   #isTaken(metric: Metric): boolean {

@@ -249,7 +249,7 @@ retain = false`,
       "no JSON object",
       [
         "iiot/motor/running true false running,node=motor,site=a\\ b value=true",
-        'iiot/a/0/b on true b,node=a_0,site=a\\ b value="on"',
+        'iiot/a/0/b on true b,node=a_0,site=a\\ b value_text="on"',
       ],
       ["run wrong_type"],
     ],
@@ -275,11 +275,13 @@ Deno.test("ParsedLines without a marker says of JSON without a value that it has
   );
 });
 
-Deno.test("ParsedLines sends no field for which InfluxDB could refuse a named metric", async () => {
+Deno.test("ParsedLines sends fields of another type beside a named metric's, each in a field of its own", async () => {
   const keys = '[gateway]\nmarker = ""\nunknown_fields = "publish"';
   const line = '{"n1":{"t":1},"x":{"temperature":"hot"}}\n';
   const [entry] = await entriesOf(await linesOf(keys), line);
   assert.ok(entry?.kind === "packet");
-  assert.deepEqual(entry.values.map(({ path }) => path), ["n1.t"]);
-  assert.deepEqual(entry.unknown, [{ path: "x.temperature", value: "hot" }]);
+  assert.deepEqual(entry.values.map(({ point }) => point), [
+    "temperature,node=node1,site=a\\ b,unit=celsius value=1",
+    'temperature,node=x,site=a\\ b value_text="hot"',
+  ]);
 });

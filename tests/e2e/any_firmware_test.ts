@@ -73,6 +73,18 @@ ${keys}
   };
 }
 
+/** What VictoriaMetrics calls a field that is sent as it is: its measurement and InfluxDB's field. */
+function seriesOf(path: string, value: Value): string {
+  const measurement = path.replace(/(\[\d+\])+$/, "").replace(/^.*\./, "");
+  return `${measurement}_${FIELDS[typeof value as keyof typeof FIELDS]}`;
+}
+
+const FIELDS = {
+  number: "value",
+  boolean: "value_bool",
+  string: "value_text",
+};
+
 /** The values of each topic, in order. */
 function byTopic(messages: readonly HeardMessage[]): Record<string, string[]> {
   const topics: Record<string, string[]> = {};
@@ -152,7 +164,7 @@ for (const program of PROGRAMS) {
         const wanted = await valuesIn(`${firmware}.txt`);
         const keys = 'unknown_fields = "publish"';
         await using test = await open(program, firmware, keys);
-        const { gateway, heard } = test;
+        const { gateway, heard, victoria } = test;
         gateway.start();
         const messages = await heard.waitFor(wanted.length);
         assert.deepEqual(
@@ -172,9 +184,46 @@ for (const program of PROGRAMS) {
           assert.deepEqual([dropped, delivered], [{}, wanted.length]);
         }
         assert.doesNotMatch(gateway.log, /\[\[metric\]\]/);
+        const series = new Set(
+          wanted.map(([path, value]) => seriesOf(path, value)),
+        );
+        await eventually("the database has each by its type", async () => {
+          const names = (await victoria.export()).map(({ name }) => name);
+          return series.symmetricDifference(new Set(names)).size === 0;
+        });
       },
     });
   }
+
+  Deno.test({
+    name:
+      `The ${program.form} sends of two fields with one series the same one after a new start`,
+    ...requires("mosquitto", "victoria-metrics"),
+    fn: async () => {
+      const keys = 'unknown_fields = "publish"';
+      await using test = await open(program, "flat", keys);
+      const { gateway, heard } = test;
+      const config = join(gateway.folder, "config.toml");
+      const lines = join(gateway.folder, "lines.txt");
+      const text = await Deno.readTextFile(config);
+      await Deno.writeTextFile(config, text.replace(/\S+flat\.txt/, lines));
+      await Deno.writeTextFile(lines, '{"a":[0,{"b":1}]}\n');
+      gateway.start();
+      await heard.waitFor(2);
+      assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
+
+      const other = '{"a":{"b":[2,3]}}';
+      await Deno.writeTextFile(lines, `${other}\n{"a":[4,{"b":5}]}\n`);
+      gateway.start();
+      const messages = await heard.waitFor(5);
+      assert.deepEqual(byTopic(messages), {
+        "iiot/a/0": ["0", "4"],
+        "iiot/a/1/b": ["1", "5"],
+        "iiot/a/b/0": ["2"],
+      });
+      assert.match(gateway.log, /The field a\.b\[1\] is not sent: its topic/);
+    },
+  });
 
   Deno.test({
     name:

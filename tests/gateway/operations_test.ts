@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createOperations, readingOf } from "../../lib/gateway/operations.ts";
 import { INFLUXDB, load } from "../config/load.ts";
-import { makeFolder, openJournal } from "../journal/world.ts";
+import { makeFolder, openJournal, Writer } from "../journal/world.ts";
 
 const board = (name: string, marker: string) =>
   `[[board]]\nname = "${name}"\ncommand = ["cat", "${name}"]\nmarker = "${marker}"\n`;
@@ -45,6 +45,35 @@ Deno.test("Rejected lines are read again with the marker of their own board", as
   assert.deepEqual(
     rows.map(({ board, readings }) => [board, readings[0]?.value]),
     [["hall", 1], ["yard", 2], ["tower", 4]],
+  );
+});
+
+Deno.test("Of two fields with one series the one that was sent before wins in what is read again, too", async () => {
+  const config = await load(
+    `${INFLUXDB}\n[gateway]\ncommand = ["cat"]\nmarker = ""\nunknown_fields = "publish"\n`,
+  );
+  await using folder = await makeFolder();
+  await using journal = await openJournal(folder.path);
+  const writer = new Writer(journal);
+  await writer.append({ "a[1].b": 1 });
+  journal.board("", writer.counts).reject(
+    '{"a":{"b":[2,3]}}',
+    "was not readable",
+  );
+  await journal.flush();
+  const { perform } = createOperations(config, journal);
+  await perform(
+    { do: "resend", reading: readingOf(config) },
+    {
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      onPart: () => Promise.resolve(),
+    },
+  );
+  const rows = await journal.cursor("mqtt").next(10);
+  assert.deepEqual(
+    rows.flatMap(({ readings }) => readings.map(({ path }) => path)),
+    ["a[1].b", "a.b[0]"],
   );
 });
 

@@ -162,6 +162,49 @@ Deno.test("LineProtocol writes a value as its metric's type wants it, and none o
   }
 });
 
+Deno.test("LineProtocol tells the type of a field that no metric names by the field's name, so that none conflicts", () => {
+  const named: Metric[] = [
+    { ...OWN, path: "on", node: "pump", measurement: "on", type: "boolean" },
+    { ...OWN, path: "n", node: "pump", measurement: "n", type: "integer" },
+  ];
+  const lines = new LineProtocol(
+    createCatalogue(named, { hasFields: true }),
+    {},
+  );
+  const of = (path: string, value: Value) => {
+    const given = row(1, { [path]: value }, TIME);
+    const line = lines.line(given, given.readings[0]!);
+    assert.equal(lines.lines([given]), line);
+    return line?.split(" ").slice(0, -1).join(" ");
+  };
+  assert.deepEqual(
+    [
+      of("door.state", true),
+      of("motor.state", "run"),
+      of("motor.state", 3),
+      of("x.temperature", "hot"),
+      of("x.temperature", 21.5),
+      of("on", true),
+      of("fan.on", false),
+      of("fan.on", 1),
+      of("n", 7),
+      of("fan.n", 7),
+    ],
+    [
+      "state,node=door value_bool=true",
+      'state,node=motor value_text="run"',
+      "state,node=motor value=3",
+      'temperature,node=x value_text="hot"',
+      "temperature,node=x value=21.5",
+      "on,node=pump value=true",
+      "on,node=fan value_bool=false",
+      "on,node=fan value_number=1",
+      "n,node=pump value=7i",
+      "n,node=fan value_number=7",
+    ],
+  );
+});
+
 Deno.test("LineProtocol says why it has no line for a value", () => {
   const lines = new LineProtocol(createCatalogue([OWN]), {});
   assert.equal(

@@ -2,11 +2,21 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { OtherLines } from "../../lib/source/other_lines.ts";
+import {
+  UnknownFields,
+  type UnknownFieldsMode,
+} from "../../lib/source/unknown_fields.ts";
 
 const GUIDE = "JSON sent via VCP: ";
 
-function explain(lines: readonly string[], marker = GUIDE) {
-  const others = new OtherLines({ marker, catalogue: createCatalogue() });
+function explain(
+  lines: readonly string[],
+  marker = GUIDE,
+  mode: UnknownFieldsMode = "hint",
+) {
+  const catalogue = createCatalogue();
+  const unknownFields = new UnknownFields({ mode, catalogue });
+  const others = new OtherLines({ marker, catalogue, unknownFields });
   for (const line of lines) others.take(line);
   return others.explain();
 }
@@ -57,6 +67,19 @@ Deno.test("OtherLines names the [[metric]] tables where JSON comes and none is k
     );
     assert.match(found.todo ?? "", /gateway\.unknown_fields = "publish"/);
   }
+});
+
+Deno.test("OtherLines advises of fields without a metric nothing that is set already, or that the log does not have", () => {
+  const todoOf = (mode: UnknownFieldsMode) =>
+    explain(['{"gateway":{"state":1}}'], "", mode)?.todo;
+  assert.equal(
+    todoOf("publish"),
+    "no [[metric]] in config.toml names one of its 1 field, and none can be sent as it is: the log says why, once for each; name what is wanted with [[metric]]",
+  );
+  assert.equal(
+    todoOf("ignore"),
+    'no [[metric]] in config.toml names one of its 1 field, and gateway.unknown_fields is "ignore": set it to "hint", and the log proposes the lines to paste, or to "publish", which sends all fields as they are',
+  );
 });
 
 Deno.test("OtherLines says what is broken in a packet", () => {

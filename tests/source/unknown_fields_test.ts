@@ -94,33 +94,47 @@ Deno.test("UnknownFields lets no field take the topic or the series of another",
   assert.equal(log.lines.length, 7, "each is said once");
 });
 
-Deno.test("UnknownFields lets no field bring another type into the measurement of a named metric", async () => {
+Deno.test("UnknownFields gives fields of before the places that they had, in whatever order they come", async () => {
   await using log = await captureLog();
-  const named = createCatalogue([
-    { ...createCatalogue().get("n1.h")!, measurement: "h", type: "integer" },
-  ]);
-  const given = { mode: "publish", catalogue: named } as const;
-  const fields = new UnknownFields({ ...given, hasTypes: true });
-  const typeOf = (path: string, value: Field["value"]) =>
-    fields.metricOf(field(path, value))?.type;
-  assert.deepEqual(
-    [
-      typeOf("x.temperature", "hot"),
-      typeOf("y.temperature", 21.5),
-      typeOf("y.temperature", "hot"),
-      typeOf("x.h", 40),
-      typeOf("x.state", "run"),
-      typeOf("y.state", true),
-    ],
-    [undefined, "number", "number", undefined, "any", "any"],
+  const known = ["a[1].b", ...many(60, "old").map(({ path }) => path)];
+  for (const knownPaths of [known, known.toReversed()]) {
+    const fields = new UnknownFields({
+      mode: "publish",
+      catalogue: createCatalogue(),
+      knownPaths,
+    });
+    const isSent = (one: Field) => fields.metricOf(one) !== undefined;
+    assert.ok(!isSent(field("a.b[1]")), "its series is that of a[1].b");
+    assert.equal(many(60, "new").filter(isSent).length, 38);
+    assert.ok(known.every((path) => isSent(field(path))));
+  }
+  assert.equal(log.lines.length, 4);
+});
+
+Deno.test("UnknownFields keeps no place for what a metric names by now, or has the topic of", async () => {
+  await using log = await captureLog();
+  const fields = new UnknownFields({
+    mode: "publish",
+    catalogue: createCatalogue(),
+    knownPaths: ["n1.t", "node1.temperature", '["a#b"]', "a_b"],
+  });
+  assert.deepEqual(log.lines, [], "of those nobody knows that they come");
+  assert.equal(
+    many(120).filter((one) => fields.metricOf(one) !== undefined).length,
+    99,
   );
-  assert.equal(log.lines.length, 2);
-  assert.match(
-    log.lines[0]!,
-    /The field x\.temperature is not sent: its measurement "temperature" is also that of a \[\[metric\]\] of the type "number", .*give it a \[\[metric\]\] of its own/,
-  );
-  const free = new UnknownFields(given);
-  assert.equal(free.metricOf(field("x.temperature", "hot"))?.type, "any");
+});
+
+Deno.test("UnknownFields lets the same one of two fields of before win that cannot both be", () => {
+  for (const knownPaths of [["a.b[1]", "a[1].b"], ["a[1].b", "a.b[1]"]]) {
+    const fields = new UnknownFields({
+      mode: "publish",
+      catalogue: createCatalogue(),
+      knownPaths,
+    });
+    assert.equal(fields.metricOf(field("a[1].b")), undefined);
+    assert.equal(fields.metricOf(field("a.b[1]"))?.topic, "a/b/1");
+  }
 });
 
 Deno.test("UnknownFields says and sends nothing where that is wanted, and sends nothing where it hints", async () => {
