@@ -2,8 +2,9 @@
  * Values that are expected so and so often (`expect_interval_s`). Pure: it is told what comes, and asked
  * what is missed.
  *
- * - Only a value that has come before, be it to a process before this one, is missed, and only while the board's program runs and this process
- *   was awake to hear it.
+ * - Only a value that has come before, be it to a process before this one, is missed.
+ * - Only time counts in which the board's program runs and this process is awake to hear it; over new starts
+ *   it counts on, and each leaves the program some time to begin.
  * - One that is missed is told once, and once more when it is back.
  *
  * @module
@@ -29,6 +30,8 @@ const LOOK_MS = 1_000;
 const LONGEST_LOOK_MS = 30_000;
 /** A look that comes so late: this process stood still. */
 const AWAY_MS = 5_000;
+/** So long a value is waited for behind a start, however long it has not come: a board's radio has to join. */
+const START_MS = 120_000;
 
 interface Expected {
   readonly everyMs: number;
@@ -42,6 +45,8 @@ interface Expected {
 export class ExpectedValues {
   readonly #values = new Map<string, Expected>();
   #lookMs = 0;
+  /** Until then values could come. */
+  #awakeMs = 0;
 
   /** @param knownPaths where values stood that came before this process */
   constructor(catalogue: Catalogue, knownPaths: Iterable<string> = []) {
@@ -62,13 +67,26 @@ export class ExpectedValues {
     return this.#values.size === 0;
   }
 
-  /** Nothing could come until now. */
+  /** Nothing can come from now on. */
+  stopped(nowMs: number): void {
+    this.#awakeMs = nowMs;
+  }
+
+  /** Nothing could come until now, since {@linkcode stopped} or the last look. */
   excuse(nowMs: number): void {
+    const awayMs = nowMs - this.#awakeMs;
     for (const value of this.#values.values()) {
       if (value.heardMs === undefined || value.isMissed) continue;
-      value.heardMs = nowMs;
+      const graceMs = Math.min(START_MS, INTERVALS * value.everyMs);
+      const earliestMs = nowMs - INTERVALS * value.everyMs + graceMs;
+      // One that was heard meanwhile came now, at the latest.
+      value.heardMs = Math.min(
+        nowMs,
+        Math.max(earliestMs, value.heardMs + awayMs),
+      );
       value.isDue = false;
     }
+    this.#awakeMs = nowMs;
   }
 
   /** A value of `path` came; gives it where it was missed. */
@@ -99,6 +117,7 @@ export class ExpectedValues {
       this.excuse(nowMs);
       return [];
     }
+    this.#awakeMs = nowMs;
     const found: MissedValue[] = [];
     for (const [path, value] of this.#values) {
       const { heardMs, everyMs, isMissed, isDue } = value;

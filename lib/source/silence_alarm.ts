@@ -59,7 +59,7 @@ export class SilenceAlarm {
     this.#options = options;
     const { catalogue, knownPaths = [], timeoutMs } = options;
     // What the catalogue does not have any more is no reading, and would be missed for nothing.
-    const nodes = knownPaths.flatMap((path) => catalogue.get(path)?.node || []);
+    const nodes = knownPaths.flatMap((path) => nodeOf(catalogue, path) ?? []);
     this.#watch = new SilenceWatch(timeoutMs, nodes);
   }
 
@@ -117,9 +117,8 @@ export class SilenceAlarm {
     const nodes = new Set<string>();
     for (const { packet } of packets) {
       for (const { path } of packet.readings) {
-        const node = catalogue.get(path)?.node ?? path;
-        // Fields that are sent as they are, and stand by themselves, are of none.
-        if (node !== "") nodes.add(node);
+        const node = nodeOf(catalogue, path);
+        if (node !== undefined) nodes.add(node);
       }
     }
     const { over, silent, back } = this.#watch.heard(now(), lines(), nodes);
@@ -161,4 +160,12 @@ export class SilenceAlarm {
       }
     }
   }
+}
+
+/**
+ * The node that is missed where nothing comes from `path`; undefined for a field that is sent as it is: any
+ * object of a board's JSON would be one, also of packets that come now and then.
+ */
+function nodeOf(catalogue: Catalogue, path: string): string | undefined {
+  return catalogue.has(path) ? catalogue.get(path)?.node : undefined;
 }

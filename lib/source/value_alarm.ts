@@ -80,6 +80,7 @@ export class ValueAlarm {
       : this.#lookUntil(ended.signal);
     return {
       [Symbol.asyncDispose]: async () => {
+        this.#values.stopped(this.#options.now());
         ended.abort();
         await watching;
       },

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { createCatalogue } from "../../lib/catalogue.ts";
 import { ExpectedValues } from "../../lib/source/expected_values.ts";
 
-/** Temperature every 10 s and humidity every minute, in a time of their own. */
-function expected() {
+/** Temperature every 10 s and humidity every `everyS`, in a time of their own. */
+function expected(everyS = 60) {
   const own = (path: string, expectIntervalS: number) => ({
     ...createCatalogue().get(path)!,
     expectIntervalS,
   });
   const values = new ExpectedValues(
-    createCatalogue([own("n1.t", 10), own("n1.h", 60)]),
+    createCatalogue([own("n1.t", 10), own("n1.h", everyS)]),
   );
   let nowMs = 0;
   const told: string[] = [];
@@ -28,10 +28,32 @@ function expected() {
     }
     nowMs = endMs;
   };
+  /** Nothing runs, and nobody looks. */
+  const restart = (seconds: number) => {
+    values.stopped(nowMs);
+    nowMs += seconds * 1000;
+    values.excuse(nowMs);
+  };
   const hear = (...paths: string[]) =>
     paths.flatMap((path) => values.heard(nowMs, path) ?? [])
       .map(({ path, forMs }) => `${path} ${forMs / 1000}`);
-  return { values, pass, hear, told, looks: () => looks, now: () => nowMs };
+  /** This process stands still, and hears `path` before it looks. */
+  const standStill = (seconds: number, path: string) => {
+    values.untilNextLookMs(nowMs);
+    nowMs += seconds * 1000;
+    hear(path);
+    assert.deepEqual(values.look(nowMs), []);
+  };
+  return {
+    values,
+    pass,
+    restart,
+    standStill,
+    hear,
+    told,
+    looks: () => looks,
+    now: () => nowMs,
+  };
 }
 
 Deno.test("ExpectedValues misses what came once and does not for three times its interval, once", () => {
@@ -73,6 +95,43 @@ Deno.test("ExpectedValues does not count time in which nothing could come", () =
   assert.deepEqual(told, [], "this process stood still at each look");
   pass(40);
   assert.equal(told.length, 1);
+});
+
+Deno.test("ExpectedValues counts on over new starts of the program, but for the time between", () => {
+  const { pass, restart, hear, told } = expected(3600);
+  hear("n1.h");
+  for (let hour = 0; hour < 2; hour++) {
+    pass(3500);
+    restart(100);
+  }
+  pass(3790);
+  assert.deepEqual(told, []);
+  pass(20);
+  assert.deepEqual(told, ["n1.h 10801"]);
+});
+
+Deno.test("ExpectedValues excuses all for a standstill, also where one value is heard before the look behind it", () => {
+  const { pass, standStill, hear, told } = expected(3600);
+  hear("n1.h");
+  pass(60);
+  standStill(20_000, "n1.t");
+  pass(25);
+  assert.deepEqual(told, []);
+  pass(10_700);
+  assert.deepEqual(told, ["n1.t 31"]);
+  pass(60);
+  assert.equal(told.length, 2);
+});
+
+Deno.test("ExpectedValues gives a program that has just been started the time to begin", () => {
+  const { pass, restart, hear, told } = expected();
+  hear("n1.h");
+  pass(175);
+  restart(5);
+  pass(115);
+  assert.deepEqual(told, []);
+  pass(10);
+  assert.deepEqual(told, ["n1.h 181"]);
 });
 
 Deno.test("ExpectedValues looks no more often than it has to", () => {

@@ -400,14 +400,47 @@ Deno.test("Source misses a value of before it was made, from when its program ru
   assert.match(`${log.lines}`, /"node1\/temperature" has not come for 3\d s/);
 });
 
-Deno.test("Source misses no node where a field belongs to none, now or before", async () => {
+Deno.test("Source misses a value that is expected rarely, though its program is started anew again and again", async () => {
+  await using _log = await captureLog();
+  const own = createCatalogue().get("n1.t")!;
+  await using board = await sourceOf(
+    `test -e spoken || { touch spoken; ${PACKET}; }; ${
+      order("end")
+    }; rm end; exit 1`,
+    {
+      catalogue: createCatalogue([{ ...own, expectIntervalS: 3600 }]),
+      silenceTimeoutMs: 0,
+    },
+  );
+  const { source, time, packets } = board;
+  const missed = () => source.state.missedValues?.length ?? 0;
+  source.run();
+  await until(() => packets() === 1);
+  for (let i = 0; i < 3; i++) {
+    assert.equal(missed(), 0);
+    await until(() => source.state.phase === "running");
+    await time.pass(3440);
+    await board.order("end");
+    await until(() => source.state.phase === "waiting");
+    await time.pass(10);
+  }
+  await until(() => source.state.phase === "running");
+  await time.pass(470);
+  assert.equal(missed(), 0);
+  await time.pass(20);
+  assert.equal(missed(), 1, "behind 3 h that it ran");
+});
+
+Deno.test("Source misses no node of fields that no metric names, now or before", async () => {
   await using log = await captureLog();
   const catalogue = createCatalogue([], { hasFields: true });
   await using board = await sourceOf(
-    `echo 'T: {"kind":1}'; ${order("speak")}; ${OTHER}; exec sleep 1000`,
+    `echo 'T: {"kind":1,"motor":{"on":true}}'; ${
+      order("speak")
+    }; ${OTHER}; exec sleep 1000`,
     {
       catalogue,
-      knownPaths: ["level"],
+      knownPaths: ["level", "tank.level"],
       unknownFields: new UnknownFields({ mode: "publish", catalogue }),
       silenceTimeoutMs: 5e6,
     },
