@@ -18,3 +18,6 @@ export function loadConfigFile(
     ...options,
   });
 }
+
+/** Options for the commands that speak to no server: its secrets may be in another one's environment. */
+export const WITHOUT_SERVERS = { unused: ["mqtt", "influxdb"] } as const;

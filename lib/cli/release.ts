@@ -7,7 +7,7 @@
 import type { Released } from "../control/release.ts";
 import { counted } from "../counted.ts";
 import { askRunning } from "./by_hand.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_SERVERS } from "./config.ts";
 import { print } from "./terminal/terminal.ts";
 
 /** Options of the command. */
@@ -29,7 +29,10 @@ export interface ReleaseCommandOptions {
  */
 export async function release(options: ReleaseCommandOptions): Promise<number> {
   const { minutes, board } = options;
-  const { journal: { folder }, boards } = await loadConfigFile(options.config);
+  const { journal: { folder }, boards } = await loadConfigFile(
+    options.config,
+    WITHOUT_SERVERS,
+  );
   const done = await askRunning(folder, {
     do: "release",
     minutes,

@@ -7,7 +7,7 @@
 import { ask } from "../control/client.ts";
 import { formatStatus, readStatus } from "../monitor/status.ts";
 import { readFlash } from "../source/flash_memory.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_SERVERS } from "./config.ts";
 import { print } from "./terminal/terminal.ts";
 
 /** A gateway that takes longer to say how it is has a fault, and the journal's file tells as well. */
@@ -28,7 +28,10 @@ export interface StatusOptions {
  * @throws {ConfigError} if the configuration is wrong
  */
 export async function status(options: StatusOptions): Promise<number> {
-  const { journal, boards } = await loadConfigFile(options.config);
+  const { journal, boards } = await loadConfigFile(
+    options.config,
+    WITHOUT_SERVERS,
+  );
   const { folder } = journal;
   const status = await readStatus(folder, {
     now: Date.now() * 1000,

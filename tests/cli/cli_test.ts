@@ -140,4 +140,30 @@ for (const { form, command } of PROGRAMS) {
       await Deno.remove(folder, { recursive: true });
     }
   });
+
+  Deno.test(`iiot-gateway asks for no secret of a server that it does not speak to (${form})`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const config = `${folder}/config.toml`;
+      await Deno.writeTextFile(
+        config,
+        `[influxdb]
+url = "http://127.0.0.1:8086"
+org = "o"
+bucket = "b"
+[gateway]
+command = ["true"]
+`,
+      );
+      const released = await start("release", "--config", config);
+      assert.equal(released.code, 0, released.stderr);
+      const status = await start("status", "--config", config);
+      assert.doesNotMatch(status.stderr, /token/);
+      const { code, stderr } = await start("run", "--config", config);
+      assert.equal(code, 2);
+      assert.match(stderr, /"influxdb.token" is missing/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
 }

@@ -6,7 +6,7 @@
 
 import { loadConfig } from "../../config/config.ts";
 import type { Config } from "../../config/schema.ts";
-import { loadConfigFile } from "../config.ts";
+import { loadConfigFile, WITHOUT_SERVERS } from "../config.ts";
 
 /** What stands in for a file that is not there. */
 const WITHOUT_A_FILE = `
@@ -36,7 +36,7 @@ export async function loadParseConfig(
   path: string,
   { isAskedFor }: { readonly isAskedFor: boolean },
 ): Promise<ParseConfig> {
-  const options = { simulate: true, unused: ["mqtt", "influxdb"] } as const;
+  const options = { simulate: true, ...WITHOUT_SERVERS };
   const isFile = isAskedFor || await exists(path);
   if (isFile) return { config: await loadConfigFile(path, options), isFile };
   const config = await loadConfig(path, {
