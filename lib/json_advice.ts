@@ -11,6 +11,10 @@ import { MAX_TEXT_LENGTH } from "./model.ts";
 export const ADVISE_ONE_LINE =
   "a packet is one line: let the firmware print each object in one line, without line ends and indentation";
 
+/** What to do about an object that is cut or no JSON: one sentence, without its end. */
+export const ADVISE_CORRECT =
+  "correct what the firmware prints, or capture whole lines where it was cut";
+
 /** What to do about an object without a value that could be sent: one sentence, without its end. */
 export const ADVISE_VALUES =
   `let the firmware print a value for at least one field: a number, true or false, or a text of up to ${MAX_TEXT_LENGTH} characters; null, NaN and empty texts are none`;

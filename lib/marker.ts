@@ -8,15 +8,19 @@
 import { toTomlString } from "./toml_string.ts";
 
 const WORD = /[A-Za-z\d_]/;
+/** All up to the last word with a digit, and that. */
+const UP_TO_NUMBER = /^.*\d[A-Za-z\d_]*/s;
 /** A longer one is no marker, and would not be read in a log either. */
 const MAX_LENGTH = 60;
 
 /** What stands before each of a board's JSON objects, as far as all have it. */
 export class CommonMarker {
   #common: string | undefined;
+  #count = 0;
 
   /** Takes what a line says before its object, without time, level and channel. */
   take(before: string): void {
+    this.#count++;
     this.#common = this.#common === undefined
       ? before
       : commonEnd(this.#common, before);
@@ -24,10 +28,12 @@ export class CommonMarker {
 
   /**
    * It begins with a whole word; "" where they have nothing in common, or no word, since numbers and
-   * signs may be any.
+   * signs may be any. Of one line alone it is what stands behind the last word with a digit: that may be a
+   * time or a counter, and nothing shows that the next line has it too.
    */
   get text(): string {
-    const common = this.#common ?? "";
+    const all = this.#common ?? "";
+    const common = this.#count === 1 ? all.replace(UP_TO_NUMBER, "") : all;
     const found = /(?<![A-Za-z\d_])[A-Za-z_].*$/s.exec(common)?.[0] ?? "";
     return found.length > MAX_LENGTH ? "" : found;
   }

@@ -74,6 +74,8 @@ const TWO_PACKETS = "Two packets in one line";
 
 /** The beginning of a JSON object that says something. */
 const OBJECT = /\{\s*"/g;
+/** What Python prints for an object. */
+const SINGLE_QUOTED = /\{\s*'[^']*'\s*:/;
 /** What compilers call parts of a program in a backtrace: `{closure#0}`, `{{closure}}`, `{impl#2}`. */
 const CODE =
   /^\{\{?(?:closure|coroutine|constant|constructor|impl|extern|shim|vtable)\b[^"{}]*\}/;
@@ -84,6 +86,7 @@ const CHANNELS = /^(?:\[[^\]]{1,40}\] )*/;
 const UNPRINTABLE =
   /^.*(?:[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\\u\{[0-9a-f]{1,6}\})/su;
 
+const NO_METRICS: Catalogue = new Map();
 const trees = new WeakMap<Catalogue, PathNode>();
 
 /**
@@ -170,6 +173,20 @@ function objectIn(text: string): number {
 function tellsOfPanic(text: string): boolean {
   return text.includes("panicked at ") &&
     readPanic(readFirmwareText(text)) !== null;
+}
+
+/**
+ * Why the JSON of a line cannot be read, wherever it stands; undefined where there is none, or none that is
+ * broken: `Config { baud: 9600 }` and a panic's message were never meant for JSON.
+ */
+export function brokenJsonIn(line: string): string | undefined {
+  const text = stripColours(line);
+  if (!text.includes("{") || tellsOfPanic(text)) return undefined;
+  const found = objectIn(text);
+  const start = found < 0 ? text.search(SINGLE_QUOTED) : found;
+  if (start < 0) return undefined;
+  const read = readObject(text, start, { marker: "", catalogue: NO_METRICS });
+  return read.kind === "broken" ? read.reason : undefined;
 }
 
 /** Whether what a line says begins with its JSON: nothing but time, level and channel stand before it. */

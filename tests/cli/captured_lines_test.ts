@@ -65,6 +65,44 @@ Deno.test("A survey takes nothing out of a panic's message, and no marker that c
   assert.deepEqual(fields.map(({ proposal: { path } }) => path), ["t"]);
 });
 
+Deno.test("A survey of one line takes no time, number or counter before its JSON for the marker", () => {
+  const marker = (...lines: string[]) => survey(lines).marker;
+  assert.equal(marker('I (1012) wx: {"a":1}'), "wx: ");
+  assert.equal(marker('t=5s run 3 DATA {"a":1}'), "DATA ");
+  assert.equal(marker('DATA4: {"a":1}'), "");
+  assert.equal(marker('DATA4: {"a":1}', 'DATA4: {"a":2}'), "DATA4: ");
+});
+
+Deno.test("A survey tells JSON that is broken, and why, from no JSON and from a panic's message", () => {
+  const REASONS: [line: string, reason: string | undefined][] = [
+    ['{"a":1,}', "A string should stand where } does"],
+    ["{'a':1}", "A string should stand where 'a':1} does"],
+    ["wx: {'a':1}", "A string should stand where 'a':1} does"],
+    ['[wx] {"a":1,', "The line ends where a string should stand"],
+    ['I (1012) wx: {"a":1,', "The line ends where a string should stand"],
+    ['wx: {"a":\u001b[0m}', "A value should stand where } does"],
+    ['{"a":1}', undefined],
+    ["Config { baud: 9600 }", undefined],
+    ["hello {} {'x', 'y'}", undefined],
+    ["temp=21.5 {hum=40}", undefined],
+    ["{", undefined],
+    ['panicked at src/main.rs:1:1: {"a":1,', undefined],
+  ];
+  for (const [line, reason] of REASONS) {
+    const { broken } = survey([line]);
+    assert.deepEqual([broken.count, broken.first?.reason], [
+      reason === undefined ? 0 : 1,
+      reason,
+    ], line);
+  }
+  const { packets, broken } = survey(['{"a":1}', '{"a":', "{'a':3}"]);
+  assert.deepEqual([packets, broken.count, broken.first?.line], [
+    1,
+    2,
+    '{"a":',
+  ]);
+});
+
 Deno.test("A survey of nested JSON finds the marker, elements of arrays, truths and words, and leaves out ts", async () => {
   const result = await surveyOf("nested");
   assert.equal(result.marker, "TELE ");

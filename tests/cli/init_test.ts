@@ -346,6 +346,26 @@ for (const { form, command } of PROGRAMS) {
     assert.deepEqual(board.command, ["sh", "-c", line]);
   });
 
+  Deno.test(`init --from says why JSON is broken, also beside lines that are whole (${form})`, async () => {
+    await using desk = await makeDesk();
+    const from = async (text: string) => {
+      await Deno.writeTextFile(desk.inFolder("lines"), text);
+      return await init(desk, "--yes", ...COMMAND, "--from", "lines");
+    };
+    const all = await from(`hello\n{"a":1,}\n`);
+    assert.equal(all.code, 1);
+    assert.match(
+      all.stderr,
+      /No line of "lines" holds a whole JSON object, and 1 line holds a JSON object that is broken: \{"a":1,\}: A string should stand where \} does: correct what the firmware prints/,
+    );
+    const { code, stdout } = await from('{"a":1}\n{"a":2}\n{"a":3,\n');
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /Not used: 1 line holds a JSON object that is broken: \{"a":3,: The line ends where a string should stand\.\n/,
+    );
+  });
+
   Deno.test(`init --from turns key=value lines away, and shows what the firmware should print (${form})`, async () => {
     await using desk = await makeDesk();
     const from = `${FIRMWARE}key_value.txt`;

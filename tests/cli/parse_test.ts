@@ -176,6 +176,14 @@ for (const { form, command } of PROGRAMS) {
         '[INFO] \u0002TELE {"t":1}\n[INFO] \u0002TELE {"t":2}\n',
         /: set marker = "TELE " under/,
       ],
+      [
+        `{"a":1,}\n{'a':1}\n`,
+        /2 lines hold a JSON object that is broken, the first of them \{"a":1,\}: A string should stand where \} does\. To do: correct what the firmware prints/,
+      ],
+      [
+        '[wx] {"a":1,\n',
+        /1 line holds a JSON object that is broken: \[wx\] \{"a":1,: The line ends where a string should stand\./,
+      ],
       ["hello\n", /No line holds "JSON sent via VCP: ", nor any JSON object/],
     ];
     for (const [lines, ...words] of cases) {

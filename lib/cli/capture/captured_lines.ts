@@ -9,6 +9,7 @@
  */
 
 import { createCatalogue } from "../../catalogue.ts";
+import { counted } from "../../counted.ts";
 import { MAX_PATH_LENGTH } from "../../field_path.ts";
 import { isPieceOfJson } from "../../json_advice.ts";
 import { type KeyValuePairs, readPairs } from "../../key_value.ts";
@@ -24,7 +25,11 @@ import {
   stripColours,
 } from "../../source/firmware_text.ts";
 import { type OpenPanic, readPanic } from "../../source/panic.ts";
-import { beginsWithJson, textBeforeJson } from "../../source/telemetry.ts";
+import {
+  beginsWithJson,
+  brokenJsonIn,
+  textBeforeJson,
+} from "../../source/telemetry.ts";
 import { findObject, leavesOf } from "./json_in_line.ts";
 import { SeenValues } from "./seen_values.ts";
 
@@ -47,6 +52,15 @@ export interface Survey {
   readonly keyValue: KeyValueLines;
   /** Lines that are pieces of an object over several lines. */
   readonly pieces: number;
+  /** Lines with an object that cannot be read. */
+  readonly broken: BrokenLines;
+}
+
+/** Lines with JSON that is cut, or not as JSON wants it. */
+export interface BrokenLines {
+  readonly count: number;
+  /** The first of them, fit for a terminal, and what is wrong with it. */
+  readonly first?: { readonly line: string; readonly reason: string };
 }
 
 /** Lines that say `temp=21.5 hum=40`. */
@@ -69,6 +83,8 @@ const MOST_FIELDS = 200;
 const MOST_SAMPLES = 200;
 const MAX_SHOWN = 80;
 const U32_MAX = 4_294_967_295;
+/** An object whose first key stands in quotes. */
+const QUOTED = /\{\s*["']/;
 
 /** Takes lines until it is asked. */
 export class LineSurvey {
@@ -80,6 +96,7 @@ export class LineSurvey {
   readonly #samples: string[] = [];
   #keyValue: KeyValueLines = { count: 0 };
   #pieces = 0;
+  #broken: BrokenLines = { count: 0 };
   /** The panic that the last lines told of. */
   #panic: OpenPanic | null = null;
 
@@ -87,8 +104,11 @@ export class LineSurvey {
   add(line: string): void {
     this.#lines++;
     const text = stripColours(line);
-    const found = this.#isPanic(text) ? undefined : findObject(text);
-    if (found === undefined) return this.#addPairs(text);
+    const isPanic = this.#isPanic(text);
+    const found = isPanic ? undefined : findObject(text);
+    if (found === undefined) {
+      return this.#addUseless(text, isPanic ? undefined : brokenJsonIn(text));
+    }
     this.#packets++;
     this.#marker.take(textBeforeJson(text, found.start));
     if (this.#samples.length < MOST_SAMPLES) this.#samples.push(line);
@@ -138,6 +158,7 @@ export class LineSurvey {
       samples: this.#samples,
       keyValue: this.#keyValue,
       pieces: this.#pieces,
+      broken: this.#broken,
     };
   }
 
@@ -164,14 +185,40 @@ export class LineSurvey {
     seen.add(value);
   }
 
-  #addPairs(text: string): void {
+  /** Takes a line without an object, or with one that cannot be read, for this `reason`. */
+  #addUseless(text: string, reason: string | undefined): void {
     const said = readFirmwareText(text).text;
     if (isPieceOfJson(said)) return void this.#pieces++;
     const pairs = readPairs(said);
-    if (pairs === undefined) return;
-    const { count, first = pairs } = this.#keyValue;
-    this.#keyValue = { count: count + 1, first };
+    // `{temp=21 hum=40}` was never meant for JSON.
+    if (reason !== undefined && (pairs === undefined || QUOTED.test(text))) {
+      const { count, first = { line: show(text), reason } } = this.#broken;
+      this.#broken = { count: count + 1, first };
+    } else if (pairs !== undefined) {
+      const { count, first = pairs } = this.#keyValue;
+      this.#keyValue = { count: count + 1, first };
+    }
   }
+}
+
+/** `1 line holds a JSON object that is broken: {"a":1,}: A string should stand where } does`; or undefined. */
+export function describeBroken(
+  { count, first }: BrokenLines,
+): string | undefined {
+  if (first === undefined) return undefined;
+  return `${
+    counted(count, "line holds", "lines hold")
+  } a JSON object that is broken${
+    count > 1 ? ", the first of them " : ": "
+  }${first.line}: ${first.reason}`;
+}
+
+/** As much of a line as a sentence has room for. */
+function show(text: string): string {
+  const line = text.trim();
+  return escapeTricks(
+    line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}…` : line,
+  );
 }
 
 /** Whether it is what the gateway reads itself: the board's clock, or its name. */

@@ -8,16 +8,16 @@ import { createCatalogue } from "../../catalogue.ts";
 import type { Config } from "../../config/schema.ts";
 import { templateValue } from "../../config/template.ts";
 import { counted } from "../../counted.ts";
-import { ADVISE_ONE_LINE } from "../../json_advice.ts";
+import { ADVISE_CORRECT, ADVISE_ONE_LINE } from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { formatMetricTable } from "../../metric_proposal.ts";
 import { parseLine } from "../../source/telemetry.ts";
 import { doubleDollars } from "../../toml_string.ts";
-import type { Survey } from "./captured_lines.ts";
+import { describeBroken, type Survey } from "./captured_lines.ts";
 
 /** @throws {Error} if no line holds a JSON object */
 export function refuseUseless(
-  { lines, packets, keyValue, pieces }: Survey,
+  { lines, packets, keyValue, pieces, broken }: Survey,
   from: string,
 ): void {
   if (packets > 0) return;
@@ -27,6 +27,12 @@ export function refuseUseless(
       `No line of ${where} holds a whole JSON object, and ${
         counted(pieces, "line is a piece", "lines are pieces")
       } of one: ${ADVISE_ONE_LINE}`,
+    );
+  }
+  const why = describeBroken(broken);
+  if (why !== undefined) {
+    throw new Error(
+      `No line of ${where} holds a whole JSON object, and ${why}: ${ADVISE_CORRECT}`,
     );
   }
   const { count, first } = keyValue;
@@ -67,7 +73,8 @@ export function metricTables({ fields }: Survey): string {
 
 /** What was found in the lines, and what the configuration makes of them. */
 export function describeSurvey(
-  { lines, packets, marker, fields, builtIn, unusable, samples }: Survey,
+  { lines, packets, marker, fields, builtIn, unusable, samples, broken }:
+    Survey,
   file: string,
   { mqtt, boards, metrics }: Config,
 ): string[] {
@@ -81,6 +88,7 @@ export function describeSurvey(
   const widths = [0, 1, 2].map((column) =>
     Math.max(0, ...rows.map((row) => row[column]!.length))
   );
+  const isBroken = describeBroken(broken);
   const catalogue = createCatalogue(metrics);
   const { marker: set } = boards[0]!;
   const tried =
@@ -116,6 +124,7 @@ export function describeSurvey(
         ),
       ]
       : []),
+    ...(isBroken === undefined ? [] : [`Not used: ${isBroken}.`]),
     ...unusable.map((sentence) => `Not used: ${sentence}.`),
     `Tried with it: ${tried} of ${
       counted(samples.length, "line")

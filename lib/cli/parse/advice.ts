@@ -8,7 +8,11 @@ import type { Catalogue } from "../../catalogue.ts";
 import { counted } from "../../counted.ts";
 import type { BoardConfig } from "../../config/schema.ts";
 import { adviseDrop } from "../../drop_advice.ts";
-import { ADVISE_ONE_LINE, ADVISE_VALUES } from "../../json_advice.ts";
+import {
+  ADVISE_CORRECT,
+  ADVISE_ONE_LINE,
+  ADVISE_VALUES,
+} from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { adviseMarker } from "../../marker.ts";
 import {
@@ -20,7 +24,7 @@ import {
 import type { DroppedReading } from "../../model.ts";
 import { escapeTricks } from "../../source/firmware_text.ts";
 import { SEVERAL_LINES } from "../../source/telemetry.ts";
-import { LineSurvey } from "../capture/captured_lines.ts";
+import { describeBroken, LineSurvey } from "../capture/captured_lines.ts";
 import type { ParsedCounters, ParsedEntry } from "./parsed_lines.ts";
 
 /** Other reasons than the first so many are not told apart. */
@@ -115,6 +119,7 @@ export class ParseAdvice {
       ...this.#onRejects(counters.rejects),
       ...this.#onEmpty(),
       ...this.#onPieces(),
+      ...this.#onBroken(),
       ...this.#onPairs(),
     ];
     if (advice.length > 0 || this.#others.result.packets > 0) return advice;
@@ -170,6 +175,14 @@ export class ParseAdvice {
         counted(pieces, "line is a piece", "lines are pieces")
       } of a JSON object over several lines. To do: ${ADVISE_ONE_LINE}`,
     ];
+  }
+
+  #onBroken(): string[] {
+    const { pieces, broken } = this.#others.result;
+    const why = describeBroken(broken);
+    return why === undefined || pieces > 0
+      ? []
+      : [`${why}. To do: ${ADVISE_CORRECT}`];
   }
 
   #onPairs(): string[] {
