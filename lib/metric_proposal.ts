@@ -83,6 +83,8 @@ mean("snr", { unit: "db" });
 mean("battery bat batt soc", { name: "battery", unit: batteryUnit });
 mean("duty percent pct load", { unit: "percent" });
 mean("angle heading deg", { unit: "degree" });
+mean("kmh kph", { name: "speed", unit: "kilometre_per_hour" });
+mean("mps", { name: "speed", unit: "metre_per_second" });
 mean("distance dist range", { name: "distance", unit: null });
 mean("acceleration accel acc", { name: "acceleration", unit: null });
 mean("uptime count cnt counter rx tx err errs error errors fail fails", {
@@ -126,6 +128,9 @@ const UNITS: ReadonlyMap<string, string> = new Map(Object.entries({
   cm: "centimetre",
   m: "metre",
   km: "kilometre",
+  kmh: "kilometre_per_hour",
+  kph: "kilometre_per_hour",
+  mps: "metre_per_second",
   g: "gram",
   kg: "kilogram",
   pct: "percent",
@@ -279,6 +284,9 @@ function wordsOf(key: string): string[] {
   return key
     .replace(/([a-z\d])([A-Z])/g, "$1_$2")
     .replace(/([A-Za-z])(\d+)$/, "$1_$2")
+    // Two words that are one unit: the last one alone would be seconds, or humidity.
+    .replace(/(?<![A-Za-z\d])km[^A-Za-z\d]+h$/i, "kmh")
+    .replace(/(?<![A-Za-z\d])m[^A-Za-z\d]+s$/i, "mps")
     .toLowerCase().split(/[^a-z\d]+/).filter((word) => word !== "");
 }
 

@@ -37,6 +37,12 @@ const GUESSES: [path: string, value: Value, guess: string][] = [
   ['["motor.speed"]', 5, "device/motor.speed"],
   ["weird key+#/$", 5, "device/weird_key_"],
   ["flow", 5.5, "device/flow"],
+  ["kmh", 52, "device/speed kilometre_per_hour"],
+  ["mps", 3.5, "device/speed metre_per_second"],
+  ["speed_kmh", 52, "device/speed_kmh kilometre_per_hour"],
+  ["windSpeedMps", 3.5, "device/windSpeedMps metre_per_second"],
+  ["gps.speed_km_h", 52, "gps/speed_km_h kilometre_per_hour"],
+  ["wind_m_s", 3.5, "device/wind_m_s metre_per_second"],
 ];
 
 for (const [path, value, guess] of GUESSES) {

@@ -24,6 +24,8 @@ const SIGNS: ReadonlyMap<string, string> = new Map([
   ["degree", "°"],
   ["fahrenheit", "°F"],
   ["kelvin", "K"],
+  ["kilometre_per_hour", "km/h"],
+  ["metre_per_second", "m/s"],
 ]);
 
 /** `°C` for `celsius`; units that have no sign here as they are. */
