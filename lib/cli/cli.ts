@@ -52,9 +52,10 @@ Exit codes:
 IIOT_DEBUG=1 in the environment shows where an error comes from.`;
 
 const INIT_HELP = `
-Asks at the terminal for what no flag gives, tries it, and writes FILE: the repository's config.toml, every
-key with its comment, with your values. It never overwrites a file. Where there is no terminal, or with
---yes, it asks nothing; what is then missing it names. "--broker none" or "--influxdb none" leaves one out.
+Asks at the terminal for what no flag gives, and writes FILE: the repository's config.toml, every key with
+its comment, with your values. It never overwrites a file, and connects to no server: "iiot-gateway check"
+does. Where there is no terminal, or with --yes, it asks nothing; what is then missing it names.
+"--broker none" or "--influxdb none" leaves one out.
 
 Secrets are no flags, since others on this machine can see those. Typed at the terminal they go into
 mqtt_password and influxdb_token beside FILE, which only you can read; --password-file and --token-file
@@ -71,7 +72,8 @@ Examples:
   iiot-gateway init --config my.toml
   probe-rs attach --chip STM32F446RETx fw.elf > lines.txt      some seconds, then Ctrl-C
   iiot-gateway init --config my.toml --from lines.txt
-  iiot-gateway init --config my.toml --yes --command "cat /dev/ttyACM0" --influxdb none
+  iiot-gateway init --config my.toml --yes --influxdb none \\
+    --command "exec < /dev/ttyACM0 && stty 115200 raw -echo && exec cat"
   iiot-gateway init --config /etc/iiot-gateway/config.toml --broker mqtts://broker:8883 \\
     --username gw --password-file /etc/iiot-gateway/mqtt_password --influxdb none \\
     --chip STM32F446RETx --firmware firmware.elf`;

@@ -62,7 +62,7 @@ async function askCommand(
 ): Promise<void> {
   const { flags: { command }, questions } = answers;
   const line = command ?? await questions?.askText(
-    "The command, such as: cat /dev/ttyACM0",
+    "The command, such as: exec < /dev/ttyACM0 && stty 115200 raw -echo && exec cat",
     "",
     (typed) =>
       Promise.resolve(typed.trim() === "" ? "must be given" : undefined),
