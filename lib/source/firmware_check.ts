@@ -16,6 +16,8 @@ const SUBJECT = "firmware";
 /** ELF files of a folder that are named where the one that was meant is not there. */
 const MAX_NAMED = 3;
 const MAX_LOOKED_AT = 1_000;
+/** Of so many all sections and symbols are read. */
+const MAX_JUDGED = 50;
 
 /** A processor, with the target of Rust that a firmware for it is often built for. */
 interface Machine {
@@ -56,7 +58,7 @@ export async function checkFirmware(
 ): Promise<Finding> {
   try {
     using file = await Deno.open(path);
-    if ((await file.stat()).isDirectory) return await isFolder(path);
+    if ((await file.stat()).isDirectory) return await isFolder(path, cores);
     const head = new Uint8Array(4096);
     const length = await file.read(head) ?? 0;
     if (!isElf(head)) return isNone(path, head.subarray(0, length));
@@ -69,7 +71,9 @@ export async function checkFirmware(
         "build the firmware again, or copy it again",
       );
     }
-    if (error instanceof Deno.errors.NotFound) return await isMissing(path);
+    if (error instanceof Deno.errors.NotFound) {
+      return await isMissing(path, cores);
+    }
     if (error instanceof Deno.errors.PermissionDenied) {
       return failedFinding(
         SUBJECT,
@@ -203,8 +207,11 @@ function isNone(path: string, head: Uint8Array): Finding {
   );
 }
 
-async function isFolder(path: string): Promise<Finding> {
-  const elves = await elvesIn(path);
+async function isFolder(
+  path: string,
+  cores: readonly string[],
+): Promise<Finding> {
+  const elves = await elvesIn(path, cores);
   return failedFinding(
     SUBJECT,
     `"firmware_path" must name a file: "${path}" is a folder`,
@@ -215,8 +222,11 @@ async function isFolder(path: string): Promise<Finding> {
   );
 }
 
-async function isMissing(path: string): Promise<Finding> {
-  const elves = await elvesIn(dirname(path));
+async function isMissing(
+  path: string,
+  cores: readonly string[],
+): Promise<Finding> {
+  const elves = await elvesIn(dirname(path), cores);
   return failedFinding(
     SUBJECT,
     `"${path}" is not there`,
@@ -227,8 +237,11 @@ async function isMissing(path: string): Promise<Finding> {
   );
 }
 
-/** The lines for config.toml of ELF files in a folder. */
-async function elvesIn(folder: string): Promise<string[]> {
+/** The lines for config.toml of ELF files in a folder that this check takes. */
+async function elvesIn(
+  folder: string,
+  cores: readonly string[],
+): Promise<string[]> {
   const found: string[] = [];
   let looked = 0;
   try {
@@ -243,9 +256,13 @@ async function elvesIn(folder: string): Promise<string[]> {
   } catch {
     return [];
   }
-  return found.sort().slice(0, MAX_NAMED).map((path) =>
-    `firmware_path = ${JSON.stringify(path)}`
-  );
+  const taken: string[] = [];
+  for (const path of found.sort().slice(0, MAX_JUDGED)) {
+    if ((await checkFirmware(path, cores)).level === "failed") continue;
+    taken.push(`firmware_path = ${JSON.stringify(path)}`);
+    if (taken.length === MAX_NAMED) break;
+  }
+  return taken;
 }
 
 async function isElfFile(path: string): Promise<boolean> {

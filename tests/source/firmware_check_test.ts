@@ -212,6 +212,10 @@ Deno.test("checkFirmware names the ELF files that are where one is missing", asy
     await Deno.writeFile(join(folder, "other"), makeFirmware());
     await Deno.writeFile(join(folder, "part.o"), makeFirmware({ type: 1 }));
     await Deno.writeTextFile(join(folder, "notes"), "none");
+    // The next check would not take these either.
+    await Deno.writeFile(join(folder, "host"), makeFirmware({ machine: 62 }));
+    await Deno.writeFile(join(folder, "mute"), makeFirmware({ rtt: false }));
+    await Deno.writeFile(join(folder, "cut"), makeFirmware().subarray(0, 60));
     const missing = await checkFirmware(join(folder, "fw"));
     assert.match(missing.detail, /\/fw" is not there$/);
     assert.match(missing.hint ?? "", /one of the ELF files that are beside it/);
@@ -220,6 +224,8 @@ Deno.test("checkFirmware names the ELF files that are where one is missing", asy
     const whole = await checkFirmware(folder);
     assert.match(whole.detail, /must name a file: ".*" is a folder$/);
     assert.deepEqual(whole.fix, [line]);
+    const forRiscv = await checkFirmware(join(folder, "fw"), ["Riscv"]);
+    assert.equal(forRiscv.fix, undefined);
     const nowhere = await checkFirmware(join(folder, "nowhere", "fw"));
     assert.match(nowhere.hint ?? "", /relative to the folder of that file/);
     assert.equal(nowhere.fix, undefined);
