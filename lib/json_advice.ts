@@ -7,6 +7,11 @@
 
 import { MAX_TEXT_LENGTH } from "./model.ts";
 
+/** What to do where no line holds an object: one sentence, without its end. @param marker `gateway.marker` as it is */
+export function adviseJson(marker: string): string {
+  return `the firmware has to print one for each packet, in one line, such as ${marker}{"n1":{"t":27.6}}`;
+}
+
 /** What to do about an object over several lines: one sentence, without its end. */
 export const ADVISE_ONE_LINE =
   "a packet is one line: let the firmware print each object in one line, without line ends and indentation";

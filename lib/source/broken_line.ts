@@ -42,23 +42,31 @@ export function joinLines(head: string, tail: string): MendedLine | null {
  * of lines, from where they are known, and in the midst of them.
  */
 export class ChannelNames {
+  readonly #marker: string;
   readonly #prefixes = new Set<string>();
+
+  /** @param marker `gateway.marker` */
+  constructor(marker: string) {
+    this.#marker = marker;
+  }
 
   /** Notes the name that `line` begins with. */
   note(line: string): void {
     // Asked of every line, and most of them begin with a time or a level.
     if (line.charCodeAt(0) !== BRACKET || !CHANNEL.test(line)) return;
     if (this.#prefixes.size === MAX_CHANNELS) return;
-    this.#prefixes.add(line.slice(0, line.indexOf("] ") + 2));
+    const name = line.slice(0, line.indexOf("] ") + 2);
+    if (!this.#isOfMarker(name)) this.#prefixes.add(name);
   }
 
   /**
-   * `line` without the names that stand in its packet, or in the `marker` before it; undefined where
+   * `line` without the names that stand in its packet, or in the marker before it; undefined where
    * none does, null where one touches a number.
    */
-  without(line: string, marker: string): MendedLine | null | undefined {
+  without(line: string): MendedLine | null | undefined {
     // Most boards have no names, and no line of theirs shall pay for them.
     if (this.#prefixes.size === 0) return undefined;
+    const marker = this.#marker;
     let text = line;
     let brokenAt: number | undefined;
     for (const name of this.#prefixes) {
@@ -78,6 +86,13 @@ export class ChannelNames {
       brokenAt = Math.max(at, brokenAt ?? 0);
     }
     return brokenAt === undefined ? undefined : { text, brokenAt };
+  }
+
+  /** Whether it is the firmware's: taken out, no marker would be left, or two packets would look like one. */
+  #isOfMarker(name: string): boolean {
+    const marker = this.#marker;
+    return marker !== "" &&
+      (name.includes(marker) || marker.includes(name.trimEnd()));
   }
 }
 

@@ -42,7 +42,10 @@ export class FirstLook {
     this.#nextLines = 2 * lines;
     const found = others.explain();
     // Fields without a metric are told by themselves, and the first words of a firmware may be anything.
-    if (found?.todo === undefined || found.obstacle === "no metric") return;
+    if (
+      found?.todo === undefined || found.obstacle === "no metric" ||
+      found.obstacle === "only words"
+    ) return;
     if (found.obstacle === "no json" && lines < FIRST_PAIRS) return;
     this.#isOver = true;
     log.warning(

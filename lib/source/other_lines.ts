@@ -11,6 +11,7 @@ import { counted } from "../counted.ts";
 import {
   ADVISE_ONE_LINE,
   ADVISE_VALUES,
+  adviseJson,
   isPieceOfJson,
 } from "../json_advice.ts";
 import { advisePairs, readPairs } from "../key_value.ts";
@@ -42,7 +43,9 @@ export type Obstacle =
   /** A JSON object goes over several lines. */
   | "several lines"
   /** Names and numbers come, and no JSON. */
-  | "no json";
+  | "no json"
+  /** No line holds anything that could be meant for JSON, nor names and numbers. */
+  | "only words";
 
 /** Lines that are no telemetry, and why. */
 export interface Explanation {
@@ -95,6 +98,7 @@ export class OtherLines {
     if (newest === undefined) return undefined;
     return this.#explainJson(lines) ??
       explainPairs(lines, this.#options.marker) ??
+      explainWords(lines, this.#options.marker) ??
       { sample: show(newest) };
   }
 
@@ -136,8 +140,9 @@ export class OtherLines {
     if (marker === "") return piece && severalLines(piece.text);
     const common = new CommonMarker();
     let sample: string | undefined;
-    for (const { text } of parsed) {
-      if (!holdsJson(text, catalogue)) continue;
+    for (const { text, own } of parsed) {
+      // A packet that something else made a reject, such as a channel's name, has its marker.
+      if (own.kind === "packet" || !holdsJson(text, catalogue)) continue;
       common.take(textBeforeJson(text));
       sample ??= text;
     }
@@ -188,7 +193,9 @@ function explainPairs(
   marker: string,
 ): Explanation | undefined {
   const found = lines.flatMap((text) => {
-    const pairs = readPairs(readFirmwareText(text).text);
+    const { layout, text: said } = readFirmwareText(text);
+    // What is said of bytes is the gateway's own sentence, with a colon before them.
+    const pairs = layout === "hex" ? undefined : readPairs(said);
     return pairs === undefined ? [] : [{ text, pairs }];
   });
   const newest = found.at(-1);
@@ -197,6 +204,21 @@ function explainPairs(
     obstacle: "no json",
     sample: show(newest.text),
     todo: advisePairs(newest.pairs, marker),
+  };
+}
+
+function explainWords(
+  lines: readonly string[],
+  marker: string,
+): Explanation | undefined {
+  // What has a brace may have been meant for JSON, and bytes may be anything.
+  const mayHoldJson = (text: string) =>
+    text.includes("{") || readFirmwareText(text).layout === "hex";
+  if (lines.some(mayHoldJson)) return undefined;
+  return {
+    obstacle: "only words",
+    sample: show(lines.at(-1)!),
+    todo: `the newest lines hold no JSON object: ${adviseJson(marker)}`,
   };
 }
 

@@ -114,7 +114,7 @@ export class TelemetryStream extends TransformStream<Line[], SourcedPacket[]> {
 class LineReader {
   readonly #options: TelemetryStreamOptions;
   readonly #log: FirmwareLog;
-  readonly #channels = new ChannelNames();
+  readonly #channels: ChannelNames;
   /** Pieces of what may become a packet, none counted yet. */
   #pieces: Line[] = [];
   /** The last packet that came in one piece. */
@@ -123,6 +123,7 @@ class LineReader {
   constructor(options: TelemetryStreamOptions) {
     this.#options = { ...options, shapes: new PacketShapes() };
     this.#log = new FirmwareLog(options);
+    this.#channels = new ChannelNames(options.marker);
   }
 
   /** Takes the next line; its packet, if it holds one, is added to `found`. */
@@ -131,7 +132,7 @@ class LineReader {
     if (this.#pieces.length > 0 && this.#join(line, found)) return;
     const { marker } = this.#options;
     const parsed = this.#parse(line);
-    const mended = this.#channels.without(line.text, marker);
+    const mended = this.#channels.without(line.text);
     if (mended !== undefined) {
       if (mended && this.#takeMended(mended, found)) return;
       const isUncertain = mended === null || parsed.kind === "packet";

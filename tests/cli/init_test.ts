@@ -305,6 +305,7 @@ for (const { form, command } of PROGRAMS) {
       ...["heap_free", "task", "watchdog"],
     ]],
     guide_later: ["JSON sent via VCP: ", []],
+    brackets: ["", ["temp", "wind.speed", "wind.dir"]],
   };
   for (const [name, [marker, paths]] of Object.entries(METRICS)) {
     Deno.test(`init --from reads the lines of the firmware ${name}, and every one becomes a packet (${form})`, async () => {
@@ -322,6 +323,14 @@ for (const { form, command } of PROGRAMS) {
       assert.ok(Number(all) > 2);
       assert.equal(became, all, stdout);
       assert.equal(/GUESSED/.test(stdout), paths.length > 0);
+      assert.ok(
+        stdout.includes(
+          marker === ""
+            ? 'No words that all have stand before it, but for time, level and names in brackets: with marker = ""'
+            : `Before it stands the marker "${marker}"`,
+        ),
+        stdout,
+      );
       const text = await Deno.readTextFile(desk.inFolder("config.toml"));
       assert.equal(/^# What follows is guessed/m.test(text), paths.length > 0);
     });

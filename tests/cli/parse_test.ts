@@ -7,6 +7,7 @@ const MARKER = "JSON sent via VCP: ";
 const PACKET = `${MARKER}{"n1":{"t":27.6}}`;
 const VALUE =
   "value\tiiot/node1/temperature\t27.6\tcelsius\tretained\ttemperature,node=node1,unit=celsius value=27.6";
+const BRACKETS = `${PROJECT}tests/testdata/firmware/brackets.txt`;
 const RECORDINGS = `${PROJECT}tests/testdata/recordings`;
 
 /** A folder to work in, with a file of `lines` and, if it is given, a config.toml. */
@@ -68,6 +69,25 @@ for (const { form, command } of PROGRAMS) {
 `,
     );
   });
+
+  for (const marker of ["[wx] ", "[wx]", ""]) {
+    Deno.test(`parse takes what stands in brackets before the JSON for the marker ${JSON.stringify(marker)} (${form})`, async () => {
+      const lines = await Deno.readTextFile(BRACKETS);
+      const { code, stdout, stderr } = await run(lines, {
+        config:
+          `${CONFIG}[gateway]\nmarker = "${marker}"\n[[metric]]\npath = "temp"\nnode = "wx"\nname = "temperature"\n`,
+      });
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        /6 lines: 3 packets with 3 readings, 0 rejects, 3 o/,
+      );
+      assert.deepEqual(
+        [...stdout.matchAll(/^value\t\S+\t(\S+)/gm)].map(([, one]) => one),
+        ["21.4", "21.5", "21.7"],
+      );
+    });
+  }
 
   Deno.test(`parse needs no token, no password and no variable of a server (${form})`, async () => {
     const { code, stdout, stderr } = await run(PACKET, { config: CONFIG });

@@ -20,6 +20,8 @@ import {
 import { eventually, GatewayProcess } from "./gateway_process.ts";
 
 const FIRMWARES = ["flat", "nested", "kinds"] as const;
+/** A firmware's lines have more in common than JSON: `gateway.marker`, where it is not "". */
+const MARKERS: Readonly<Record<string, string>> = { brackets: "[wx] " };
 const TESTDATA = new URL("../testdata/firmware/", import.meta.url);
 
 /** Every value that a firmware's lines hold, in order, but for the packet's own time. */
@@ -60,7 +62,7 @@ bucket = "b"
 token = "my-super-secret-auth-token"
 [gateway]
 command = ["/bin/sh", "-c", "cat ${`${file} `.repeat(times)}; exec sleep 1000"]
-marker = ""
+marker = "${MARKERS[firmware] ?? ""}"
 ${keys}
 `,
     }),
@@ -155,7 +157,10 @@ for (const program of PROGRAMS) {
         for (const { tags } of points) assert.ok(tags["node"]);
       },
     });
+  }
 
+  for (const firmware of [...FIRMWARES, ...Object.keys(MARKERS)]) {
+    const options = requires("mosquitto", "victoria-metrics");
     Deno.test({
       name:
         `The ${program.form} publishes the fields of ${firmware}.txt as they are`,
@@ -183,6 +188,7 @@ for (const program of PROGRAMS) {
         for (const { dropped, delivered } of sinks) {
           assert.deepEqual([dropped, delivered], [{}, wanted.length]);
         }
+        assert.equal((await gateway.status()).boards[0]?.rejects, 0);
         assert.doesNotMatch(gateway.log, /\[\[metric\]\]/);
         const series = new Set(
           wanted.map(([path, value]) => seriesOf(path, value)),

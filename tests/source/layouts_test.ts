@@ -21,17 +21,17 @@ const MARKER = "JSON sent via VCP: ";
 const MAX_BYTES = 512;
 
 /** All that becomes of what a child prints. */
-async function read(chunks: Iterable<Uint8Array>) {
+async function read(chunks: Iterable<Uint8Array>, marker = MARKER) {
   const counters = { lines: 0, packets: 0, rejects: 0, other: 0, truncated: 0 };
   const packets: SourcedPacket[] = [];
   const rejects: string[] = [];
   const texts: string[] = [];
   const panics: FirmwarePanic[] = [];
   const stream = ReadableStream.from(chunks)
-    .pipeThrough(new LineStream({ maxBytes: MAX_BYTES, marker: MARKER }))
+    .pipeThrough(new LineStream({ maxBytes: MAX_BYTES, marker }))
     .pipeThrough(
       new TelemetryStream({
-        marker: MARKER,
+        marker,
         catalogue: createCatalogue(),
         clock: new EventClock({ now: () => ({ epoch: 1, monoUs: 0 }) }),
         counters,
@@ -163,6 +163,40 @@ Deno.test("TelemetryStream takes a channel's name out of a packet's midst, unles
       [readings(packets), rejects],
       touchesNumber(at) ? [VALUES, [UNCERTAIN]] : [[...VALUES, ...VALUES], []],
       line,
+    );
+  }
+});
+
+Deno.test("TelemetryStream takes a marker in brackets for no channel's name", async () => {
+  const json = PACKET.slice(MARKER.length);
+  const markers: [marker: string, before: string][] = [
+    ["[wx] ", "[wx] "],
+    ["[wx]", "[wx]"],
+    ["[wx]", "[wx] "],
+    ["wx] ", "[wx] "],
+    ["[wx] data: ", "[wx] data: "],
+    ["at [wx] ", "at [wx] "],
+  ];
+  for (const [marker, before] of markers) {
+    const packet = `${before}${json}`;
+    const channel = `[Terminal] ${packet}`;
+    const at = before.length + 2;
+    const within = `${packet.slice(0, at)}[Terminal] ${packet.slice(at)}`;
+    const lines = ["[sys] hello", packet, channel, packet, within, packet];
+    const { packets, rejects } = await read(
+      [encode(`${lines.join("\n")}\n`)],
+      marker,
+    );
+    assert.deepEqual(
+      [readings(packets), rejects],
+      [Array(5).fill(VALUES[0]), []],
+      marker,
+    );
+    const two = await read([encode(`${packet}\n${packet}${packet}\n`)], marker);
+    assert.deepEqual(
+      [readings(two.packets), two.rejects],
+      [VALUES, ["Two packets in one line"]],
+      marker,
     );
   }
 });

@@ -143,9 +143,33 @@ Deno.test("OtherLines shows the JSON that a firmware of names and numbers would 
   }
 });
 
-Deno.test("OtherLines knows nothing of plain words, and forgets what was before telemetry", () => {
-  assert.deepEqual(explain(["", "hello", "radio ok"]), { sample: "radio ok" });
-  assert.deepEqual(explain(["a=1", "x", "y", "z"]), { sample: "z" });
+Deno.test("OtherLines says of plain words that they are no JSON, and what the firmware would print", () => {
+  for (const lines of [["", "hello", "radio ok"], ["a=1", "x", "radio ok"]]) {
+    for (const marker of [GUIDE, ""]) {
+      assert.deepEqual(explain(lines, marker), {
+        obstacle: "only words",
+        sample: "radio ok",
+        todo:
+          `the newest lines hold no JSON object: the firmware has to print one for each packet, in one line, such as ${marker}{"n1":{"t":27.6}}`,
+      });
+    }
+  }
+});
+
+Deno.test("OtherLines says of a packet that another reason made a reject nothing of its marker", () => {
+  const packet = `${GUIDE}{"n1":{"t":27.6}}`;
+  assert.deepEqual(explain([packet]), { sample: packet });
+  const line = '[wx] {"n1":{"t":27.6}}';
+  assert.deepEqual(explain([line], "[wx] "), { sample: line });
+});
+
+Deno.test("OtherLines knows nothing of what may have been meant for JSON", () => {
+  for (const line of ["x {t", "0x2a".repeat(9)]) {
+    assert.deepEqual(explain([line, "radio ok"]), { sample: "radio ok" });
+  }
+});
+
+Deno.test("OtherLines forgets what was before telemetry", () => {
   assert.equal(explain([]), undefined);
   const others = new OtherLines({ marker: "", catalogue: createCatalogue() });
   others.take("hello");

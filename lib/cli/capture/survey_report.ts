@@ -8,7 +8,11 @@ import { createCatalogue } from "../../catalogue.ts";
 import type { Config } from "../../config/schema.ts";
 import { templateValue } from "../../config/template.ts";
 import { counted } from "../../counted.ts";
-import { ADVISE_CORRECT, ADVISE_ONE_LINE } from "../../json_advice.ts";
+import {
+  ADVISE_CORRECT,
+  ADVISE_ONE_LINE,
+  adviseJson,
+} from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { formatMetricTable } from "../../metric_proposal.ts";
 import { parseLine } from "../../source/telemetry.ts";
@@ -46,9 +50,9 @@ export function refuseUseless(
   throw new Error(
     lines === 0
       ? `There are no lines in ${where}: give it what the board's program prints, such as of "probe-rs attach"`
-      : `No line of ${where} holds a JSON object, which is what the gateway reads (${
-        counted(lines, "line")
-      }): have the firmware print one, such as {"temperature":21.5}`,
+      : `No line of ${where} holds a JSON object (${counted(lines, "line")}): ${
+        adviseJson("")
+      }`,
   );
 }
 
@@ -99,7 +103,7 @@ export function describeSurvey(
   return [
     `${counted(lines, "line")}, ${packets} with a JSON object. ${
       marker === ""
-        ? 'Nothing common stands before it: with marker = "" every line with one is taken.'
+        ? 'No words that all have stand before it, but for time, level and names in brackets: with marker = "" every line with one is taken.'
         : `Before it stands the marker "${marker}".`
     }`,
     ...(builtIn > 0

@@ -12,6 +12,7 @@ import {
   ADVISE_CORRECT,
   ADVISE_ONE_LINE,
   ADVISE_VALUES,
+  adviseJson,
 } from "../../json_advice.ts";
 import { advisePairs } from "../../key_value.ts";
 import { adviseMarker } from "../../marker.ts";
@@ -126,9 +127,7 @@ export class ParseAdvice {
     const marked = this.#marker === ""
       ? "No line holds a JSON object"
       : `No line holds ${JSON.stringify(this.#marker)}, nor any JSON object`;
-    return [
-      `${marked}: the firmware has to print one for each packet, such as ${this.#marker}{"n1":{"t":27.6}}`,
-    ];
+    return [`${marked}: ${adviseJson(this.#marker)}`];
   }
 
   #onMarker(): string[] {
