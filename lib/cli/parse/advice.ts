@@ -136,10 +136,12 @@ export class ParseAdvice {
     if (packets === 0 || this.#marker === "") return [];
     return [
       `${
-        counted(packets, "line holds", "lines hold")
-      } a JSON object and are not read. To do: ${
-        adviseMarker(this.#marker, marker)
-      }`,
+        counted(
+          packets,
+          "line holds a JSON object and is not read",
+          "lines hold a JSON object and are not read",
+        )
+      }. To do: ${adviseMarker(this.#marker, marker)}`,
     ];
   }
 
