@@ -15,16 +15,18 @@ assert.ok(source);
 
 const CONFIG = ["--config", "config.toml"];
 
-/** A board that prints one packet, and nothing more. */
-function config(more: string): string {
-  const script =
-    `PATH=/usr/bin:/bin; echo 'JSON sent via VCP: {"ts":1,"n1":{"t":21.5}}'; exec sleep 1000`;
+const PACKET = 'JSON sent via VCP: {"ts":1,"n1":{"t":21.5}}';
+const TOKEN = "my-super-secret-auth-token";
+
+/** A board that prints one packet or another line, and nothing more. */
+function config(more: string, line = PACKET): string {
+  const script = `PATH=/usr/bin:/bin; echo '${line}'; exec sleep 1000`;
   return `
 [influxdb]
 url = "http://127.0.0.1:${DEAD_PORT}"
 org = "my-org"
 bucket = "telemetry"
-token = "my-super-secret-auth-token"
+token = "${TOKEN}"
 [gateway]
 command = ["/bin/sh", "-c", ${JSON.stringify(script)}]
 ${more}`;
@@ -146,4 +148,21 @@ Deno.test({
     );
     assert.equal(await gateway.end("SIGTERM"), 0, gateway.log);
   },
+});
+
+Deno.test("What the firmware says of a secret of the gateway's is hidden in status", async () => {
+  await using gateway = await GatewayProcess.create({
+    program: source,
+    config: config(
+      "",
+      `ERROR panicked at src/main.rs:9:5: login with ${TOKEN}`,
+    ),
+  });
+  gateway.start();
+  const { last_panic } = await untilChild(
+    gateway,
+    "the firmware has panicked",
+    (child) => child.last_panic !== null,
+  );
+  assert.equal(last_panic?.message, "login with [hidden]");
 });
