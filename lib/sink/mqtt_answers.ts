@@ -5,8 +5,8 @@
  * @module
  */
 
-import { ReasonCodes } from "mqtt";
 import type { IDisconnectPacket } from "mqtt";
+import { ReasonCodes } from "mqtt/lib/handlers/ack";
 import type { Failure } from "./sink.ts";
 
 /** What becomes of one message that the broker did not accept. */

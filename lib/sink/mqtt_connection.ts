@@ -7,13 +7,9 @@
  * @module
  */
 
-import { type IClientOptions, type IConnackPacket, MqttClient } from "mqtt";
-import net from "node:net";
-import { type Duplex, Transform } from "node:stream";
-import tls from "node:tls";
+import type { IClientOptions, IConnackPacket, MqttClient } from "mqtt";
 import type { MqttConfig } from "../config/schema.ts";
 import { MqttAcks } from "./mqtt_acks.ts";
-import { EmptyStore } from "./empty_store.ts";
 import { failureOfCode, mayForbidWill } from "./mqtt_answers.ts";
 import type { MqttBroker } from "./mqtt_broker.ts";
 import { UpperMessageIds } from "./mqtt_publisher.ts";
@@ -82,7 +78,8 @@ export async function connectMqtt(
   config: MqttConfig,
   options: ConnectMqttOptions,
 ): Promise<MqttConnection> {
-  const { version, clientId, signal, will, connect = connectClient } = options;
+  const { version, clientId, signal, will } = options;
+  const connect = options.connect ?? await withMqttJs();
   const acks = new MqttAcks();
   const certificates = broker.tls ? await readCertificates(config) : {};
   if (signal.aborted) throw stopped();
@@ -101,7 +98,6 @@ export async function connectMqtt(
     connectTimeout: config.connect_timeout_s * 1_000,
     reconnectPeriod: 0,
     queueQoSZero: false,
-    outgoingStore: new EmptyStore(),
     resubscribe: false,
     messageIdProvider: new UpperMessageIds(),
     // Its own writes user name and payloads, and asks at each message whether it should.
@@ -127,46 +123,12 @@ export async function connectMqtt(
   };
 }
 
-/** As MQTT.js's own `connect` does it, but MQTT.js reads only what `acks` leaves. */
-function connectClient(options: IClientOptions, acks: MqttAcks): MqttClient {
-  return new MqttClient((client) => {
-    const stream = openStream(options);
-    // MQTT.js itself passes on only those with a code, and a certificate's fault has none.
-    stream.on("error", (error) => client.emit("error", error));
-    stream.setNoDelay(true);
-    return readFirst(stream, acks);
-  }, options).on("error", () => {}); // One that nobody hears would end the program.
-}
-
-function openStream(
-  { protocol, host, port, ca, cert, key }: IClientOptions,
-): net.Socket {
-  if (protocol !== "mqtts") return net.connect({ host, port: port! });
-  return tls.connect({
-    host,
-    port,
-    ...(net.isIP(host!) === 0 && { servername: host }),
-    ca,
-    cert,
-    key,
-  });
-}
-
-/** Lets `acks` read what comes before whoever `stream` is piped to. */
-function readFirst(stream: Duplex, acks: MqttAcks): Duplex {
-  const others = new Transform({
-    transform(chunk, _encoding, done) {
-      const rest = acks.read(chunk);
-      done(null, rest.length === 0 ? undefined : rest);
-    },
-  });
-  const pipe = stream.pipe.bind(stream);
-  return Object.assign(stream, {
-    pipe<T extends NodeJS.WritableStream>(to: T): T {
-      pipe(others);
-      return others.pipe(to);
-    },
-  });
+/**
+ * Loaded when it is first connected, and not before: MQTT.js and the sockets below it are a third of what a
+ * start would load before the first line is read (`deno task bench --points start`).
+ */
+async function withMqttJs(): Promise<ConnectClient> {
+  return (await import("./mqtt_client.ts")).connectClient;
 }
 
 async function connected(
