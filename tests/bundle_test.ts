@@ -1,26 +1,51 @@
 import assert from "node:assert/strict";
 import { PROJECT, runToEnd, V8_FLAGS } from "./cli/program.ts";
 
-/** The two files of the program, as `deno task bundle` makes them, in a folder that is given back. */
+const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
+
+/** The program's files, made with the commands of `deno task bundle` in a folder that is given back. */
 async function bundle() {
   const folder = await Deno.makeTempDir();
-  const make = async (file: string, entry: string) => {
-    const path = `${folder}/${file}`;
-    const bundled = await runToEnd(
-      [Deno.execPath(), "bundle", "-q", "--minify", "-o", path, entry],
-      { cwd: PROJECT },
-    );
-    assert.equal(bundled.code, 0, bundled.stderr);
-    return path;
-  };
+  const [clean, ...commands] = tasks.bundle.command.split(" && ");
+  assert.equal(clean, "rm -rf dist");
+  for (const command of commands) {
+    const [deno, ...args] = command.split(" ");
+    assert.equal(deno, "deno");
+    const made = await runToEnd([
+      Deno.execPath(),
+      ...args.map((arg: string) => arg.replace(/^dist\b/, folder)),
+    ], { cwd: PROJECT });
+    assert.equal(made.code, 0, made.stderr);
+  }
+  const texts = new Map<string, string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    texts.set(name, await Deno.readTextFile(`${folder}/${name}`));
+  }
   return {
-    main: await make("iiot-gateway.js", "main.ts"),
-    worker: await make("journal_worker.js", "lib/journal/worker.ts"),
+    main: `${folder}/main.js`,
+    worker: `${folder}/journal_worker.js`,
+    texts,
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
 
-Deno.test("The bundle is the whole program: the command line in one file, the journal's worker beside it", async () => {
+/** The files that are loaded with `name`, itself included: what they import later is not among them. */
+function loadedWith(
+  name: string,
+  texts: ReadonlyMap<string, string>,
+  loaded: Set<string> = new Set(),
+): Set<string> {
+  if (loaded.has(name)) return loaded;
+  loaded.add(name);
+  const text = texts.get(name);
+  assert.ok(text !== undefined, `There is no "${name}"`);
+  for (const [, other = ""] of text.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) {
+    loadedWith(other, texts, loaded);
+  }
+  return loaded;
+}
+
+Deno.test("The bundle is the whole program, the journal's worker beside it", async () => {
   await using files = await bundle();
   const version = await runToEnd([
     ...[Deno.execPath(), "run", "--no-config", "--no-prompt", "--ignore-env"],
@@ -50,19 +75,36 @@ Deno.test("The bundle is the whole program: the command line in one file, the jo
 
 Deno.test("The bundle is small in memory: ASCII, and without the locales of zod", async () => {
   await using files = await bundle();
-  for (const file of [files.main, files.worker]) {
-    const text = await Deno.readTextFile(file);
+  for (const [name, text] of files.texts) {
     // One letter beyond Latin-1 makes V8 keep all of them with two bytes.
-    assert.equal(/[^\p{ASCII}].{0,40}/u.exec(text)?.[0], undefined, file);
-    assert.ok(!text.includes("Ungültige Eingabe"), file);
-    assert.ok(!text.includes("Ung\\xFCltig"), file);
+    assert.equal(/[^\p{ASCII}].{0,40}/u.exec(text)?.[0], undefined, name);
+    assert.ok(!text.includes("Ung\u00fcltige Eingabe"), name);
+    assert.ok(!text.includes("Ung\\xFCltig"), name);
   }
 });
 
-Deno.test("From source and as the executable V8 has the same limits, and none that ends the program", async () => {
+Deno.test("Until the first line is read nothing of MQTT.js is loaded, and for the command line alone no gateway", async () => {
+  await using files = await bundle();
+  const { texts } = files;
+  const nameOf = (words: string) => {
+    const [name, ...others] = [...texts.keys()].filter((name) =>
+      texts.get(name)!.includes(words)
+    );
+    assert.ok(name !== undefined && others.length === 0, words);
+    return name;
+  };
+  const mqttJs = nameOf("mqttjs:client");
+  const gateway = nameOf("Starting telemetry processor");
+  assert.ok(!loadedWith("main.js", texts).has(gateway));
+  const run = nameOf('influxdb" starts one');
+  for (const name of [run, gateway]) {
+    assert.ok(!loadedWith(name, texts).has(mqttJs), name);
+  }
+});
+
+Deno.test("From source and as the executable V8 has the same limits, and none that ends the program", () => {
   assert.equal(V8_FLAGS.length, 1, V8_FLAGS.join(" and "));
   assert.doesNotMatch(V8_FLAGS[0]!, /max-(old-space|heap)-size/);
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
   for (const name of ["dev", "start", "compile"]) {
     assert.ok(tasks[name].command.includes(V8_FLAGS[0]), name);
   }

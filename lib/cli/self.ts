@@ -35,10 +35,15 @@ export function selfCommand(
   const program = Deno.execPath();
   if (Deno.build.standalone) return [program, ...args];
   const here = import.meta.url;
-  // The command line is one file once it is bundled.
-  const main = here.endsWith("/lib/cli/self.ts")
-    ? new URL("../../main.ts", here).href
-    : here;
+  // In the bundle the files lie side by side.
+  const main = here.endsWith("/lib/cli/self.ts") ? "../../main.ts" : "main.js";
   const flags = ["--quiet", "--cached-only", "--no-prompt", "--ignore-env"];
-  return [program, "run", ...flags, ...permissions, main, ...args];
+  return [
+    program,
+    "run",
+    ...flags,
+    ...permissions,
+    new URL(main, here).href,
+    ...args,
+  ];
 }

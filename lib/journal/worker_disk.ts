@@ -18,9 +18,8 @@ const CLOSE_WITHIN_MS = 5000;
 /**
  * A {@linkcode Disk} on a worker thread. Calls are carried out in the order they are made.
  *
- * Once it is bundled the program is two files, and this is the second one: a worker that had to read the
- * whole program would begin later, and keep it in memory once more: `deno task bench --executable --points
- * start,memory`.
+ * In the bundle the worker is a file of its own: one that had to read the whole program would begin later,
+ * and keep it in memory once more (`deno task bench --executable --points start,memory`).
  */
 export class WorkerDisk implements AsyncDisk {
   readonly #worker: Worker;
