@@ -19,6 +19,7 @@ const COMMON = [
   "counted",
   "program_output",
   "try_lock",
+  "own_text",
 ];
 const ANY = ["*"];
 

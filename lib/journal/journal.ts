@@ -25,6 +25,7 @@ import type {
   TelemetryPacket,
   TimeQuality,
 } from "../model.ts";
+import { ownText } from "../own_text.ts";
 import { Accounts, extentOf, type SinkRegistration } from "./accounts.ts";
 import { type Board, Boards, type LatestReading } from "./boards.ts";
 import { Committer } from "./committer.ts";
@@ -287,8 +288,8 @@ export class Journal implements AsyncDisposable {
             : this.epochs.time(at).timeUs,
           board: name,
           origin: "source",
-          reason,
-          body: line,
+          reason: ownText(reason),
+          body: ownText(line),
         });
         this.#committer.touch();
       },

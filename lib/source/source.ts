@@ -6,6 +6,7 @@
 
 import { type Catalogue, topicOf } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
+import { ownText } from "../own_text.ts";
 import { wait } from "../wait.ts";
 import { getBoardLogger } from "./board_log.ts";
 import { DroppedValues } from "./dropped_values.ts";
@@ -239,7 +240,9 @@ export class Source implements AsyncDisposable {
             this.#options.onStateChange?.();
           },
           onText: (text, level) => {
-            firmware[level](verbatim(text));
+            if (firmware.isEnabledFor(level)) {
+              firmware[level](verbatim(ownText(text)));
+            }
             if (tellsOfTheEnd(text)) said = hide(text);
           },
         }),

@@ -8,8 +8,7 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { keptBytes } from "../heap.ts";
 import { DEAD_PORT } from "../servers.ts";
 import { startRig } from "./rig.ts";
 
@@ -180,12 +179,9 @@ async function listen({ serve }: Stage): Promise<Listening> {
 }
 
 function measure(): { files: number; heap: number } {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc") as () => void;
-  gc();
-  gc();
+  const heap = keptBytes();
   const files = [...Deno.readDirSync("/proc/self/fd")].length;
-  return { files, heap: Deno.memoryUsage().heapUsed };
+  return { files, heap };
 }
 
 /** Counts the listeners of each AbortSignal, until it is disposed. */

@@ -5,6 +5,7 @@ import { Source, type SourceOptions } from "../../lib/source/source.ts";
 import { CommandLauncher } from "../../lib/source/command_launcher.ts";
 import type { SourcedPacket } from "../../lib/source/telemetry_stream.ts";
 import { wait } from "../../lib/wait.ts";
+import { keptBytes } from "../heap.ts";
 import { captureLog } from "./log_capture.ts";
 
 /** A source of a shell script that is run `runs` times without pause. */
@@ -179,4 +180,23 @@ END`;
     "firmware error: The firmware panicked at src/main.rs:138:50: called Result::unwrap() on {Busy}",
   ]);
   assert.equal(said.length, 5);
+});
+
+Deno.test("Source: of a firmware's line that waits in the log nothing else is kept", async () => {
+  await using log = await captureLog();
+  const warnings = 60;
+  // Each stands in a chunk of its own, among packets.
+  const { source, stop } = sourceOf(
+    `packets=$(yes 'JSON sent via VCP: {"n1":{"t":27.6}}' | head -n 2000)
+     for i in $(seq ${warnings}); do echo "[WARN ] low battery $i"; echo "$packets"; done`,
+    1,
+    { write() {} },
+  );
+  const before = keptBytes();
+  await source.run(stop.signal);
+  const kept = keptBytes() - before;
+  const logged = log.lines.filter((line) => line.includes("low battery"));
+  assert.equal(logged.length, warnings);
+  assert.equal(source.counters.packets, warnings * 2000);
+  assert.ok(kept < warnings * 65536 / 4, `${kept} bytes are kept`);
 });
