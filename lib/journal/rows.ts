@@ -72,8 +72,7 @@ export function toRow(stored: StoredRow, context: RowContext): Row {
  * They are kept as they are stored and made what the sinks get when the first sink asks: in a flood the
  * sinks read the disk, and nobody asks. A row as a sink gets it takes five times the memory.
  *
- * Holds at most {@linkcode RecentRows.maxReadings} readings, up to twice of them until the arrays are
- * moved, and always the last row.
+ * Holds at most {@linkcode RecentRows.maxReadings} readings, and always the last row until it is forgotten.
  */
 export class RecentRows {
   readonly maxReadings: number;
@@ -81,39 +80,46 @@ export class RecentRows {
   #rows: StoredRow[] = [];
   /** What was asked for, at the same index. */
   #made: (Row | undefined)[] = [];
-  #first = 0;
 
   constructor(context: RowContext, maxReadings = 10_000) {
     this.#context = context;
     this.maxReadings = maxReadings;
   }
 
-  push(row: StoredRow): void {
-    this.#rows.push(row);
-    this.#made.push(undefined);
-    while (
-      this.#first < this.#rows.length - 1 &&
-      row.total - (this.#rows[this.#first]?.total ?? 0) > this.maxReadings
-    ) this.#first++;
-    // Moving the arrays once they are half empty costs less than a shift for every row.
-    if (this.#first > 64 && this.#first > this.#rows.length / 2) {
-      this.#rows = this.#rows.slice(this.#first);
-      this.#made = this.#made.slice(this.#first);
-      this.#first = 0;
+  /** Adds the newest rows; the oldest go where they are too many. */
+  push(rows: readonly StoredRow[]): void {
+    for (const row of rows) {
+      this.#rows.push(row);
+      this.#made.push(undefined);
     }
+    const total = this.#rows.at(-1)?.total ?? 0;
+    const last = this.#rows.length - 1;
+    this.#drop((row, index) =>
+      index < last &&
+      total - row.total + row.readings > this.maxReadings
+    );
   }
 
   /** Gives up the rows up to and with `seq`. */
   forget(seq: number): void {
-    while ((this.#rows[this.#first]?.seq ?? Infinity) <= seq) this.#first++;
+    this.#drop((row) => row.seq <= seq);
+  }
+
+  /** Gives up the first rows, as many as `isGone` is true of. */
+  #drop(isGone: (row: StoredRow, index: number) => boolean): void {
+    const kept = this.#rows.findIndex((row, index) => !isGone(row, index));
+    const count = kept === -1 ? this.#rows.length : kept;
+    if (count === 0) return;
+    this.#rows.splice(0, count);
+    this.#made.splice(0, count);
   }
 
   /** The rows after `seq` with together at most `maxReadings`, at least one; null if not all are here. */
   after(seq: number, maxReadings: number): Row[] | null {
-    const oldest = this.#rows[this.#first];
+    const [oldest] = this.#rows;
     if (oldest === undefined || seq < oldest.seq - 1) return null;
     // Rows in memory are without gaps: what is to be deleted is forgotten first.
-    const start = this.#first + (seq + 1 - oldest.seq);
+    const start = seq + 1 - oldest.seq;
     return takeReadings(this.#rows, start, maxReadings)
       .map((row, index) => this.#make(row, start + index));
   }

@@ -105,6 +105,8 @@ export interface Point {
   round(context: BenchContext): AsyncIterable<Figure>;
   /** Measures once, in every round, what does not depend on the gateway and is compared with it. */
   anchors?(context: BenchContext): AsyncIterable<Figure>;
+  /** It takes so long that it is measured only where `--points` names it. @default {false} */
+  readonly onlyNamed?: true;
   /** Shown beside the figures, and looked at by `--check`. */
   readonly ratios: readonly Ratio[];
 }

@@ -8,7 +8,7 @@ import type { Point } from "../point.ts";
 import { GROWTH } from "./growth.ts";
 import { IDLE } from "./idle.ts";
 import { LATENCY } from "./latency.ts";
-import { MEMORY } from "./memory.ts";
+import { HOUR, MEMORY } from "./memory.ts";
 import { SD_CARD } from "./sd_card.ts";
 import { START } from "./start.ts";
 import { THROUGHPUT } from "./throughput.ts";
@@ -17,6 +17,7 @@ import { THROUGHPUT } from "./throughput.ts";
 export const POINTS: readonly Point[] = [
   THROUGHPUT,
   MEMORY,
+  HOUR,
   LATENCY,
   IDLE,
   START,
