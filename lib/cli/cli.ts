@@ -1,8 +1,9 @@
 /**
  * The command line: which command, with which options, and what its end means to the caller.
  *
- * Each command is a file of its own, loaded when it is asked for, so that `version`, `help` and the
- * simulated board start without the libraries of the gateway.
+ * Each command is a file of its own, loaded when it is asked for; only `run` comes with the command line:
+ * the executable keeps compiled what it loads first, and nothing that is loaded later. That is a third of a
+ * start (`deno task bench --executable --points start`).
  *
  * @module
  */
@@ -14,6 +15,7 @@ import * as help from "./help.ts";
 import { parseMoment } from "./moment.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addRejectsCommands } from "./rejects_commands.ts";
+import { run } from "./run.ts";
 import { complain } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
@@ -74,7 +76,6 @@ function createProgram(end: (exitCode: number) => void) {
       if (scenario !== undefined && simulate !== true) {
         throw new UsageError("--scenario is for --simulate");
       }
-      const { run } = await import("./run.ts");
       end(
         await run({
           config,

@@ -10,6 +10,7 @@ import { readBoot } from "../clock/boot.ts";
 import { probesBeside } from "../config/board_schema.ts";
 import { secretsOf } from "../config/config.ts";
 import type { BoardConfig, Config } from "../config/schema.ts";
+import { runGateway } from "../gateway/gateway.ts";
 import { JournalStart } from "../gateway/journal_start.ts";
 import { configureLog } from "../log.ts";
 import { hideSecrets } from "../log_line.ts";
@@ -72,14 +73,11 @@ export async function run(options: RunOptions): Promise<number> {
     }));
     print(welcome(config, options));
   }
-  // Not while modules are loaded, which hold up this thread: how exact the clock is depends on how soon the
-  // answer is heard.
   const [boot, journal] = await Promise.all([
     readBoot(),
     JournalStart.begin(config),
   ]);
   stack.use(journal);
-  const { runGateway } = await import("../gateway/gateway.ts");
   await runGateway({
     config,
     journal,

@@ -1,6 +1,5 @@
 /**
- * The journal's disk, which begins to open while the rest of the gateway is loaded: a start is shorter by
- * that, see `deno task bench --points start`.
+ * The journal's disk, which begins to open while the rest of the gateway is put together.
  *
  * @module
  */
