@@ -6,7 +6,7 @@
 
 import { JournalReader } from "../journal/reader.ts";
 import { existingJournal } from "./by_hand.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_LOGIN } from "./config.ts";
 import { createExportFormat, type ExportFormatName } from "./export_format.ts";
 import { Output } from "./terminal/output.ts";
 import { Progress } from "./terminal/progress.ts";
@@ -33,7 +33,7 @@ export interface ExportOptions {
  */
 export async function exportJournal(options: ExportOptions): Promise<number> {
   const { format: name, from, to, output: file } = options;
-  const config = await loadConfigFile(options.config);
+  const config = await loadConfigFile(options.config, WITHOUT_LOGIN);
   using reader = new JournalReader(await existingJournal(config));
   using stop = stopSignal();
   using output = await Output.open(file);

@@ -23,7 +23,7 @@ import { RecordingSummary } from "../source/recording_reader.ts";
 import { Supervisor } from "../source/supervisor.ts";
 import { chooseBoard } from "./board_choice.ts";
 import { askRunning } from "./by_hand.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_LOGIN } from "./config.ts";
 import { boardPrograms } from "./run.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { complain } from "./terminal/terminal.ts";
@@ -53,7 +53,7 @@ const SHOW_MS = 1000;
  */
 export async function record(options: RecordOptions): Promise<number> {
   const { output, minutes } = options;
-  const config = await loadConfigFile(options.config);
+  const config = await loadConfigFile(options.config, WITHOUT_LOGIN);
   const board = chooseBoard(config, options.board);
   using stop = stopSignal();
   const signal = minutes === undefined

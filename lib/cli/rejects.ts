@@ -10,7 +10,7 @@ import type { RejectFilter, Resent } from "../journal/rejects.ts";
 import { readingOf } from "../gateway/operations.ts";
 import { escapeTricks } from "../source/firmware_text.ts";
 import { carryOut, existingJournal } from "./by_hand.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_LOGIN } from "./config.ts";
 import { formatMoment } from "./moment.ts";
 import { Output } from "./terminal/output.ts";
 import { agrees, print } from "./terminal/terminal.ts";
@@ -78,7 +78,7 @@ export async function exportRejects(
 export async function resendRejects(
   { config: path, ...filter }: RejectsOptions,
 ): Promise<number> {
-  const config = await loadConfigFile(path);
+  const config = await loadConfigFile(path, WITHOUT_LOGIN);
   const reading = readingOf(config);
   print(
     sayResent(await carryOut(config, { do: "resend", reading, ...filter })),
@@ -91,7 +91,7 @@ export async function clearRejects(
   { yes, ...options }: RejectsOptions & { readonly yes: boolean },
 ): Promise<number> {
   const { config: path, ...filter } = options;
-  const config = await loadConfigFile(path);
+  const config = await loadConfigFile(path, WITHOUT_LOGIN);
   if (!yes) {
     const count = (await Array.fromAsync(read(options))).length;
     if (count === 0) {
@@ -131,7 +131,9 @@ export function sayResent(
 async function* read(
   { config, ...filter }: RejectsOptions,
 ): AsyncIterable<KeptReject> {
-  const path = await existingJournal(await loadConfigFile(config));
+  const path = await existingJournal(
+    await loadConfigFile(config, WITHOUT_LOGIN),
+  );
   using reader = new JournalReader(path);
   yield* reader.rejects(filter);
 }

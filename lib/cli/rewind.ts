@@ -6,7 +6,7 @@
 
 import type { Rewound } from "../journal/rewind.ts";
 import { carryOut } from "./by_hand.ts";
-import { loadConfigFile } from "./config.ts";
+import { loadConfigFile, WITHOUT_LOGIN } from "./config.ts";
 import { formatMoment } from "./moment.ts";
 import { agrees, print } from "./terminal/terminal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -32,7 +32,7 @@ export interface RewindCommandOptions {
  */
 export async function rewind(options: RewindCommandOptions): Promise<number> {
   const { sink, to, dryRun, yes } = options;
-  const config = await loadConfigFile(options.config);
+  const config = await loadConfigFile(options.config, WITHOUT_LOGIN);
   const known = (["mqtt", "influxdb"] as const)
     .filter((name) => config[name] !== undefined);
   if (!known.some((name) => name === sink)) {

@@ -42,6 +42,11 @@ export interface LoadConfigOptions extends Environment {
    * is not set stands as `<NAME>` in what is told, and is no fault. @default {none}
    */
   readonly unused?: readonly ("mqtt" | "influxdb")[];
+  /**
+   * Nobody logs in: a secret that cannot be had, because it is in a service's environment or in a file of
+   * another user, is no fault. @default {false}
+   */
+  readonly withoutLogin?: boolean;
 }
 
 /**

@@ -47,6 +47,8 @@ export interface FillSecretsOptions extends Environment {
   readonly readTextFile: (path: string) => Promise<string>;
   /** Tables of servers that are not connected to: their secrets are not looked for. @default {none} */
   readonly unused?: readonly Secret["table"][];
+  /** A secret that cannot be had is no fault. @default {false} */
+  readonly withoutLogin?: boolean;
 }
 
 /** What {@linkcode fillSecrets} found. */
@@ -74,13 +76,16 @@ export async function fillSecrets(
         `"${name}" must not stand beside "${secret.table}.${secret.fileKey}"`;
       complaints.push({ path: [secret.table, secret.key], message });
     }
-    if (options.unused?.includes(secret.table)) {
+    const isUnused = options.unused?.includes(secret.table) ?? false;
+    const looked = isUnused ? undefined : await find(secret, table, options);
+    const isLacking = looked === undefined || "fault" in looked;
+    const found = isLacking && options.withoutLogin ? undefined : looked;
+    if (found === undefined) {
+      const isNeedless = isUnused || options.withoutLogin;
       // The schema must not miss it.
-      if (secret.isRequired) table[secret.key] ??= "unused";
+      if (isNeedless && secret.isRequired) table[secret.key] ??= "unused";
       continue;
     }
-    const found = await find(secret, table, options);
-    if (found === undefined) continue;
     if ("fault" in found) {
       const path = [secret.table, found.key];
       complaints.push({ path, message: `"${path.join(".")}" ${found.fault}` });

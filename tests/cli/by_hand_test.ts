@@ -55,6 +55,42 @@ Deno.test("A command beside a gateway that does not answer says whose the journa
   assert.doesNotMatch(stderr, /\n {4}at /);
 });
 
+Deno.test("Commands that log in nowhere need no secret", async () => {
+  await using folder = await makeFolder();
+  // As where only the service's environment holds the token.
+  await Deno.writeTextFile(
+    join(folder.path, "config.toml"),
+    `${CONFIG}
+[influxdb]
+url = "http://127.0.0.1:4"
+org = "o"
+bucket = "b"
+`,
+  );
+  await (await openJournal(folder.path)).close();
+  const run = (...args: string[]) =>
+    runToEnd([...source.command, ...args], { cwd: folder.path });
+  for (
+    const command of [
+      "export",
+      "rejects list",
+      "rejects export",
+      "rejects resend",
+      "rejects clear --yes",
+      "rewind --sink influxdb --to 1h --yes",
+    ]
+  ) {
+    const { code, stderr } = await run(...command.split(" "));
+    assert.equal(code, 0, `${command}: ${stderr}`);
+  }
+  // It would record until it is stopped, but for this.
+  const record = await run("record", "--output", "config.toml");
+  assert.match(record.stderr, /"config\.toml" is there already/);
+  const check = await run("check");
+  assert.equal(check.code, 2);
+  assert.match(check.stderr, /INFLUXDB_TOKEN/);
+});
+
 Deno.test("Operations change one thing at a time, and tell how things stand meanwhile", async () => {
   await using folder = await makeFolder();
   await using journal = await openJournal(folder.path);

@@ -15,6 +15,7 @@ export interface LoadOptions {
   readonly simulate?: boolean;
   /** @default {[]} */
   readonly unused?: readonly ("mqtt" | "influxdb")[];
+  readonly withoutLogin?: boolean;
   /** @default {"/etc/gateway/config.toml"} */
   readonly path?: string;
 }
@@ -23,7 +24,7 @@ export interface LoadOptions {
 export function load(text: string, options: LoadOptions = {}): Promise<Config> {
   const { env = {}, path = "/etc/gateway/config.toml", simulate = false } =
     options;
-  const { unused = [] } = options;
+  const { unused = [], withoutLogin = false } = options;
   const files: Record<string, string | Error> = {
     ...options.files,
     [path]: text,
@@ -39,6 +40,7 @@ export function load(text: string, options: LoadOptions = {}): Promise<Config> {
     },
     simulate,
     unused,
+    withoutLogin,
   });
 }
 

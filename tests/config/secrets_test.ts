@@ -257,3 +257,37 @@ marker = "\${MARKER}"
     ["influxdb.url", "influxdb.org", "influxdb.token", "gateway.marker"],
   );
 });
+
+Deno.test("Where nobody logs in, a secret that cannot be had is no fault, one that is there is read, and the rest is looked at", async () => {
+  const text = `
+gateway.command = ["true"]
+[mqtt]
+broker_url = "mqtt://broker"
+client_id = "gw"
+topic_prefix = "x"
+password_file = "password"
+[influxdb]
+url = "https://database"
+org = "o"
+bucket = "b"
+`;
+  const files = { "/etc/gateway/password": new Deno.errors.PermissionDenied() };
+  assert.equal((await faultsOf(text, { files })).length, 2);
+  const { mqtt, influxdb } = await load(text, { files, withoutLogin: true });
+  assert.deepEqual(mqtt?.broker_url, ["mqtt://broker:1883"]);
+  assert.equal(mqtt?.password, undefined);
+  assert.equal(influxdb?.url, "https://database");
+
+  const known = await load(text, {
+    files: { "/etc/gateway/password": "from the file\n" },
+    env: { INFLUXDB_TOKEN: "from-the-environment" },
+    withoutLogin: true,
+  });
+  assert.equal(known.mqtt?.password, "from the file");
+  assert.equal(known.influxdb?.token, "from-the-environment");
+
+  const wrong = text.replace("https://database", "ftp://database");
+  const faults = await faultsOf(wrong, { files, withoutLogin: true });
+  assert.equal(faults.length, 1);
+  assert.match(faults[0]!, /influxdb\.url/);
+});
