@@ -60,6 +60,9 @@ const HEX = /^(?:(?:\[[^\]]{1,40}\] )*0x[0-9a-f]{2}){3}/;
 /** So much of it says that it is hex. */
 const HEX_SHOWN = 40;
 
+/** Characters of a line that are shown as a sample. */
+const SAMPLE = 100;
+
 /** Control characters and what turns or hides text: U+202E, zero widths, line separators. */
 const TRICKS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
@@ -143,4 +146,10 @@ export function splitLocation(
 /** Whether it is what probe-rs prints where the firmware file lacks the place. */
 function namesNoPlace(location: string): boolean {
   return location.endsWith(">:0");
+}
+
+/** A line as a sentence quotes it: short, and harmless to a terminal. */
+export function sampleOf(line: string): string {
+  const said = escapeTricks(readFirmwareText(line).text);
+  return said.length > SAMPLE ? `${said.slice(0, SAMPLE)}…` : said;
 }

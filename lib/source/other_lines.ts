@@ -16,19 +16,14 @@ import {
 } from "../json_advice.ts";
 import { advisePairs, readPairs } from "../key_value.ts";
 import { adviseMarker, CommonMarker } from "../marker.ts";
-import {
-  escapeTricks,
-  readFirmwareText,
-  stripColours,
-} from "./firmware_text.ts";
+import { readFirmwareText, sampleOf, stripColours } from "./firmware_text.ts";
 import { parseLine, SEVERAL_LINES, textBeforeJson } from "./telemetry.ts";
 import type { UnknownFields, UnknownFieldsMode } from "./unknown_fields.ts";
 
 /** Lines that are kept. */
 const KEPT = 8;
-/** So much of a line is kept, and shown. */
+/** So much of a line is kept. */
 const MAX_KEPT = 8192;
-const MAX_SHOWN = 100;
 
 /** What stands in the way. */
 export type Obstacle =
@@ -99,7 +94,7 @@ export class OtherLines {
     return this.#explainJson(lines) ??
       explainPairs(lines, this.#options.marker) ??
       explainWords(lines, this.#options.marker) ??
-      { sample: show(newest) };
+      { sample: sampleOf(newest) };
   }
 
   #explainJson(lines: readonly string[]): Explanation | undefined {
@@ -112,7 +107,7 @@ export class OtherLines {
       if (own.kind !== "packet" && own.unknown !== undefined) {
         return {
           obstacle: "no metric",
-          sample: show(text),
+          sample: sampleOf(text),
           todo: adviseFields(own.unknown.length, unknownFields?.mode),
         };
       }
@@ -120,7 +115,7 @@ export class OtherLines {
         if (own.reason === SEVERAL_LINES) return severalLines(text);
         return {
           obstacle: "broken",
-          sample: show(text),
+          sample: sampleOf(text),
           todo:
             `correct what the firmware prints, it is broken: ${own.reason} ("iiot-gateway rejects" has all such lines)`,
         };
@@ -130,7 +125,7 @@ export class OtherLines {
     if (empty !== undefined) {
       return {
         obstacle: "no value",
-        sample: show(empty.text),
+        sample: sampleOf(empty.text),
         todo: ADVISE_VALUES,
       };
     }
@@ -149,7 +144,7 @@ export class OtherLines {
     if (sample === undefined) return piece && severalLines(piece.text);
     return {
       obstacle: "no marker",
-      sample: show(sample),
+      sample: sampleOf(sample),
       todo: `the lines hold JSON; ${adviseMarker(marker, common.text)}`,
     };
   }
@@ -158,7 +153,7 @@ export class OtherLines {
 function severalLines(text: string): Explanation {
   return {
     obstacle: "several lines",
-    sample: show(text),
+    sample: sampleOf(text),
     todo: ADVISE_ONE_LINE,
   };
 }
@@ -202,7 +197,7 @@ function explainPairs(
   if (newest === undefined || found.length * 2 < lines.length) return undefined;
   return {
     obstacle: "no json",
-    sample: show(newest.text),
+    sample: sampleOf(newest.text),
     todo: advisePairs(newest.pairs, marker),
   };
 }
@@ -217,12 +212,7 @@ function explainWords(
   if (lines.some(mayHoldJson)) return undefined;
   return {
     obstacle: "only words",
-    sample: show(lines.at(-1)!),
+    sample: sampleOf(lines.at(-1)!),
     todo: `the newest lines hold no JSON object: ${adviseJson(marker)}`,
   };
-}
-
-function show(text: string): string {
-  const said = escapeTricks(readFirmwareText(text).text);
-  return said.length > MAX_SHOWN ? `${said.slice(0, MAX_SHOWN)}…` : said;
 }

@@ -9,6 +9,7 @@ import type { DroppedReading, EventTime } from "../model.ts";
 import { ownText } from "../own_text.ts";
 import { wait } from "../wait.ts";
 import { getBoardLogger } from "./board_log.ts";
+
 import { DroppedValues } from "./dropped_values.ts";
 import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
@@ -17,6 +18,7 @@ import { verbatim } from "./firmware_text.ts";
 import { FirstLook } from "./first_look.ts";
 import { LineStream } from "./line_stream.ts";
 import { OtherLines } from "./other_lines.ts";
+import { RejectLog } from "./reject_log.ts";
 import type { Silence, SilentNode } from "./silence.ts";
 import { SilenceAlarm } from "./silence_alarm.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
@@ -95,6 +97,7 @@ export class Source implements AsyncDisposable {
   readonly #alarm: SilenceAlarm | undefined;
   readonly #values: ValueAlarm;
   readonly #dropped: DroppedValues;
+  readonly #rejectLog: RejectLog;
   readonly #otherLines: OtherLines;
   readonly #firstLook: FirstLook;
   #lastPanic: LastPanic | undefined;
@@ -110,6 +113,7 @@ export class Source implements AsyncDisposable {
     };
     const { launcher, silenceTimeoutMs } = options;
     this.#dropped = new DroppedValues(options.catalogue);
+    this.#rejectLog = new RejectLog(this.#options.now);
     this.#otherLines = new OtherLines(options);
     this.#firstLook = new FirstLook(options.knownPaths ?? []);
     this.#alarm = silenceTimeoutMs === 0 ? undefined : new SilenceAlarm({
@@ -218,6 +222,10 @@ export class Source implements AsyncDisposable {
           counters: this.#counters,
           metricOf: unknownFields &&
             ((field) => unknownFields.metricOf(field)),
+          onReject: (line, reason) => {
+            this.#rejectLog.note(line, reason);
+            this.#options.onReject(line, reason);
+          },
           onDropped: (dropped, line) => {
             this.#dropped.note(dropped);
             this.#options.onDropped?.(dropped, line);
