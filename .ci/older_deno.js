@@ -11,7 +11,8 @@ AbortSignal.any = (signals) => {
   return signal;
 };
 
-// Timers are numbers, and libraries call `refresh` on them.
+// Timers are numbers, and libraries call `refresh` on them. What makes the executable mends that too, but
+// behind the imports, where the program has already run.
 const { setTimeout, setInterval, clearTimeout, clearInterval } = timers;
 Object.assign(globalThis, {
   setTimeout,

@@ -35,15 +35,9 @@ export function selfCommand(
   const program = Deno.execPath();
   if (Deno.build.standalone) return [program, ...args];
   const here = import.meta.url;
-  // In the bundle the files lie side by side.
-  const main = here.endsWith("/lib/cli/self.ts") ? "../../main.ts" : "main.js";
+  const main = here.endsWith("/lib/cli/self.ts")
+    ? new URL("../../main.ts", here).href
+    : Deno.mainModule;
   const flags = ["--quiet", "--cached-only", "--no-prompt", "--ignore-env"];
-  return [
-    program,
-    "run",
-    ...flags,
-    ...permissions,
-    new URL(main, here).href,
-    ...args,
-  ];
+  return [program, "run", ...flags, ...permissions, main, ...args];
 }

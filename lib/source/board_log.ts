@@ -9,6 +9,8 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { getLogger, lazy, type Logger } from "@logtape/logtape";
+import { ownText } from "../own_text.ts";
+import { type Level, verbatim } from "./firmware_text.ts";
 
 const board = new AsyncLocalStorage<string | undefined>();
 
@@ -29,4 +31,9 @@ export function getBoardLogger(category: string, name?: string): Logger {
 export function ofBoard<T>(name: string, run: () => T): T {
   // The only board needs no name.
   return board.run(name === "" ? undefined : name, run);
+}
+
+/** Logs what a program said. The line may wait for long: what it was cut from does not wait with it. */
+export function logSaid(log: Logger, level: Level, text: string): void {
+  if (log.isEnabledFor(level)) log[level](verbatim(ownText(text)));
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { getBoardLogger } from "./board_log.ts";
-import { escapeTricks, stripColours, verbatim } from "./firmware_text.ts";
+import { getBoardLogger, logSaid } from "./board_log.ts";
+import { escapeTricks, stripColours } from "./firmware_text.ts";
 import { LineStream } from "./line_stream.ts";
 
 const log = getBoardLogger("program");
@@ -67,7 +67,7 @@ export async function readErrors(
         continue;
       }
       // Said with the exit, where it explains something.
-      log.debug(verbatim(text));
+      logSaid(log, "debug", text);
       if (part.length < MAX_LINES) {
         part.push(shorten(text.trim().replace(/^\d+: /, "")));
       }
@@ -90,7 +90,11 @@ function shorten(line: string): string {
 }
 
 function say(text: string): void {
-  if (/^\s*WARN\b/.test(text)) log.warning(verbatim(text));
-  else if (/^\s*ERROR\b/.test(text)) log.error(verbatim(text));
-  else log.info(verbatim(text));
+  const word = /^\s*(WARN|ERROR)\b/.exec(text)?.[1];
+  const level = word === "WARN"
+    ? "warning"
+    : word === "ERROR"
+    ? "error"
+    : "info";
+  logSaid(log, level, text);
 }

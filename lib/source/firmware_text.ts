@@ -7,6 +7,7 @@
  */
 
 import { stripVTControlCharacters } from "node:util";
+import { ownText } from "../own_text.ts";
 
 /** How loud a log line is, in the gateway's own words. */
 export type Level = "debug" | "info" | "warning" | "error";
@@ -148,8 +149,8 @@ function namesNoPlace(location: string): boolean {
   return location.endsWith(">:0");
 }
 
-/** A line as a sentence quotes it: short, and harmless to a terminal. */
+/** A line as a sentence quotes it: short, harmless to a terminal, and in memory of its own. */
 export function sampleOf(line: string): string {
   const said = escapeTricks(readFirmwareText(line).text);
-  return said.length > SAMPLE ? `${said.slice(0, SAMPLE)}…` : said;
+  return ownText(said.length > SAMPLE ? `${said.slice(0, SAMPLE)}…` : said);
 }

@@ -18,6 +18,7 @@ import {
   type TelemetryPacket,
   type Value,
 } from "../model.ts";
+import { ownText } from "../own_text.ts";
 import { escapeTricks } from "./firmware_text.ts";
 import type { ValuePlace } from "./packet_shape.ts";
 import type { PathNode } from "./path_tree.ts";
@@ -368,7 +369,10 @@ function isOutside({ range }: Metric, value: Value): boolean {
 
 /** A JSON string's text. */
 function decode(written: string): string {
-  return written.includes("\\") ? JSON.parse(written) : written.slice(1, -1);
+  // Names and values are kept for longer than the line.
+  return written.includes("\\")
+    ? JSON.parse(written)
+    : ownText(written.slice(1, -1));
 }
 
 function quote(text: string): string {

@@ -21,6 +21,7 @@ import {
   type TelemetryPacket,
   type Value,
 } from "../model.ts";
+import { ownText } from "../own_text.ts";
 
 /** A value in a packet's text. */
 export interface ValuePlace {
@@ -87,7 +88,7 @@ export class PacketShapes {
     end: number,
     values: readonly ValuePlace[],
   ): void {
-    const shape = new PacketShape(text, start, end, values);
+    const shape = new PacketShape(ownText(text), start, end, values);
     // It was a value that had to be read with care.
     if (this.#shapes.some((known) => known.equals(shape))) return;
     this.#shapes[this.#learned++ % MOST_SHAPES] = shape;
@@ -179,7 +180,7 @@ class PacketShape {
       return undefined;
     }
     this.#at = TEXT.lastIndex;
-    return value;
+    return ownText(value);
   }
 
   #skip(text: string, literal: string): boolean {

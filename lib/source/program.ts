@@ -68,9 +68,13 @@ export async function findProgram(
       isPath ? name + ending : join(folder, name + ending)
     )
   );
-  // All at once: one after the other ten folders take 5 ms of a start.
-  const found = await Promise.all(files.map(isExecutable));
-  return files[found.indexOf(true)];
+  // Asked for all at once, for ten folders one after the other take 5 ms of a start; but what stands behind
+  // the right one, perhaps on a share that hangs, is not waited for.
+  const found = files.map(isExecutable);
+  for (const [index, file] of files.entries()) {
+    if (await found[index]) return file;
+  }
+  return undefined;
 }
 
 /**

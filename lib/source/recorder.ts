@@ -97,7 +97,8 @@ export class Recorder implements ChildTap, AsyncDisposable {
 
   printed(kind: "out" | "err", bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += MAX_CHUNK_BYTES) {
-      const piece = bytes.subarray(at, at + MAX_CHUNK_BYTES);
+      // A copy: a pipe's piece lies in 64 kB of its own, however short it is.
+      const piece = bytes.slice(at, at + MAX_CHUNK_BYTES);
       this.#add({ kind, ms: this.#ms, bytes: piece });
     }
   }

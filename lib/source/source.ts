@@ -8,13 +8,11 @@ import { type Catalogue, topicOf } from "../catalogue.ts";
 import type { DroppedReading, EventTime } from "../model.ts";
 import { ownText } from "../own_text.ts";
 import { wait } from "../wait.ts";
-import { getBoardLogger } from "./board_log.ts";
-
+import { getBoardLogger, logSaid } from "./board_log.ts";
 import { DroppedValues } from "./dropped_values.ts";
 import type { EventClock } from "./event_clock.ts";
 import { tellsOfTheEnd } from "./failure.ts";
 import type { FirmwarePanic } from "./firmware_log.ts";
-import { verbatim } from "./firmware_text.ts";
 import { FirstLook } from "./first_look.ts";
 import { LineStream } from "./line_stream.ts";
 import { OtherLines } from "./other_lines.ts";
@@ -240,7 +238,7 @@ export class Source implements AsyncDisposable {
             // Stamped like a reject: the stamps of packets are the journal's.
             this.#lastPanic = {
               ...panic,
-              message: hide(panic.message),
+              message: ownText(hide(panic.message)),
               at: clock.stampReject(),
             };
             this.#panickedMs = this.#options.now();
@@ -248,10 +246,8 @@ export class Source implements AsyncDisposable {
             this.#options.onStateChange?.();
           },
           onText: (text, level) => {
-            if (firmware.isEnabledFor(level)) {
-              firmware[level](verbatim(ownText(text)));
-            }
-            if (tellsOfTheEnd(text)) said = hide(text);
+            logSaid(firmware, level, text);
+            if (tellsOfTheEnd(text)) said = ownText(hide(text));
           },
         }),
       )

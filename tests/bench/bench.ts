@@ -21,10 +21,14 @@ const HELP = `How fast the gateway is and what it costs, against real servers.
 
   deno task bench [--points NAME,NAME…] [--quick] [--rounds N] [--executable] [--json FILE]
 
-  --points NAMES      only these, parted by commas (default: all but "hour")
+  --points NAMES      only these, parted by commas (default: ${
+  POINTS.filter(({ onlyNamed }) => onlyNamed).map(({ name }) =>
+    `all but "${name}"`
+  ).join()
+})
   --quick             seconds instead of minutes a point: roughly, and with fewer sides
   --rounds N          each side of every comparison is measured once in each round (default 3)
-  --packets N         how many packets the points send, instead of what each finds right
+  --packets N         how many packets the points send that are told by packets and not by time
   --executable        the compiled gateway, which IIOT_GATEWAY_EXECUTABLE names, and not the source
   --against FOLDER    another checkout, measured in the same rounds as "before"
   --json FILE         keeps each point there as soon as it is measured, in the place of its last run

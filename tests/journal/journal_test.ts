@@ -620,3 +620,41 @@ Deno.test("Journal writes a checksum with each row", async () => {
     }),
   );
 });
+
+Deno.test("Sinks that keep up read no disk, and what all of them have is let go of", async () => {
+  await using folder = await makeFolder();
+  const disk = directDisk();
+  let reads = 0;
+  await using journal = await openJournal(folder.path, {
+    disk: {
+      ...disk,
+      read(...args) {
+        reads++;
+        return disk.read(...args);
+      },
+    },
+  });
+  const writer = new Writer(journal);
+  const [mqtt, influxdb] = ["mqtt", "influxdb"].map((name) =>
+    journal.cursor(name)
+  );
+  const take = async (cursor = mqtt!) => {
+    const rows = await cursor.next(10);
+    cursor.settle(rows, delivered(rows.length));
+    return rows.map(({ seq }) => seq);
+  };
+  await writer.append({ a: 1 });
+  await take();
+  await writer.append({ a: 2 });
+  assert.deepEqual(await take(), [2]);
+  // One has had nothing yet, so all is there.
+  assert.deepEqual(await take(influxdb), [1, 2]);
+  await writer.append({ a: 3 });
+  assert.deepEqual([await take(), await take(influxdb)], [[3], [3]]);
+  assert.equal(reads, 0);
+
+  await journal.rewind("mqtt", { toUs: START_US });
+  reads = 0;
+  assert.deepEqual(await take(), [1, 2, 3]);
+  assert.ok(reads > 0, "What both had was still in memory");
+});

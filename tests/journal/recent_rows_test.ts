@@ -26,7 +26,8 @@ Deno.test("RecentRows keeps the newest within its bound, the last one in any cas
     time: () => ({ timeUs: 0, timeQuality: "known" }),
   }, 10);
   const rows = Array.from({ length: 8 }, (_, index) => ({
-    ...{ ...STORED, seq: index + 1, total: 4 * (index + 1), readings: 4 },
+    ...STORED,
+    ...{ seq: index + 1, total: 4 * (index + 1), readings: 4 },
   }));
   const here = () =>
     rows.map(({ seq }) => seq)

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readErrors } from "../../lib/source/child_errors.ts";
+import { keptBytes } from "../heap.ts";
 import { captureLog } from "./log_capture.ts";
 
 interface Case {
@@ -167,4 +168,21 @@ Deno.test("readErrors keeps an error of bounded length", async () => {
   const longest = await error(`Error: ${long}\nCaused by:\n ${long}`);
   assert.ok(longest && longest.length < 20_000, `${longest?.length}`);
   assert.match(longest, /^Error: x+…/);
+});
+
+Deno.test("Of a line on stderr that waits in the log nothing else is kept", async () => {
+  await using log = await captureLog();
+  const lines = 60;
+  const rest = new Uint8Array(65_536).fill(0x0a);
+  const chunks = Iterator.from(Array.from({ length: lines }, (_, i) => i))
+    .map((i) => {
+      const chunk = rest.slice();
+      chunk.set(new TextEncoder().encode(`WARN probe ${i} is slow`));
+      return chunk;
+    });
+  const before = keptBytes();
+  await readErrors(ReadableStream.from(chunks));
+  const kept = keptBytes() - before;
+  assert.equal(log.records.length, lines);
+  assert.ok(kept < lines * rest.length / 4, `${kept} bytes are kept`);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import {
   childEnvironment,
   findProgram,
@@ -31,6 +31,20 @@ Deno.test("findProgram takes the first executable file of the name on the PATH",
     assert.equal(await findProgram(join(folder, "a", "tool"), ""), undefined);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("findProgram waits for no folder behind the one that has the program", async () => {
+  const real = Deno.stat;
+  Deno.stat = (path) =>
+    `${path}`.startsWith("/hangs/")
+      ? new Promise<Deno.FileInfo>(() => {})
+      : real(path);
+  try {
+    const path = ["/bin", "/hangs"].join(delimiter);
+    assert.equal(await findProgram("sh", path), join("/bin", "sh"));
+  } finally {
+    Deno.stat = real;
   }
 });
 

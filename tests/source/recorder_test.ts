@@ -63,6 +63,22 @@ async function settle(): Promise<void> {
 
 const CHUNK = new Uint8Array(60_000);
 
+Deno.test("Recorder keeps of a child's piece what it holds, and not the memory that it was read into", async () => {
+  const target = new Target();
+  const recorder = record(target);
+  const pipe = new Uint8Array(65_536);
+  pipe.set(new TextEncoder().encode("one\n"));
+  recorder.printed("out", pipe.subarray(0, 4));
+  // The next piece comes into the same memory at the earliest now.
+  pipe.fill(0);
+  await recorder[Symbol.asyncDispose]();
+  const pieces = target.entries.flatMap((one) =>
+    one.kind === "out" ? [one.bytes] : []
+  );
+  assert.deepEqual(pieces.map(({ buffer }) => buffer.byteLength), [4]);
+  assert.equal(new TextDecoder().decode(pieces[0]), "one\n");
+});
+
 Deno.test("Recorder writes what a child does, with times since it began", async () => {
   const target = new Target();
   let ms = 1000;

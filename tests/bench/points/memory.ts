@@ -41,7 +41,8 @@ export const MEMORY: Point = {
 /** The same for an hour. */
 export const HOUR: Point = {
   name: "hour",
-  title: "An hour at a packet a second: resident memory, and whether it grows",
+  title:
+    "An hour at a packet a second (a minute with --quick): resident memory, and whether it grows",
   notes: ["Growth is the slope over the second half."],
   needs: ["mosquitto", "victoria-metrics"],
   onlyNamed: true,

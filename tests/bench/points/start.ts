@@ -22,7 +22,7 @@ export const START: Point = {
   title: "Start: from exec to the first line read",
   notes: [
     "The child is `cat` of a packet, so its own start is in it. Read: the time that the packet's row in the journal has.",
-    `Each figure is the median of ${STARTS} starts. "version" is the whole run of \`iiot-gateway version\`: the runtime, and the program loaded.`,
+    `Each figure is the median of ${STARTS} starts. "version" is the whole run of \`iiot-gateway version\`: the runtime, and what the program loads first.`,
     "The executable keeps compiled code in TMPDIR; anew: that is empty each time, as after a reboot.",
   ],
   needs: ["mosquitto", "victoria-metrics"],
