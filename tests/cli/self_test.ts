@@ -26,16 +26,16 @@ Deno.test("selfCommand starts the simulated board from a bundle, under a cleared
     const entry = `${folder}/entry.js`;
     await Deno.writeTextFile(
       entry,
-      `import { selfCommand } from "${PROJECT}lib/cli/self.ts";
-      import { cli } from "${PROJECT}lib/cli/cli.ts";
+      `const { cli } = await import("${PROJECT}lib/cli/cli.ts");
       if (Deno.args[0] !== "self") Deno.exit(await cli(Deno.args));
+      const { selfCommand } = await import("${PROJECT}lib/cli/self.ts");
       console.log(JSON.stringify(selfCommand(Deno.args.slice(1))));`,
     );
-    const bundle = `${folder}/moved.js`;
-    const bundled = await runToEnd(
-      [Deno.execPath(), "bundle", "-q", "--minify", "-o", bundle, entry],
-      { cwd: PROJECT },
-    );
+    const bundle = `${folder}/moved/entry.js`;
+    const bundled = await runToEnd([
+      ...[Deno.execPath(), "bundle", "-q", "--minify", "--code-splitting"],
+      ...["--outdir", `${folder}/moved`, entry],
+    ], { cwd: PROJECT });
     assert.equal(bundled.code, 0, bundled.stderr);
     await Deno.remove(entry);
     const asked = await runToEnd([
