@@ -30,6 +30,15 @@ export interface FilledJournal {
 const BODY =
   '{"n1.t":27.61,"n1.h":54.12,"n1.p":1003.21,"n1.gas":11234.5,"sig.rssi":-81,"sig.snr":9.25,"n2.t":26.12,"n2.h":51.77,"n2.p":1002.91}';
 
+/** What makes the rows of such a journal, by their seq. */
+export function rowMaker(body = BODY): (seq: number) => StoredRow {
+  const readings = Object.keys(JSON.parse(body)).length;
+  return (seq) => ({
+    ...{ seq, board: 1, epoch: 1, monoUs: seq * 10_000, boardTs: seq * 10 },
+    ...{ readings, total: seq * readings, body },
+  });
+}
+
 /**
  * Makes the file: sound rows of one board, whose time is known, and no sink yet, so that one which starts
  * at `now` has nothing to do with them. 10,000,000 rows take 1.6 GB, and some 40 s.
@@ -38,11 +47,7 @@ export function fillJournal(
   path: string,
   { rows, untilUs, body = BODY }: FilledJournal,
 ): void {
-  const readings = Object.keys(JSON.parse(body)).length;
-  const rowOf = (seq: number): StoredRow => ({
-    ...{ seq, board: 1, epoch: 1, monoUs: seq * 10_000, boardTs: seq * 10 },
-    ...{ readings, total: seq * readings, body },
-  });
+  const rowOf = rowMaker(body);
   const epoch: Epoch = {
     ...{ id: 1, bootId: "", quality: "known", knownBy: "trust" },
     ...{ correctedUs: 0, firstUs: 0, lastUs: rows * 10_000 },
@@ -74,7 +79,7 @@ export function fillJournal(
     db.exec("BEGIN");
     for (let i = 0; i < ROWS_PER_COMMIT && seq <= rows; i++, seq++) {
       const row = rowOf(seq);
-      const { monoUs, boardTs, total } = row;
+      const { monoUs, boardTs, readings, total } = row;
       insert.run(seq, monoUs, boardTs, readings, total, body, rowChecksum(row));
     }
     db.exec("COMMIT");

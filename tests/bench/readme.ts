@@ -121,10 +121,6 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
       text: "from exec to the first line read",
     },
     {
-      ...{ side: "anew", name: "first line" },
-      text: "the same where TMPDIR was emptied, as after a reboot",
-    },
-    {
       ...{ side: "many rows", name: "first line" },
       text: "the same with 10,000,000 rows in the journal",
     },

@@ -50,8 +50,11 @@ class Talk implements AsyncDisposable {
 
   /** Types `keys` and Enter when `question` is asked. */
   async answer(question: RegExp, keys = ""): Promise<void> {
-    await this.#type(question, keys);
-    await this.#session.until(() => !this.#session.shows(asked(question)));
+    await this.#type(
+      question,
+      keys,
+      () => !this.#session.shows(asked(question)),
+    );
   }
 
   /** Gives an answer that brings `complaint`. */
@@ -60,13 +63,21 @@ class Talk implements AsyncDisposable {
     keys: string,
     complaint: RegExp,
   ): Promise<void> {
-    await this.#type(question, keys);
-    await this.#session.until(() => this.#session.shows(complaint));
+    await this.#type(question, keys, () => this.#session.shows(complaint));
   }
 
-  async #type(question: RegExp, keys: string): Promise<void> {
+  /** Types once more where nothing came of it: Deno 2.6 loses keys now and then that come with the question. */
+  async #type(
+    question: RegExp,
+    keys: string,
+    isAnswered: () => boolean,
+  ): Promise<void> {
     await this.#session.until(() => this.#session.shows(asked(question)));
-    await this.#session.type(`${keys}\r`);
+    for (let tries = 0; tries < 3; tries++) {
+      await this.#session.type(`${keys}\r`);
+      if (await this.#session.within(7_000, isAnswered)) return;
+    }
+    await this.#session.until(isAnswered);
   }
 
   end(): Promise<number> {

@@ -47,18 +47,28 @@ export class TerminalSession implements AsyncDisposable {
 
   /** Comes when `is` holds. @throws {Error} if the program ends before, or 20 s pass */
   async until(is: () => boolean): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const fail = (why: string) =>
-      reject(new Error(`${why}:\n${this.terminal.screen.join("\n")}`));
-    const timer = setTimeout(() => fail("Nothing of it in 20 s"), 20_000);
-    this.#look = () => is() && resolve();
+    if (await this.within(20_000, is)) return;
+    throw new Error(`Nothing of it in 20 s:\n${this.#shown}`);
+  }
+
+  /** Whether `is` holds within so many milliseconds. @throws {Error} if the program ends before */
+  async within(ms: number, is: () => boolean): Promise<boolean> {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), ms);
+    this.#look = () => is() && resolve(true);
     this.#look();
-    void this.#read.then(() => fail("It has ended"));
+    void this.#read.then(() =>
+      reject(new Error(`It has ended:\n${this.#shown}`))
+    );
     try {
-      await promise;
+      return await promise;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  get #shown(): string {
+    return this.terminal.screen.join("\n");
   }
 
   /** Whether a line of the screen is like `pattern`. */

@@ -13,6 +13,9 @@ import { parseEntry } from "../../lib/source/recording.ts";
 import { RecordingFile } from "../../lib/source/recording_file.ts";
 import { wait } from "../../lib/wait.ts";
 
+/** From one attempt of the recorder to the next. */
+const RETRY_MS = 1000;
+
 const [folder = ""] = Deno.args;
 const path = join(folder, "board.recording");
 const other = join(folder, "others");
@@ -34,7 +37,8 @@ const recorder = new Recorder({
   board: "",
   running: null,
   timeOfDay: () => ({ us: 0, isKnown: true }),
-  wait: (_, signal) => wait(5, signal),
+  // It tries again soon, and is given all the time that it wants for the end.
+  wait: (ms, signal) => wait(ms === RETRY_MS ? 5 : ms, signal),
 });
 let printed = 0;
 const print = (bytes: Uint8Array) => {

@@ -6,8 +6,11 @@
  */
 
 import { join } from "node:path";
+import { EMPTY_COMMIT, logBytesOf } from "../../../lib/journal/disk.ts";
 import { journalPath } from "../../../lib/journal/folder.ts";
-import { fillJournal } from "../filled_journal.ts";
+import { chunkRows } from "../../../lib/journal/retention.ts";
+import { Store } from "../../../lib/journal/store.ts";
+import { fillJournal, rowMaker } from "../filled_journal.ts";
 import { BenchGateway, once, STARTED } from "../gateway.ts";
 import {
   AgeSubscriber,
@@ -43,6 +46,8 @@ const OLD_ROWS = 1_000_000;
 /** Of a journal of that many rows, 160 MB, two thirds have to go. */
 const TIGHT = "max_megabytes = 60\nreserve = false";
 const ROOMY = "max_megabytes = 4000\nreserve = false";
+/** Commits that delete 500 rows each, and as many that delete none. */
+const COMMITS = { quick: 200, full: 1500 };
 const PACE = { perSecond: 500, seconds: { quick: 5, full: 15 } };
 
 /** What grows. */
@@ -55,6 +60,7 @@ export const GROWTH: Point = {
     `Longest stall: from a line's leaving the child to the subscriber, of all packets at ${PACE.perSecond} a second, while most of ${
       OLD_ROWS / 1e6
     } million old ones are deleted (by size or by age), and while none is.`,
+    "Commits: of one row each, with nothing else under way, and with as many of the oldest rows deleted as the gateway deletes at once. What a deletion adds to them is all that it adds to the way.",
   ],
   needs: ["mosquitto", "victoria-metrics"],
   async *round(context) {
@@ -62,6 +68,7 @@ export const GROWTH: Point = {
     yield* withBoards(context);
     yield* withMetrics(context);
     yield* whileDeleting(context);
+    yield* commits(context);
   },
   ratios: [
     ...["100 thousand", "1 million", "10 million"].map((side) => ({
@@ -182,6 +189,36 @@ async function* whileDeleting(context: BenchContext): AsyncIterable<Figure> {
     yield figure(side, "median", "ms", percentile(agesMs, 0.5));
     yield figure(side, "longest stall", "ms", percentile(agesMs, 1));
     yield figure(side, "journal", "MB", report.journal.usedBytes / 1e6);
+  }
+}
+
+async function* commits(
+  { shared, folder, size }: BenchContext,
+): AsyncIterable<Figure> {
+  const rowOf = rowMaker();
+  const chunk = chunkRows({
+    ...{ excessBytes: 1, committedRows: 1, readingsPerRow: READINGS },
+  });
+  for (const deletes of [0, chunk]) {
+    const path = join(folder, `commits-${deletes}.db`);
+    await Deno.copyFile(join(shared, `${OLD_ROWS}.db`), path);
+    const store = new Store();
+    store.open(path, logBytesOf(64e6));
+    const tookMs: number[] = [];
+    for (let i = 0; i < COMMITS[size]; i++) {
+      const first = 1 + i * deletes;
+      const deleted = deletes === 0
+        ? null
+        : [first, first + deletes - 1] as const;
+      const rows = [rowOf(OLD_ROWS + 1 + i)];
+      const beganMs = performance.now();
+      store.commit({ ...EMPTY_COMMIT, rows, deleted });
+      tookMs.push(performance.now() - beganMs);
+    }
+    store.close();
+    const side = deletes === 0 ? "commits" : `commits that delete ${deletes}`;
+    yield figure(side, "median", "ms", percentile(tookMs, 0.5));
+    yield figure(side, "longest", "ms", percentile(tookMs, 1));
   }
 }
 
