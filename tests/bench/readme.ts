@@ -115,6 +115,16 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
       text: "resident memory while a flood waits for both servers, at most",
     },
   ],
+  hour: [
+    {
+      ...{ side: "a packet a second", name: "resident, most" },
+      text: "resident memory in an hour at a packet a second, at most",
+    },
+    {
+      ...{ side: "a packet a second", name: "growth in an hour" },
+      text: "its growth in an hour, by the second half",
+    },
+  ],
   start: [
     {
       ...{ side: "empty journal", name: "first line" },
