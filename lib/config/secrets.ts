@@ -40,6 +40,9 @@ const SECRETS: readonly Secret[] = [
   },
 ];
 
+/** Stands for a secret that nobody needs: so short that it is hidden in no text. */
+const NO_SECRET = "-";
+
 /** Options for {@linkcode fillSecrets}. */
 export interface FillSecretsOptions extends Environment {
   /** Folder of config.toml. */
@@ -83,7 +86,7 @@ export async function fillSecrets(
     if (found === undefined) {
       const isNeedless = isUnused || options.withoutLogin;
       // The schema must not miss it.
-      if (isNeedless && secret.isRequired) table[secret.key] ??= "unused";
+      if (isNeedless && secret.isRequired) table[secret.key] ??= NO_SECRET;
       continue;
     }
     if ("fault" in found) {

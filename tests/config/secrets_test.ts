@@ -277,6 +277,8 @@ bucket = "b"
   assert.deepEqual(mqtt?.broker_url, ["mqtt://broker:1883"]);
   assert.equal(mqtt?.password, undefined);
   assert.equal(influxdb?.url, "https://database");
+  // What stands for the token is a word in no text.
+  assert.ok(influxdb!.token.length < 4);
 
   const known = await load(text, {
     files: { "/etc/gateway/password": "from the file\n" },
