@@ -201,7 +201,7 @@ async function* commits(
   });
   for (const deletes of [0, chunk]) {
     const path = join(folder, `commits-${deletes}.db`);
-    await Deno.copyFile(join(shared, `${OLD_ROWS}.db`), path);
+    await copyWhole(join(shared, `${OLD_ROWS}.db`), path);
     const store = new Store();
     store.open(path, logBytesOf(64e6));
     const tookMs: number[] = [];
@@ -237,9 +237,13 @@ async function giveRows(
   }
   await Deno.mkdir(gateway.journalFolder, { recursive: true });
   const path = journalPath(gateway.journalFolder);
-  await Deno.copyFile(made, path);
-  // What is still to be written of the copy is not for the gateway's syncs to wait for.
-  using file = await Deno.open(path);
+  await copyWhole(made, path);
+}
+
+/** Copies a file down to the disk: what is still to be written is not for somebody's syncs to wait for. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  await Deno.copyFile(from, to);
+  using file = await Deno.open(to);
   await file.sync();
 }
 
