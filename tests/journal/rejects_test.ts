@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import type { Commit, KeptReject } from "../../lib/journal/disk.ts";
 import type { Journal } from "../../lib/journal/journal.ts";
 import type { SecondReading } from "../../lib/journal/rejects.ts";
+import { keptBytes } from "../heap.ts";
 import {
   delivered,
   directDisk,
+  gatedDisk,
   makeFolder,
   openJournal,
   standing,
@@ -276,4 +278,22 @@ Deno.test("Rejects sent again outlive the clock epochs around them", async () =>
     [6, START_US],
   ]);
   await new Writer(journal).append({ a: 10 });
+});
+
+Deno.test("A reject that waits for the disk keeps nothing of what its line was cut from", async () => {
+  await using folder = await makeFolder();
+  const { disk, stand, go } = gatedDisk();
+  await using journal = await openJournal(folder.path, { disk });
+  const { board } = new Writer(journal);
+  const [count, chunk] = [100, 65_536];
+  stand();
+  const before = keptBytes();
+  for (let i = 0; i < count; i++) {
+    const bytes = new TextEncoder().encode(`a line, number ${i}`.padEnd(chunk));
+    const text = new TextDecoder().decode(bytes);
+    board.reject(text.slice(0, 18), text.slice(2, 18));
+  }
+  const kept = keptBytes() - before;
+  go();
+  assert.ok(kept < count * chunk / 4, `${kept} bytes`);
 });

@@ -182,6 +182,20 @@ END`;
   assert.equal(said.length, 5);
 });
 
+Deno.test("Source tells of broken lines in the log, all children's together", async () => {
+  await using log = await captureLog();
+  const { source, rejects, stop } = sourceOf(SCRIPT, 12);
+  await source.run(stop.signal);
+  assert.equal(rejects.length, 12);
+  assert.deepEqual(
+    log.lines.map((line) =>
+      /^source (\w+: Telemetry is broken in \d+)/.exec(line)
+    )
+      .flatMap((found) => found === null ? [] : [found[1]]),
+    ["info: Telemetry is broken in 1", "warning: Telemetry is broken in 9"],
+  );
+});
+
 Deno.test("Source: of a firmware's line that waits in the log nothing else is kept", async () => {
   await using log = await captureLog();
   const warnings = 60;
