@@ -16,13 +16,15 @@ export function connectClient(
   options: IClientOptions,
   acks: MqttAcks,
 ): MqttClient {
-  return new MqttClient((client) => {
+  const client = new MqttClient((client) => {
     const stream = openStream(options);
     // MQTT.js itself passes on only those with a code, and a certificate's fault has none.
     stream.on("error", (error) => client.emit("error", error));
     stream.setNoDelay(true);
     return readFirst(stream, acks);
-  }, { ...options, outgoingStore: new EmptyStore() }).on("error", () => {}); // One that nobody hears would end the program.
+  }, { ...options, outgoingStore: new EmptyStore() });
+  // One that nobody hears would end the program.
+  return client.on("error", () => {});
 }
 
 function openStream(

@@ -79,7 +79,10 @@ export async function connectMqtt(
   options: ConnectMqttOptions,
 ): Promise<MqttConnection> {
   const { version, clientId, signal, will } = options;
-  const connect = options.connect ?? await withMqttJs();
+  // MQTT.js and the sockets below it are a third of what would be loaded before the first line is read
+  // (`deno task bench --points start`).
+  const connect = options.connect ??
+    (await import("./mqtt_client.ts")).connectClient;
   const acks = new MqttAcks();
   const certificates = broker.tls ? await readCertificates(config) : {};
   if (signal.aborted) throw stopped();
@@ -121,14 +124,6 @@ export async function connectMqtt(
       maximumPacketSize: properties?.maximumPacketSize ?? Infinity,
     },
   };
-}
-
-/**
- * Loaded when it is first connected, and not before: MQTT.js and the sockets below it are a third of what a
- * start would load before the first line is read (`deno task bench --points start`).
- */
-async function withMqttJs(): Promise<ConnectClient> {
-  return (await import("./mqtt_client.ts")).connectClient;
 }
 
 async function connected(

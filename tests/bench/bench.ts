@@ -28,7 +28,7 @@ const HELP = `How fast the gateway is and what it costs, against real servers.
 })
   --quick             seconds instead of minutes a point: roughly, and with fewer sides
   --rounds N          each side of every comparison is measured once in each round (default 3)
-  --packets N         how many packets the points send that are told by packets and not by time
+  --packets N         how many packets a flood has, instead of what each point finds right
   --executable        the compiled gateway, which IIOT_GATEWAY_EXECUTABLE names, and not the source
   --against FOLDER    another checkout, measured in the same rounds as "before"
   --json FILE         keeps each point there as soon as it is measured, in the place of its last run

@@ -69,7 +69,7 @@ Deno.test("Recorder keeps of a child's piece what it holds, and not the memory t
   const pipe = new Uint8Array(65_536);
   pipe.set(new TextEncoder().encode("one\n"));
   recorder.printed("out", pipe.subarray(0, 4));
-  // The next piece comes into the same memory at the earliest now.
+  // It was seen: its memory is free for others.
   pipe.fill(0);
   await recorder[Symbol.asyncDispose]();
   const pieces = target.entries.flatMap((one) =>

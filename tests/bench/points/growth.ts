@@ -46,7 +46,7 @@ const OLD_ROWS = 1_000_000;
 /** Of a journal of that many rows, 160 MB, two thirds have to go. */
 const TIGHT = "max_megabytes = 60\nreserve = false";
 const ROOMY = "max_megabytes = 4000\nreserve = false";
-/** Commits that delete 500 rows each, and as many that delete none. */
+/** Commits that delete the oldest rows, and as many that delete none. */
 const COMMITS = { quick: 200, full: 1500 };
 const PACE = { perSecond: 500, seconds: { quick: 5, full: 15 } };
 

@@ -13,6 +13,7 @@ import { READINGS, writeLines } from "../prepared_lines.ts";
 
 /** Seconds at a packet a second. */
 const SECONDS = { quick: 20, full: 300 };
+/** The same of the longer point. */
 const HOUR_S = { quick: 60, full: 3600 };
 /** Packets that wait. */
 const WAITING = { quick: 20_000, full: 1_000_000 };
