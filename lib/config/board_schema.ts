@@ -15,58 +15,67 @@
  */
 
 import { normalize } from "node:path";
-import * as z from "zod";
-import { controlFree, plainText } from "./metric_schema.ts";
+import * as z from "zod/mini";
 import type { Path } from "./toml.ts";
+import { controlFree, matching, plainText, whole } from "./values.ts";
 
 /** What becomes of a command that has ended by itself. */
 export const RESTART_RULES = ["always", "on-failure", "never"] as const;
 
 const environment = z.record(
-  z.string().regex(
+  matching(
     /^[A-Za-z_][A-Za-z0-9_]*$/,
     "must be the name of an environment variable: A-Z a-z 0-9 _, the first no digit",
   ),
-  z.string().regex(/^[^\0]*$/, "must not contain a zero byte"),
+  matching(/^[^\0]*$/, "must not contain a zero byte"),
 );
 
 /** What a board can be told, with what it is unless it is told. */
 const BOARD = {
-  probe_id: z.string().regex(
+  probe_id: z.optional(matching(
     // As probe-rs takes it: the interface is one decimal byte, and the serial number may hold colons.
     /^[0-9a-f]{1,4}:[0-9a-f]{1,4}(-(25[0-5]|2[0-4]\d|[01]?\d?\d)?)?(:\P{Cc}*)?$/iu,
     "must be VID:PID, VID:PID:SERIAL or VID:PID-INTERFACE:SERIAL as `probe-rs list` shows it",
-  ).optional(),
-  chip: plainText.optional(),
-  firmware_path: plainText.optional(),
-  flash: z.enum(["when-changed", "always", "never"]).default("when-changed"),
-  reflash_on_change: z.boolean().default(false),
-  command: z.array(plainText).min(1).optional(),
-  restart: z.enum(RESTART_RULES).optional(),
-  env: environment.optional(),
-  cwd: plainText.optional(),
-  channel_capacity: z.int().min(1).max(1_000_000).default(1_000),
-  marker: controlFree.max(200).default("JSON sent via VCP: "),
-  unknown_fields: z.enum(["hint", "publish", "ignore"]).default("hint"),
-  max_line_bytes: z.int().min(256).max(1_048_576).default(8192),
-  silence_timeout_s: z.int().min(0).max(86400).optional(),
-  record: plainText.optional(),
-  record_max_megabytes: z.int().min(1).max(10_000).default(10),
+  )),
+  chip: z.optional(plainText),
+  firmware_path: z.optional(plainText),
+  flash: z._default(
+    z.enum(["when-changed", "always", "never"]),
+    "when-changed",
+  ),
+  reflash_on_change: z._default(z.boolean(), false),
+  command: z.optional(z.array(plainText).check(z.minLength(1))),
+  restart: z.optional(z.enum(RESTART_RULES)),
+  env: z.optional(environment),
+  cwd: z.optional(plainText),
+  channel_capacity: z._default(whole(1, 1_000_000), 1_000),
+  marker: z._default(
+    controlFree.check(z.maxLength(200)),
+    "JSON sent via VCP: ",
+  ),
+  unknown_fields: z._default(z.enum(["hint", "publish", "ignore"]), "hint"),
+  max_line_bytes: z._default(whole(256, 1_048_576), 8192),
+  silence_timeout_s: z.optional(whole(0, 86400)),
+  record: z.optional(plainText),
+  record_max_megabytes: z._default(whole(1, 10_000), 10),
 };
 
 /** The table `[gateway]`: what the gateway is told, and what all boards are. */
 export const gatewayTable = z.strictObject({
   ...BOARD,
-  stop_timeout_s: z.int().min(1).max(60).default(5),
+  stop_timeout_s: z._default(whole(1, 60), 5),
 });
 
 const boardTable = z.strictObject({
-  name: z.string().regex(
-    /^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$/,
-    'must be 1 to 32 of the characters A-Z a-z 0-9 _ -, the first no "-"',
-  ).regex(
-    /^(?!history$)/,
-    'must not be "history", the name of the topics of the past',
+  name: z.string().check(
+    z.regex(
+      /^[A-Za-z0-9_][A-Za-z0-9_-]{0,31}$/,
+      'must be 1 to 32 of the characters A-Z a-z 0-9 _ -, the first no "-"',
+    ),
+    z.regex(
+      /^(?!history$)/,
+      'must not be "history", the name of the topics of the past',
+    ),
   ),
   ...withoutDefaults(BOARD),
 });
@@ -75,8 +84,12 @@ const boardTable = z.strictObject({
 const MAX_BOARDS = 20;
 
 /** The list of all `[[board]]` tables. */
-export const boardList = z.array(boardTable, "must be written [[board]]")
-  .max(MAX_BOARDS, `must be there at most ${MAX_BOARDS} times`).default([]);
+export const boardList = z._default(
+  z.array(boardTable, "must be written [[board]]").check(
+    z.maxLength(MAX_BOARDS, `must be there at most ${MAX_BOARDS} times`),
+  ),
+  [],
+);
 
 /** The keys that a `[[board]]` table may have. */
 export const BOARD_KEYS: readonly string[] = Object.keys(boardTable.shape);
@@ -84,7 +97,7 @@ export const BOARD_KEYS: readonly string[] = Object.keys(boardTable.shape);
 /** A board with all its keys; its name is empty in the single `[gateway]` form. */
 export type BoardConfig =
   & { readonly name: string }
-  & Readonly<z.output<z.ZodObject<typeof BOARD>>>;
+  & Readonly<z.output<z.ZodMiniObject<typeof BOARD>>>;
 
 /** The boards of a configuration without faults, at least one. */
 export function boardsOf(
@@ -287,19 +300,18 @@ function takeApart(probeId: string) {
 }
 
 type WithoutDefaults<T> = {
-  [K in keyof T]: T[K] extends z.ZodDefault<infer U extends z.ZodType>
-    ? z.ZodOptional<U>
+  [K in keyof T]: T[K] extends z.ZodMiniDefault<infer U> ? z.ZodMiniOptional<U>
     : T[K];
 };
 
 /** The same keys, optional and without a value of their own. */
-function withoutDefaults<T extends Readonly<Record<string, z.ZodType>>>(
+function withoutDefaults<T extends Readonly<Record<string, z.ZodMiniType>>>(
   shape: T,
 ): WithoutDefaults<T> {
   return Object.fromEntries(
     Object.entries(shape).map(([key, type]) => [
       key,
-      type instanceof z.ZodDefault ? z.optional(type.unwrap()) : type,
+      type instanceof z.ZodMiniDefault ? z.optional(type.def.innerType) : type,
     ]),
   ) as WithoutDefaults<T>;
 }

@@ -5,7 +5,7 @@
  */
 
 import { closest, distance } from "fastest-levenshtein";
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import type { Complaint } from "./fault.ts";
 import { KNOWN_KEYS } from "./schema.ts";
 import type { Path } from "./toml.ts";

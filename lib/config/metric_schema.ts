@@ -4,29 +4,16 @@
  * @module
  */
 
-import * as z from "zod";
+import * as z from "zod/mini";
 import {
   BUILT_IN_METRICS,
   createCatalogue,
   type Metric,
 } from "../catalogue.ts";
 import { formatPath, MAX_PATH_LENGTH, parsePath } from "../field_path.ts";
+import { controlFree, lineText, matching, noBackslash } from "./values.ts";
 
-/** A string without control characters. */
-export const controlFree = z.string().regex(
-  /^\P{Cc}*$/u,
-  "must not contain control characters",
-);
-
-/** A string with something in it, and no control characters. */
-export const plainText = controlFree.min(1);
-
-const NO_BACKSLASH = [/(?<!\\)$/, "must not end in a backslash"] as const;
-
-/** What line protocol can carry as measurement, tag key or tag value, once escaped. */
-export const lineText = plainText.regex(...NO_BACKSLASH);
-
-const topicLevel = z.string().regex(
+const topicLevel = matching(
   /^[A-Za-z0-9_.-]{1,64}$/,
   "must be 1 to 64 of the characters A-Z a-z 0-9 _ . -",
 );
@@ -37,22 +24,34 @@ const PATH_HINT =
 /** The keys that only numbers have. */
 const OF_NUMBERS = ["scale", "offset", "range"] as const;
 
+const range = z.tuple([z.number(), z.number()]).check(
+  z.refine(([min, max]) => min <= max, "must be [smallest, largest]"),
+);
+
 const metricTable = z.strictObject({
-  path: z.string().max(MAX_PATH_LENGTH)
-    .refine((path) => parsePath(path) !== undefined, PATH_HINT)
-    .regex(/^(?!__proto__$)/, "must be another key"),
+  path: z.string().check(
+    z.maxLength(MAX_PATH_LENGTH),
+    z.refine((path) => parsePath(path) !== undefined, PATH_HINT),
+    z.regex(/^(?!__proto__$)/, "must be another key"),
+  ),
   node: topicLevel,
   name: topicLevel,
-  measurement: lineText.regex(/^(?!_)/, 'must not begin with "_"').optional(),
-  unit: controlFree.regex(...NO_BACKSLASH).nullable().default(null),
-  type: z.enum(["number", "integer", "boolean", "string"]).default("number"),
-  scale: z.number().refine((scale) => scale !== 0, "must not be 0").default(1),
-  offset: z.number().default(0),
-  retain: z.boolean().default(true),
-  range: z.tuple([z.number(), z.number()])
-    .refine(([min, max]) => min <= max, "must be [smallest, largest]")
-    .nullable().default(null),
-  expect_interval_s: z.number().min(1).max(86400).optional(),
+  measurement: z.optional(
+    lineText.check(z.regex(/^(?!_)/, 'must not begin with "_"')),
+  ),
+  unit: z._default(z.nullable(controlFree.check(noBackslash)), null),
+  type: z._default(
+    z.enum(["number", "integer", "boolean", "string"]),
+    "number",
+  ),
+  scale: z._default(
+    z.number().check(z.refine((scale) => scale !== 0, "must not be 0")),
+    1,
+  ),
+  offset: z._default(z.number(), 0),
+  retain: z._default(z.boolean(), true),
+  range: z._default(z.nullable(range), null),
+  expect_interval_s: z.optional(z.number().check(z.gte(1), z.lte(86400))),
 }).check(({ value, issues }) => {
   const { type, scale, offset, range } = value;
   if (type === "number" || type === "integer") return;
@@ -68,26 +67,29 @@ const metricTable = z.strictObject({
   }
 });
 
-const metric = z.preprocess(
-  overBuiltIn,
-  metricTable.transform(
-    ({ type, scale, offset, expect_interval_s, ...own }): Metric => ({
-      ...own,
-      path: formatPath(parsePath(own.path)!),
-      measurement: own.measurement ?? own.name,
-      unit: own.unit || null,
-      ...(type !== "number" && { type }),
-      ...(scale !== 1 && { scale }),
-      ...(offset !== 0 && { offset }),
-      ...(expect_interval_s !== undefined &&
-        { expectIntervalS: expect_interval_s }),
-    }),
+const metric = z.pipe(
+  z.transform(overBuiltIn),
+  z.pipe(
+    metricTable,
+    z.transform(
+      ({ type, scale, offset, expect_interval_s, ...own }): Metric => ({
+        ...own,
+        path: formatPath(parsePath(own.path)!),
+        measurement: own.measurement ?? own.name,
+        unit: own.unit || null,
+        ...(type !== "number" && { type }),
+        ...(scale !== 1 && { scale }),
+        ...(offset !== 0 && { offset }),
+        ...(expect_interval_s !== undefined &&
+          { expectIntervalS: expect_interval_s }),
+      }),
+    ),
   ),
 );
 
 /** The list of all `[[metric]]` tables, complete and without two of the same topic or series. */
-export const metricList = z.array(metric, "must be written [[metric]]")
-  .default([]).check(({ value, issues }) =>
+export const metricList = z._default(
+  z.array(metric, "must be written [[metric]]").check(({ value, issues }) =>
     value.forEach((own, index) => {
       const [key, message] =
         clash(own, value.slice(0, index), value.slice(index + 1)) ?? [];
@@ -100,7 +102,9 @@ export const metricList = z.array(metric, "must be written [[metric]]")
         });
       }
     })
-  );
+  ),
+  [],
+);
 
 /** The keys that a `[[metric]]` table may have. */
 export const METRIC_KEYS: readonly string[] = Object.keys(metricTable.shape);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import * as z from "zod";
+import * as z from "zod/mini";
 import { STATE_TOPICS } from "../catalogue.ts";
 import {
   BOARD_KEYS,
@@ -15,15 +15,18 @@ import {
   boardsOf,
   gatewayTable,
 } from "./board_schema.ts";
-import {
-  lineText,
-  METRIC_KEYS,
-  metricList,
-  plainText,
-} from "./metric_schema.ts";
+import { METRIC_KEYS, metricList } from "./metric_schema.ts";
 import { TOKEN_CHARACTERS } from "./secrets.ts";
 import { parseBrokerUrl, parseHttpUrl } from "./url.ts";
 import { parseDuration } from "./duration.ts";
+import {
+  always,
+  lineText,
+  matching,
+  parsed,
+  plainText,
+  whole,
+} from "./values.ts";
 
 /** Everything the gateway is told. */
 export type Config = z.output<ReturnType<typeof createConfigSchema>>;
@@ -46,46 +49,48 @@ export type BrokerConfig = Config["broker"];
 /** The table `[log]`. */
 export type LogConfig = Config["log"];
 
-// A parser that is compiled first pays only where it parses often.
-z.config({ jitless: true });
-
 const file = plainText;
 const startAt = z.enum(["now", "oldest"]);
 
-const brokerUrl = z.string().transform(attempt(parseBrokerUrl));
+const brokerUrl = z.pipe(z.string(), parsed(parseBrokerUrl));
 const mqtt = z.strictObject({
-  broker_url: z.preprocess(
-    (value) => Array.isArray(value) ? value : [value],
-    z.array(brokerUrl).min(1).max(10),
+  broker_url: z.pipe(
+    z.transform((value) => Array.isArray(value) ? value : [value]),
+    z.array(brokerUrl).check(z.minLength(1), z.maxLength(10)),
   ),
-  client_id: z.string().regex(
+  client_id: matching(
     /^[^\s\p{C}]{1,128}$/u,
     "must be 1 to 128 visible characters",
   ),
-  topic_prefix: z.string().max(200)
-    .regex(/^[^+#\p{Cc}]*$/u, 'must not contain "+", "#" or control characters')
-    .regex(/^(?!\$)/, 'must not begin with "$"')
-    .regex(
+  topic_prefix: z.string().check(
+    z.maxLength(200),
+    z.regex(
+      /^[^+#\p{Cc}]*$/u,
+      'must not contain "+", "#" or control characters',
+    ),
+    z.regex(/^(?!\$)/, 'must not begin with "$"'),
+    z.regex(
       /^[^/]+(\/[^/]+)*$/,
       'must be levels with one "/" between them and none around them',
     ),
-  qos: z.literal([0, 1, 2]).default(1),
-  username: plainText.optional(),
-  password: z.string().min(1).optional(),
-  password_file: file.optional(),
-  retain: z.boolean().default(true),
-  state_topics: z.boolean().default(true),
-  keepalive_s: z.int().min(5).max(600).default(15),
-  connect_timeout_s: z.int().min(1).max(60).default(10),
-  ack_timeout_s: z.int().min(1).max(120).default(15),
-  max_inflight: z.int().min(1).max(65535).default(1000),
-  max_messages_per_s: z.number().gt(0).optional(),
-  live_within_s: z.int().min(1).max(86400).default(60),
-  ca_file: file.optional(),
-  cert_file: file.optional(),
-  key_file: file.optional(),
-  replay: z.enum(["all", "live_first", "latest"]).default("all"),
-  start_at: startAt.default("now"),
+  ),
+  qos: z._default(z.literal([0, 1, 2]), 1),
+  username: z.optional(plainText),
+  password: z.optional(z.string().check(z.minLength(1))),
+  password_file: z.optional(file),
+  retain: z._default(z.boolean(), true),
+  state_topics: z._default(z.boolean(), true),
+  keepalive_s: z._default(whole(5, 600), 15),
+  connect_timeout_s: z._default(whole(1, 60), 10),
+  ack_timeout_s: z._default(whole(1, 120), 15),
+  max_inflight: z._default(whole(1, 65535), 1000),
+  max_messages_per_s: z.optional(z.number().check(z.gt(0))),
+  live_within_s: z._default(whole(1, 86400), 60),
+  ca_file: z.optional(file),
+  cert_file: z.optional(file),
+  key_file: z.optional(file),
+  replay: z._default(z.enum(["all", "live_first", "latest"]), "all"),
+  start_at: z._default(startAt, "now"),
 }).check(always(({ value, issues }) => {
   const alone = (key: "cert_file" | "key_file", other: string) =>
     issues.push({
@@ -104,53 +109,54 @@ const mqtt = z.strictObject({
 
 const TOKEN_HINT =
   "is missing: set it, or token_file, or the environment variable INFLUXDB_TOKEN";
+const tagName = lineText.check(z.regex(
+  /^(?!_)(?!(node|unit|board|clock|time)$)/,
+  'must not begin with "_" and must not be "node", "unit", "board", "clock" or "time"',
+));
 const influxdb = z.strictObject({
-  url: z.string().transform(attempt(parseHttpUrl)),
+  url: z.pipe(z.string(), parsed(parseHttpUrl)),
   org: plainText,
   bucket: plainText,
   token: z.string({
     error: ({ input }) => input === undefined ? TOKEN_HINT : undefined,
-  })
-    .min(1).regex(TOKEN_CHARACTERS, "must be visible ASCII characters"),
-  token_file: file.optional(),
-  tags: z.record(
-    lineText.regex(
-      /^(?!_)(?!(node|unit|board|clock|time)$)/,
-      'must not begin with "_" and must not be "node", "unit", "board", "clock" or "time"',
-    ),
-    lineText,
-  ).default({}),
-  timeout_s: z.int().min(1).max(120).default(20),
-  max_lines: z.int().min(1).max(5000).default(5000),
-  start_at: startAt.default("oldest"),
+  }).check(
+    z.minLength(1),
+    z.regex(TOKEN_CHARACTERS, "must be visible ASCII characters"),
+  ),
+  token_file: z.optional(file),
+  tags: z._default(z.record(tagName, lineText), {}),
+  timeout_s: z._default(whole(1, 120), 20),
+  max_lines: z._default(whole(1, 5000), 5000),
+  start_at: z._default(startAt, "oldest"),
 });
 
 const journalTable = z.strictObject({
-  folder: file.default("journal"),
-  max_megabytes: z.int().min(8).max(1_000_000).default(64),
-  reserve: z.boolean().default(true),
-  history: z.string().default("30d").transform(attempt(parseDuration)),
+  folder: z._default(file, "journal"),
+  max_megabytes: z._default(whole(8, 1_000_000), 64),
+  reserve: z._default(z.boolean(), true),
+  history: z.pipe(z._default(z.string(), "30d"), parsed(parseDuration)),
 });
-const journal = journalTable.transform(({ history, ...rest }) => ({
-  ...rest,
-  history_s: history,
-}));
+const journal = z.pipe(
+  journalTable,
+  z.transform(({ history, ...rest }) => ({ ...rest, history_s: history })),
+);
 
 const clock = z.strictObject({
-  trust: z.boolean().default(false),
-  hold_s: z.int().min(0).max(86400).default(300),
+  trust: z._default(z.boolean(), false),
+  hold_s: z._default(whole(0, 86400), 300),
 });
 
 const broker = z.strictObject({
-  host: plainText.regex(/^\S+$/, "must not contain spaces").default(
+  host: z._default(
+    plainText.check(z.regex(/^\S+$/, "must not contain spaces")),
     "127.0.0.1",
   ),
-  port: z.int().min(1).max(65535).default(1883),
+  port: z._default(whole(1, 65535), 1883),
 });
 
 const log = z.strictObject({
-  level: z.enum(["debug", "info", "warning", "error"]).default("info"),
-  format: z.enum(["text", "json"]).default("text"),
+  level: z._default(z.enum(["debug", "info", "warning", "error"]), "info"),
+  format: z._default(z.enum(["text", "json"]), "text"),
 });
 
 /** The keys of every table, by the table's name. */
@@ -168,15 +174,15 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** The schema of config.toml, for a document whose secrets are filled in. */
 export function createConfigSchema() {
-  return z.strictObject({
-    mqtt: mqtt.optional(),
-    influxdb: influxdb.optional(),
-    gateway: gatewayTable.prefault({}),
+  const document = z.strictObject({
+    mqtt: z.optional(mqtt),
+    influxdb: z.optional(influxdb),
+    gateway: z.prefault(gatewayTable, {}),
     board: boardList,
-    journal: journal.prefault({}),
-    clock: clock.prefault({}),
-    broker: broker.prefault({}),
-    log: log.prefault({}),
+    journal: z.prefault(journal, {}),
+    clock: z.prefault(clock, {}),
+    broker: z.prefault(broker, {}),
+    log: z.prefault(log, {}),
     metric: metricList,
   }).check(always(({ value, issues }) => {
     if (value.mqtt !== undefined || value.influxdb !== undefined) return;
@@ -196,30 +202,14 @@ export function createConfigSchema() {
       const path = ["metric", index, "name"];
       issues.push({ code: "custom", input: value, path, message });
     });
-  })).transform(({ metric, gateway, board, ...rest }) => ({
-    ...rest,
-    gateway: { stop_timeout_s: gateway.stop_timeout_s },
-    boards: boardsOf(gateway, board),
-    metrics: metric,
   }));
-}
-
-/** A check over several keys that also runs when one of them is faulty, so all faults come at once. */
-function always<T>(look: z.core.CheckFn<T>): z.core.$ZodCheck<T> {
-  const check = z.check<T>(look);
-  check._zod.def.when = ({ value }) =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  return check;
-}
-
-/** Turns a parser that throws into a transform that reports. */
-function attempt<T>(parse: (text: string) => T) {
-  return (text: string, context: z.RefinementCtx): T => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: (error as Error).message });
-      return z.NEVER;
-    }
-  };
+  return z.pipe(
+    document,
+    z.transform(({ metric, gateway, board, ...rest }) => ({
+      ...rest,
+      gateway: { stop_timeout_s: gateway.stop_timeout_s },
+      boards: boardsOf(gateway, board),
+      metrics: metric,
+    })),
+  );
 }

@@ -12,7 +12,7 @@
  * @module
  */
 
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { LinkState } from "../forwarder/link.ts";
 import type { Resent } from "../journal/rejects.ts";
 import type { JournalReport } from "../journal/report.ts";
@@ -23,40 +23,44 @@ import { MAX_RELEASE_MINUTES, type Released } from "./release.ts";
 /** Grows when a program of the version before could no longer make itself understood. */
 export const PROTOCOL_VERSION = 1;
 
+const name = z.string().check(z.maxLength(100));
+
 const meant = {
   /** Only these. */
-  ids: z.array(z.int().min(1)).max(5000).readonly().optional(),
+  ids: z.optional(z.readonly(
+    z.array(z.int().check(z.gte(1))).check(z.maxLength(5000)),
+  )),
   /** Only those of `source`, or of this sink. */
-  origin: z.string().max(100).optional(),
+  origin: z.optional(name),
   /** Only those from here on, microseconds since 1970. */
-  sinceUs: z.number().optional(),
+  sinceUs: z.optional(z.number()),
 };
 
 const COMMAND = z.discriminatedUnion("do", [
   z.strictObject({ do: z.literal("status") }),
   z.strictObject({
     do: z.literal("rewind"),
-    sink: z.string().max(100),
+    sink: name,
     /** Microseconds since 1970; null: to the oldest packet. */
-    toUs: z.number().nullable(),
+    toUs: z.nullable(z.number()),
     dryRun: z.boolean(),
   }),
   z.strictObject({
     do: z.literal("resend"),
     /** By what the caller's configuration reads lines: see `Operations`. */
-    reading: z.string().max(200),
+    reading: z.string().check(z.maxLength(200)),
     ...meant,
   }),
   z.strictObject({ do: z.literal("clear"), ...meant }),
   z.strictObject({
     do: z.literal("release"),
-    board: z.string().max(100).optional(),
-    minutes: z.int().min(0).max(MAX_RELEASE_MINUTES),
+    board: z.optional(name),
+    minutes: z.int().check(z.gte(0), z.lte(MAX_RELEASE_MINUTES)),
   }),
   z.strictObject({
     do: z.literal("record"),
     /** The board's name; empty in the single form. */
-    board: z.string().max(100),
+    board: name,
   }),
 ]);
 

@@ -7,22 +7,22 @@
  */
 
 import { dirname, join } from "node:path";
-import * as z from "zod";
+import * as z from "zod/mini";
 
 const FIRMWARE = z.looseObject({
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
   chip: z.string(),
-  probe_id: z.string().nullable(),
+  probe_id: z.nullable(z.string()),
 });
 const RECORD = z.looseObject({
   /** Null: not known. */
-  programmed: FIRMWARE.nullable(),
+  programmed: z.nullable(FIRMWARE),
   /** A `run` began, and what became of it is not known: it may have programmed. */
   begun: z.boolean(),
   /** `run`s that may have programmed, this one among them. */
-  cycles: z.int().min(0),
+  cycles: z.int().check(z.gte(0)),
   /** So many of them that most likely wrote nothing. */
-  likely_none: z.int().min(0),
+  likely_none: z.int().check(z.gte(0)),
 });
 /** Loose, so that what a newer version adds survives one that does not know it. */
 const CONTENT = z.looseObject({

@@ -4,7 +4,7 @@
  * @module
  */
 
-import * as z from "zod";
+import * as z from "zod/mini";
 import {
   DEFAULT_PROBE,
   DEFAULT_SCENARIO,
@@ -15,43 +15,58 @@ import {
   type Scenario,
 } from "./scenario.ts";
 
-const seconds = () => z.number().nonnegative().max(1e9);
+const seconds = z.number().check(z.nonnegative(), z.lte(1e9));
+const text = z.string().check(z.minLength(1));
 
 const Probe = z.strictObject({
-  id: z.string().regex(
+  id: z.string().check(z.regex(
     /^[0-9a-f]{4}:[0-9a-f]{4}:[^\s]+$/,
     "must be VID:PID:SERIAL, VID and PID in hex",
-  ),
-  chip: z.string().min(1).default(DEFAULT_PROBE.chip),
-  name: z.string().min(1).default(DEFAULT_PROBE.name),
+  )),
+  chip: z._default(text, DEFAULT_PROBE.chip),
+  name: z._default(text, DEFAULT_PROBE.name),
 });
 
 const Event = z.strictObject({
-  at_s: seconds(),
+  at_s: seconds,
   do: z.enum(EVENT_WORDS as [EventWord]),
-  probe: z.string().optional(),
+  probe: z.optional(z.string()),
 });
 
+const version = z.pipe(
+  z.string().check(z.regex(
+    /^0\.(?:2[4-9]|3[0-2])(?:\.\d{1,3})?$/,
+    "must be a version from 0.24 to 0.32",
+  )),
+  z.transform((text: string) =>
+    text.split(".").length === 2 ? `${text}.0` : text
+  ),
+);
+
 const Schema = z.strictObject({
-  version: z.string()
-    .regex(
-      /^0\.(?:2[4-9]|3[0-2])(?:\.\d{1,3})?$/,
-      "must be a version from 0.24 to 0.32",
-    )
-    .transform((text) => text.split(".").length === 2 ? `${text}.0` : text)
-    .default(DEFAULT_SCENARIO.version),
-  speed: z.number().positive().max(100_000).default(DEFAULT_SCENARIO.speed),
-  interval_s: z.number().min(0.001).max(86_400).default(
+  version: z._default(version, DEFAULT_SCENARIO.version),
+  speed: z._default(
+    z.number().check(z.positive(), z.lte(100_000)),
+    DEFAULT_SCENARIO.speed,
+  ),
+  interval_s: z._default(
+    z.number().check(z.gte(0.001), z.lte(86_400)),
     DEFAULT_SCENARIO.interval_s,
   ),
-  layout: z.enum(LAYOUTS as [LayoutName]).default(DEFAULT_SCENARIO.layout),
-  flash_s: seconds().default(DEFAULT_SCENARIO.flash_s),
-  programmed: z.boolean().default(DEFAULT_SCENARIO.programmed),
-  noise: z.boolean().default(DEFAULT_SCENARIO.noise),
-  seed: z.int().min(0).max(4_294_967_295).default(DEFAULT_SCENARIO.seed),
-  record: z.boolean().default(DEFAULT_SCENARIO.record),
-  probe: z.array(Probe).default([...DEFAULT_SCENARIO.probe]),
-  event: z.array(Event).default([]),
+  layout: z._default(
+    z.enum(LAYOUTS as [LayoutName]),
+    DEFAULT_SCENARIO.layout,
+  ),
+  flash_s: z._default(seconds, DEFAULT_SCENARIO.flash_s),
+  programmed: z._default(z.boolean(), DEFAULT_SCENARIO.programmed),
+  noise: z._default(z.boolean(), DEFAULT_SCENARIO.noise),
+  seed: z._default(
+    z.int().check(z.gte(0), z.lte(4_294_967_295)),
+    DEFAULT_SCENARIO.seed,
+  ),
+  record: z._default(z.boolean(), DEFAULT_SCENARIO.record),
+  probe: z._default(z.array(Probe), [...DEFAULT_SCENARIO.probe]),
+  event: z._default(z.array(Event), []),
 }).check(probesAreClear());
 
 /** Checks what a probe's id is said for; also where other keys are faulty, so all faults come at once. */

@@ -1,0 +1,62 @@
+/**
+ * Kinds of values that keys of config.toml have, and how a check over several of them is made.
+ *
+ * The schema is made of `zod/mini`: a start makes all of it and uses it once, and zod's other form, whose
+ * types have a method for everything, takes twice the time for that (`deno task bench --points start`).
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+// A parser that is compiled first pays only where it parses often.
+z.config({ jitless: true });
+
+/** A whole number from `min` to `max`, both included. */
+export function whole(min: number, max: number) {
+  return z.int().check(z.gte(min), z.lte(max));
+}
+
+/** A string that fits `pattern`, or `message` says what is wanted. */
+export function matching(pattern: RegExp, message: string) {
+  return z.string().check(z.regex(pattern, message));
+}
+
+/** A string without control characters. */
+export const controlFree = matching(
+  /^\P{Cc}*$/u,
+  "must not contain control characters",
+);
+
+/** A string with something in it, and no control characters. */
+export const plainText = controlFree.check(z.minLength(1));
+
+/** Line protocol has no way to escape a backslash before what it ends with. */
+export const noBackslash = z.regex(
+  /(?<!\\)$/,
+  "must not end in a backslash",
+);
+
+/** What line protocol can carry as measurement, tag key or tag value, once escaped. */
+export const lineText = plainText.check(noBackslash);
+
+/** What `parse` makes of a string; an error of its is the fault. */
+export function parsed<T>(parse: (text: string) => T) {
+  return z.transform((text: string, { issues }): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      const { message } = error as Error;
+      issues.push({ code: "custom", input: text, message });
+      return z.NEVER;
+    }
+  });
+}
+
+/** A check over several keys of a table that also runs when one of them is faulty, so all faults come at once. */
+export function always<T>(look: z.core.CheckFn<T>): z.core.$ZodCheck<T> {
+  const check = z.check<T>(look);
+  check._zod.def.when = ({ value }) =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  return check;
+}
