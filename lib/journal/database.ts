@@ -16,7 +16,7 @@ import type {
   StoredRow,
 } from "./disk.ts";
 import type { LedgerState } from "./ledger.ts";
-import { MIGRATIONS } from "./schema.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 
 /** Bytes of a page, SQLite's default. */
 export const PAGE_BYTES = 4096;
@@ -87,16 +87,15 @@ export function transact<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
-/** Takes the steps that the file has not taken yet. */
+/** Takes the steps that the file has not taken yet, all of them or none. */
 export function migrate(db: DatabaseSync): void {
-  const version = readVersion(db);
-  MIGRATIONS.slice(version).forEach((sql, step) => {
-    db.exec(
-      `BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${
-        version + step + 1
-      }; COMMIT`,
-    );
-  });
+  const steps = MIGRATIONS.slice(readVersion(db));
+  if (steps.length === 0) return;
+  // A transaction, and a sync of the disk, for each of them would hold up the first start.
+  db.exec(
+    `BEGIN IMMEDIATE; ${steps.join(";")};
+     PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`,
+  );
 }
 
 /** The checksum that a row of `packets` carries. */
