@@ -86,9 +86,12 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
       text: "child's longest write, each sync 50 ms",
     },
   ],
-  latency: [10, 500].flatMap((rate) => {
-    const side = `gateway, ${rate} packets/s`;
-    const at = `at ${rate} packets a second`;
+  latency: [
+    ["10 packets/s", "at 10 packets a second"],
+    ["10 packets/s, just started", "the same, just started"],
+    ["500 packets/s", "at 500 packets a second"],
+  ].flatMap(([pace, at]): Shown[] => {
+    const side = `gateway, ${pace}`;
     return [
       { side, name: "median", text: `line to subscriber ${at}` },
       { side, name: "p99", text: "99 % of these within" },
