@@ -91,10 +91,10 @@ export function transact<T>(db: DatabaseSync, work: () => T): T {
 export function migrate(db: DatabaseSync): void {
   const steps = MIGRATIONS.slice(readVersion(db));
   if (steps.length === 0) return;
-  // A transaction, and a sync of the disk, for each of them would hold up the first start.
-  db.exec(
-    `BEGIN IMMEDIATE; ${steps.join(";")};
-     PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`,
+  // A transaction of its own for each, and so a sync of the disk, would hold up the first start.
+  transact(
+    db,
+    () => db.exec(`${steps.join(";")}; PRAGMA user_version=${SCHEMA_VERSION}`),
   );
 }
 

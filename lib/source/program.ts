@@ -85,12 +85,10 @@ export async function withoutOrphans(
   command: readonly string[],
   path: string,
 ): Promise<readonly string[]> {
-  if (Deno.build.os !== "linux") return command;
-  // Most likely there, and to look into each folder of PATH takes some milliseconds of a start.
-  const likely = path.split(delimiter).includes("/usr/bin") ? "/usr/bin" : path;
-  const setpriv = await findProgram("setpriv", likely) ??
-    await findProgram("setpriv", path);
-  if (setpriv === undefined) return command;
+  const setpriv = Deno.build.os === "linux"
+    ? await findProgram("setpriv", path)
+    : undefined;
+  if (!setpriv) return command;
   return [
     setpriv,
     "--pdeathsig",

@@ -87,8 +87,8 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     },
   ],
   latency: [
-    ["10 packets/s", "at 10 packets a second"],
-    ["10 packets/s, just started", "the same, just started"],
+    ["10 packets/s", "at 10 packets a second, ten minutes on"],
+    ["10 packets/s, just started", "at 10 packets a second, just started"],
     ["500 packets/s", "at 500 packets a second"],
   ].flatMap(([pace, at]): Shown[] => {
     const side = `gateway, ${pace}`;

@@ -1,6 +1,6 @@
 /**
- * `stamped_board.ts RATE PACKETS EARLIER`: a board that prints EARLIER packets as fast as a busy board
- * does, then PACKETS more, so many a second, each with the moment at which it is printed, and is silent then.
+ * `stamped_board.ts RATE PACKETS [RATE PACKETS]`: a board that prints so many packets, so many a second,
+ * and then so many more, each with the moment at which it is printed, and is silent then.
  *
  * @module
  */
@@ -15,32 +15,34 @@ export interface StampedBoardOptions {
   readonly rate: number;
   /** Packets at that rate. */
   readonly packets: number;
-  /** Packets before those, {@linkcode EARLIER_RATE} a second. @default {0} */
-  readonly earlier?: number;
+  /** Packets before those. @default {none} */
+  readonly earlier?: {
+    readonly packets: number;
+    /** A second. */
+    readonly rate: number;
+  };
 }
-
-/** Packets a second of what comes earlier. */
-const EARLIER_RATE = 500;
 
 /** The command that runs this file. */
 export function stampedBoard(options: StampedBoardOptions): string[] {
-  const { rate, packets, earlier = 0 } = options;
+  const { rate, packets, earlier } = options;
   const path = fileURLToPath(import.meta.url);
-  const args = [rate, packets, earlier].map(String);
+  const before = earlier === undefined ? [] : [earlier.rate, earlier.packets];
+  const args = [...before, rate, packets].map(String);
   return [Deno.execPath(), "run", "-q", path, ...args];
 }
 
 if (import.meta.main) {
-  const [rate = 1, packets = 1, earlier = 0] = Deno.args.map(Number);
+  const numbers = Deno.args.map(Number);
   const encoder = new TextEncoder();
-  let number = 0;
-  for (const [perSecond, count] of [[EARLIER_RATE, earlier], [rate, packets]]) {
+  for (let printed = 0; numbers.length > 0;) {
+    const [rate = 1, packets = 1] = numbers.splice(0, 2);
     const startedMs = performance.now();
-    for (let printed = 0; printed < count!; printed++) {
+    for (let place = 1; place <= packets; place++) {
       // Each by the plan: one that is late makes no other late.
-      const dueMs = startedMs + printed * 1000 / perSecond!;
+      const dueMs = startedMs + place * 1000 / rate;
       await pause(Math.max(0, dueMs - performance.now()));
-      Deno.stdout.writeSync(encoder.encode(stampedLine(number++)));
+      Deno.stdout.writeSync(encoder.encode(stampedLine(printed++)));
     }
   }
   await pause(2 ** 31 - 1);

@@ -17,28 +17,30 @@ import {
 import { stampedBoard } from "../stamped_board.ts";
 import { median, percentile } from "../stats.ts";
 
-/** So many packets a board at 10 a second brings in ten minutes: V8 has compiled by then what they take. */
-const TEN_MINUTES = { quick: 1000, full: 6000 };
+/** V8 has compiled by then what a packet takes: 6000 are ten minutes of a board at 10 a second. */
+const LONG_RUN = { rate: 500, packets: { quick: 1000, full: 6000 } };
 /** What a program that was just started reads of its own code comes before these. */
-const JUST_STARTED = { quick: 30, full: 30 };
+const JUST_STARTED = { rate: 10, packets: { quick: 30, full: 30 } };
 
-/** Packets a second, how many are looked at, and how many come earlier. */
+/** Packets a second, how many are looked at, and what comes earlier. */
 const PACES = [
   {
     name: "10 packets/s",
-    ...{ rate: 10, packets: { quick: 100, full: 400 }, earlier: TEN_MINUTES },
+    rate: 10,
+    packets: { quick: 100, full: 400 },
+    earlier: LONG_RUN,
   },
   {
     name: "10 packets/s, just started",
-    ...{ rate: 10, packets: { quick: 50, full: 400 }, earlier: JUST_STARTED },
+    rate: 10,
+    packets: { quick: 50, full: 400 },
+    earlier: JUST_STARTED,
   },
   {
     name: "500 packets/s",
-    ...{
-      rate: 500,
-      packets: { quick: 2500, full: 10_000 },
-      earlier: TEN_MINUTES,
-    },
+    rate: 500,
+    packets: { quick: 2500, full: 10_000 },
+    earlier: LONG_RUN,
   },
 ] as const;
 type Pace = typeof PACES[number];
@@ -50,7 +52,7 @@ export const LATENCY: Point = {
     "Latency: from the board's program printing a line to a subscriber having its last reading, with the sync of the disk in between",
   notes: [
     "The program puts the moment into the packet, the subscriber compares it with the same clock: nine messages at QoS 1, of which it subscribes to the last. InfluxDB's API takes the points meanwhile.",
-    "Behind as many packets as a board brings in ten minutes at 10 a second, which here come at 500 a second; just started: behind 30.",
+    `Behind ${LONG_RUN.packets.full} packets, as a board brings them in ten minutes at 10 a second (with --quick ${LONG_RUN.packets.quick}); they come at ${LONG_RUN.rate} a second. Just started: behind ${JUST_STARTED.packets.full}, at ${JUST_STARTED.rate} a second.`,
     "bare: the same program's lines read, appended to a file, synced, published, and nothing else; sync is what its append and sync take of that. A machine that is mostly idle takes longer for all of it: it has to wake at each step, and its disk too.",
   ],
   needs: ["mosquitto", "victoria-metrics"],
@@ -100,6 +102,7 @@ async function* measureBare({ size }: BenchContext): AsyncIterable<Figure> {
     }
     const { stdout } = await ended;
     const syncsMs: number[] = JSON.parse(new TextDecoder().decode(stdout));
+    // Packets that came together were synced together: then some of the earlier ones are among these.
     yield* figures(side("sync", pace), syncsMs.slice(-pace.packets[size]));
   }
 }
@@ -116,14 +119,16 @@ function* figures(side: string, valuesMs: number[]): Iterable<Figure> {
 }
 
 function totalOf(pace: Pace, size: BenchContext["size"]): number {
-  return pace.earlier[size] + pace.packets[size];
+  return pace.earlier.packets[size] + pace.packets[size];
 }
 
-function boardOf(pace: Pace, size: BenchContext["size"]): string[] {
+function boardOf(
+  { rate, packets, earlier }: Pace,
+  size: BenchContext["size"],
+): string[] {
   return stampedBoard({
-    rate: pace.rate,
-    packets: pace.packets[size],
-    earlier: pace.earlier[size],
+    ...{ rate, packets: packets[size] },
+    earlier: { rate: earlier.rate, packets: earlier.packets[size] },
   });
 }
 
@@ -135,7 +140,8 @@ async function measure(
   size: BenchContext["size"],
   usage: () => Promise<ProcessUsage>,
 ): Promise<Figure[]> {
-  const [earlier, total] = [pace.earlier[size], totalOf(pace, size)];
+  const earlier = pace.earlier.packets[size];
+  const total = totalOf(pace, size);
   await heard.has(earlier);
   const [before, first] = [await usage(), heard.valuesMs.length];
   await heard.has(total);
