@@ -5,6 +5,7 @@
  */
 
 import { delimiter, join, resolve } from "node:path";
+import { within } from "../wait.ts";
 
 /**
  * Where probe-rs runs. A `.probe-rs.toml` in its working directory can change what it does or end it,
@@ -24,6 +25,9 @@ const RUST_LOG = "error";
 
 /** What a child needs of our own environment; the last two only on Windows. */
 const INHERITED = ["PATH", "HOME", "LANG", "USERPROFILE", "SYSTEMROOT"];
+
+/** So long a folder of PATH is waited for that may not matter. */
+const ANSWER_MS = 50;
 
 /** Ends with 70 when the parent died before `setpriv` could tie the child to it. */
 const GUARD = '[ "$PPID" = "$0" ] || exit 70; exec "$@"';
@@ -68,9 +72,10 @@ export async function findProgram(
       isPath ? name + ending : join(folder, name + ending)
     )
   );
-  // Asked for all at once, for ten folders one after the other take 5 ms of a start; but what stands behind
-  // the right one, perhaps on a share that hangs, is not waited for.
+  // Asked for all at once, for ten folders one after the other take 5 ms of a start; but for what stands
+  // behind the right one, perhaps on a share that hangs, nobody waits longer than a disk takes.
   const found = files.map(isExecutable);
+  await within(ANSWER_MS, Promise.all(found));
   for (const [index, file] of files.entries()) {
     if (await found[index]) return file;
   }

@@ -48,6 +48,29 @@ Deno.test("findProgram waits for no folder behind the one that has the program",
   }
 });
 
+Deno.test("findProgram leaves no question open that is soon answered", async () => {
+  const real = Deno.stat;
+  let open = 0;
+  Deno.stat = async (path) => {
+    open++;
+    try {
+      if (`${path}`.startsWith("/later/")) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      return await real(path);
+    } finally {
+      open--;
+    }
+  };
+  try {
+    const path = ["/bin", "/later"].join(delimiter);
+    assert.equal(await findProgram("sh", path), join("/bin", "sh"));
+    assert.equal(open, 0);
+  } finally {
+    Deno.stat = real;
+  }
+});
+
 Deno.test("childEnvironment hands on no secret", () => {
   const ours: Record<string, string> = {
     PATH: "/bin",
