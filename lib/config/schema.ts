@@ -19,14 +19,7 @@ import { METRIC_KEYS, metricList } from "./metric_schema.ts";
 import { TOKEN_CHARACTERS } from "./secrets.ts";
 import { parseBrokerUrl, parseHttpUrl } from "./url.ts";
 import { parseDuration } from "./duration.ts";
-import {
-  always,
-  lineText,
-  matching,
-  parsed,
-  plainText,
-  whole,
-} from "./values.ts";
+import { lineText, matching, parsed, plainText, whole } from "./values.ts";
 
 /** Everything the gateway is told. */
 export type Config = z.output<ReturnType<typeof createConfigSchema>>;
@@ -212,4 +205,12 @@ export function createConfigSchema() {
       metrics: metric,
     })),
   );
+}
+
+/** A check over several keys that also runs when one of them is faulty, so all faults come at once. */
+function always<T>(look: z.core.CheckFn<T>): z.core.$ZodCheck<T> {
+  const check = z.check<T>(look);
+  check._zod.def.when = ({ value }) =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  return check;
 }

@@ -1,5 +1,5 @@
 /**
- * Kinds of values that keys of config.toml have, and how a check over several of them is made.
+ * Kinds of values that keys of config.toml have.
  *
  * The schema is made of `zod/mini`: a start makes all of it and uses it once. With `zod`, whose types have
  * a method for everything, that took nearly twice the time, and the whole start a tenth more.
@@ -48,12 +48,4 @@ export function parsed<T>(parse: (text: string) => T) {
       return z.NEVER;
     }
   });
-}
-
-/** A check over several keys of a table that also runs when one of them is faulty, so all faults come at once. */
-export function always<T>(look: z.core.CheckFn<T>): z.core.$ZodCheck<T> {
-  const check = z.check<T>(look);
-  check._zod.def.when = ({ value }) =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  return check;
 }
