@@ -5,7 +5,6 @@
  */
 
 import { delimiter, join, resolve } from "node:path";
-import { within } from "../wait.ts";
 
 /**
  * Where probe-rs runs. A `.probe-rs.toml` in its working directory can change what it does or end it,
@@ -25,9 +24,6 @@ const RUST_LOG = "error";
 
 /** What a child needs of our own environment; the last two only on Windows. */
 const INHERITED = ["PATH", "HOME", "LANG", "USERPROFILE", "SYSTEMROOT"];
-
-/** So long a folder of PATH is waited for that may not matter. */
-const ANSWER_MS = 50;
 
 /** Ends with 70 when the parent died before `setpriv` could tie the child to it. */
 const GUARD = '[ "$PPID" = "$0" ] || exit 70; exec "$@"';
@@ -67,17 +63,12 @@ export async function findProgram(
   const endings = Deno.build.os === "windows"
     ? ["", ".exe", ".cmd", ".bat"]
     : [""];
-  const files = folders.flatMap((folder) =>
-    endings.map((ending) =>
-      isPath ? name + ending : join(folder, name + ending)
-    )
-  );
-  // Asked for all at once, for ten folders one after the other take 5 ms of a start; but for what stands
-  // behind the right one, perhaps on a share that hangs, nobody waits longer than a disk takes.
-  const found = files.map(isExecutable);
-  await within(ANSWER_MS, Promise.all(found));
-  for (const [index, file] of files.entries()) {
-    if (await found[index]) return file;
+  // One after the other: what stands behind the right one, perhaps on a share that hangs, is not asked.
+  for (const folder of folders) {
+    for (const ending of endings) {
+      const file = isPath ? name + ending : join(folder, name + ending);
+      if (await isExecutable(file)) return file;
+    }
   }
   return undefined;
 }
