@@ -24,6 +24,7 @@ for (const { form, command } of PROGRAMS) {
     assert.equal(expected.stderr, "");
     assert.deepEqual(await start("help"), expected);
     assert.deepEqual(await start("-h"), expected);
+    assert.deepEqual(await start("-h", "status"), expected);
   });
 
   Deno.test(`iiot-gateway shows the help of each command (${form})`, async () => {
@@ -70,6 +71,8 @@ for (const { form, command } of PROGRAMS) {
     const cases: [args: string[], message: RegExp][] = [
       [["statsu"], /unknown command 'statsu'\n\(Did you mean status\?\)/],
       [["help", "chekc"], /unknown command 'chekc'\n\(Did you mean check\?\)/],
+      [["constructor"], /unknown command 'constructor'/],
+      [["help", "constructor"], /unknown command 'constructor'/],
       [["--simulat"], /unknown option '--simulat'\n\(Did you mean --simulat/],
       [["run", "--confg", "x"], /'--confg'\n\(Did you mean --config\?\)/],
       [["check", "--write-test-pont"], /\(Did you mean --write-test-point\?/],
