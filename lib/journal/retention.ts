@@ -11,13 +11,20 @@
 
 import type { OldestRow } from "./disk.ts";
 
+/** Rows deleted in one transaction: no more, … */
+interface Chunk {
+  readonly rows: number;
+  /** … and no more than have so many readings. */
+  readonly readings: number;
+}
+
 /**
- * Rows deleted in one transaction. All else that the disk is asked for waits as long, so that many more would
- * be a stall: with 50,000 one of 400 ms (`deno task bench --points growth`).
+ * Where the file is full. All else that the disk is asked for waits while rows are looked for and deleted, so
+ * that many more would be a stall: with 50,000 one of 400 ms (`deno task bench --points growth`).
  */
-const CHUNK_ROWS = 500;
-/** The same, where rows are long. */
-const CHUNK_READINGS = 5000;
+const FULL: Chunk = { rows: 500, readings: 5_000 };
+/** Where rows are only old, nothing is urgent: with as many as above a packet took twice as long in the median. */
+const OLD: Chunk = { rows: 100, readings: 1_000 };
 /** One deletion goes with every other commit, and has to win against what both of them bring. */
 const COMMITS_PER_CHUNK = 3;
 /** What a row takes of the file, rather more than less: what is too little is deleted next. */
@@ -43,7 +50,11 @@ export function chunkRows(
   { excessBytes, committedRows, readingsPerRow }: ChunkQuestion,
 ): number {
   const readings = Math.max(1, readingsPerRow);
-  const usual = Math.min(CHUNK_ROWS, Math.ceil(CHUNK_READINGS / readings));
+  const rowsOf = (chunk: Chunk) =>
+    Math.min(chunk.rows, Math.ceil(chunk.readings / readings));
+  const usual = excessBytes > 0
+    ? rowsOf(FULL)
+    : Math.max(rowsOf(OLD), Math.min(rowsOf(FULL), committedRows));
   const rowBytes = ROW_BYTES + READING_BYTES * readings;
   const excess = Math.ceil(excessBytes / rowBytes);
   return Math.max(usual, Math.min(excess, COMMITS_PER_CHUNK * committedRows));

@@ -85,6 +85,9 @@ export function fillJournal(
     db.exec("COMMIT");
   }
   db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  // Now, and not while something else is measured.
+  using file = Deno.openSync(path);
+  file.syncSync();
 }
 
 if (import.meta.main) {

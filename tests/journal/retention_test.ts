@@ -96,9 +96,20 @@ Deno.test("Retention takes at most one chunk at a time", () => {
 
 Deno.test("Retention deletes what takes a moment at a time, and more only where each commit brings more", () => {
   const usual = { excessBytes: 0, committedRows: 75, readingsPerRow: 9 };
-  assert.equal(chunkRows(usual), 500);
-  assert.equal(chunkRows({ ...usual, excessBytes: 1e9 }), 500);
-  assert.equal(chunkRows({ ...usual, readingsPerRow: 100 }), 50);
+  const full = { ...usual, excessBytes: 1e9 };
+  assert.equal(chunkRows(full), 500);
+  assert.equal(chunkRows({ ...full, readingsPerRow: 100 }), 225);
+  assert.equal(
+    chunkRows({ ...full, committedRows: 1, readingsPerRow: 100 }),
+    50,
+  );
+  // What is only old is not urgent.
+  assert.equal(chunkRows(usual), 100);
+  assert.equal(chunkRows({ ...usual, committedRows: 400 }), 400);
+  assert.equal(
+    chunkRows({ ...usual, committedRows: 1, readingsPerRow: 100 }),
+    10,
+  );
   const flood = { ...usual, committedRows: 20_000 };
   assert.equal(chunkRows({ ...flood, excessBytes: 1e9 }), 60_000);
   assert.equal(
