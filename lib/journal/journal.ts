@@ -588,7 +588,7 @@ export class Journal implements AsyncDisposable {
     }
     this.#pending.release(rows);
     // What every sink has is asked for by nobody: kept for longer it grows old in memory, and the collection
-    // of what has is what stalls a packet most (`deno task bench --points growth`).
+    // of what has is what stalls a packet most (`deno task bench --points deleting`).
     this.#recent.forget(
       Math.min(...this.#accounts.active.map(({ cursor }) => cursor.seq)),
     );

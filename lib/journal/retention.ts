@@ -20,7 +20,7 @@ interface Chunk {
 
 /**
  * Where the file is full. All else that the disk is asked for waits while rows are looked for and deleted, so
- * that many more would be a stall: with 50,000 one of 400 ms (`deno task bench --points growth`).
+ * that many more would be a stall: with 50,000 one of 400 ms (`deno task bench --points deleting`).
  */
 const FULL: Chunk = { rows: 500, readings: 5_000 };
 /** Where rows are only old, nothing is urgent: with as many as above a packet took twice as long in the median. */

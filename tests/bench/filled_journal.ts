@@ -4,6 +4,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { rowChecksum } from "../../lib/journal/database.ts";
 import {
@@ -12,7 +13,10 @@ import {
   type Epoch,
   type StoredRow,
 } from "../../lib/journal/disk.ts";
+import { journalPath } from "../../lib/journal/folder.ts";
 import { Store } from "../../lib/journal/store.ts";
+import type { BenchGateway } from "./gateway.ts";
+import type { BenchContext } from "./point.ts";
 
 /** Bytes that the write-ahead log may take meanwhile. */
 const LOG_BYTES = 16e6;
@@ -88,6 +92,39 @@ export function fillJournal(
   // Now, and not while something else is measured.
   using file = Deno.openSync(path);
   file.syncSync();
+}
+
+/** A journal of so many rows, made once for all that want a copy of it. */
+export async function madeJournal(
+  { shared, say }: BenchContext,
+  rows: number,
+): Promise<string> {
+  const made = join(shared, `${rows}.db`);
+  const isMade = await Deno.stat(made).then(() => true, () => false);
+  if (!isMade) {
+    say(`Making a journal of ${rows} rows`);
+    // A day ago: old enough to be deleted by age where that is asked for.
+    fillJournal(made, { rows, untilUs: (Date.now() - 86_400_000) * 1000 });
+  }
+  return made;
+}
+
+/** The gateway finds a journal with so many rows; its sinks have nothing to do with them. */
+export async function giveRows(
+  context: BenchContext,
+  gateway: BenchGateway,
+  rows: number,
+): Promise<void> {
+  const made = await madeJournal(context, rows);
+  await Deno.mkdir(gateway.journalFolder, { recursive: true });
+  await copyWhole(made, journalPath(gateway.journalFolder));
+}
+
+/** Copies a file down to the disk: what is still to be written is not for somebody's syncs to wait for. */
+export async function copyWhole(from: string, to: string): Promise<void> {
+  await Deno.copyFile(from, to);
+  using file = await Deno.open(to);
+  await file.sync();
 }
 
 if (import.meta.main) {

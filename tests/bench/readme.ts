@@ -67,10 +67,20 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
       ...{ side, name: "CPU per reading" },
       text: `CPU per reading, ${side} a packet`,
     })),
+  ],
+  deleting: [
     ...["nothing", "by size", "by age"].map((what): Shown => ({
       ...{ side: `deleting ${what}`, name: "longest stall" },
       text: `longest from child to subscriber, deleting ${what}`,
     })),
+    {
+      ...{ side: "commits", name: "longest" },
+      text: "longest commit of one packet",
+    },
+    {
+      ...{ side: "commits that delete", name: "longest" },
+      text: "the same, with old packets deleted in it",
+    },
   ],
   sd_card: [
     ...["1 packet every 2 s", "500 packets/s", "flood"].map((side): Shown => ({
@@ -107,11 +117,7 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
   memory: [
     {
       ...{ side: "a packet a second", name: "resident, most" },
-      text: "resident memory at a packet a second, at most",
-    },
-    {
-      ...{ side: "a packet a second", name: "growth in an hour" },
-      text: "its growth in an hour",
+      text: "resident memory at a packet a second, five minutes, at most",
     },
     {
       ...{ side: "waiting", name: "resident, most" },
@@ -125,7 +131,7 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     },
     {
       ...{ side: "a packet a second", name: "growth in an hour" },
-      text: "its growth in an hour, by the second half",
+      text: "its growth in that hour, by the second half",
     },
   ],
   start: [
@@ -175,20 +181,23 @@ export async function make(results: Results, readme: string): Promise<Made> {
   };
 }
 
-/** On what the points were measured; more than one line where they were not all measured together. */
+/** On what the points were measured: a line for all on the same machine, with the same build, as often. */
 function describe({ points }: Results): string {
-  const runs = points.map(({ run }) => {
+  const together = Map.groupBy(points, ({ run }) => {
     const [machine, build, ...rest] = describeRun(run);
     return [machine, build?.replace(/, [^,]*$/, ""), ...rest].join("; ");
   });
-  return [...new Set(runs)].map((run) => `Measured on: ${run}.`).join("\n\n");
+  const lines = together.entries().map(([run, points]) =>
+    `- ${points.map(({ name }) => `\`${name}\``).join(", ")}: ${run}`
+  );
+  return ["Measured on:\n", ...lines].join("\n");
 }
 
 function table({ points }: Results): string {
   const rows = points.flatMap((point) => rowsOf(point));
   return [
-    "| what | median | min to max | ratio |",
-    "|---|---:|---|---|",
+    "| point | what | median | min to max | ratio |",
+    "|---|---|---:|---|---|",
     ...rows.map((cells) => `| ${cells.join(" | ")} |`),
   ].join("\n");
 }
@@ -200,7 +209,7 @@ function rowsOf(point: MeasuredPoint): string[][] {
       `readme.ts does not say what the README shows of "${point.name}"`,
     );
   }
-  return shown.map((one) => {
+  return shown.map((one, index) => {
     const figure = findFigure(point.figures, one);
     if (figure === undefined) {
       throw new Error(
@@ -209,6 +218,7 @@ function rowsOf(point: MeasuredPoint): string[][] {
     }
     const { median, min, max } = spread(figure.values);
     return [
+      index === 0 ? `\`${point.name}\`` : "",
       one.text,
       formatValue(median, figure.unit),
       `${formatNumber(min)} to ${formatNumber(max)}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PROJECT } from "../cli/program.ts";
-import { figure, measuredPoint } from "./given.ts";
+import { figure, measuredPoint, RUN } from "./given.ts";
 import { keptResults, make, RESULTS_FOLDER } from "./readme.ts";
 
 Deno.test("The README's figures and pictures are those of the kept results", async () => {
@@ -19,6 +19,33 @@ Deno.test("The README's figures and pictures are those of the kept results", asy
       hint,
     );
   }
+});
+
+Deno.test("The README says of each point on what it was measured, and begins its rows with its name", async () => {
+  const start = ["empty journal", "many rows"].map((side) =>
+    figure(side, "first line", [150], "ms")
+  );
+  const hour = ["resident, most", "growth in an hour"].map((name) =>
+    figure("a packet a second", name, [80], "MB")
+  );
+  const later = { ...RUN, at: "2026-02-03T04:05:06.000Z" };
+  const { readme } = await make({
+    points: [
+      measuredPoint("start", start),
+      {
+        ...measuredPoint("memory", [
+          ...hour,
+          figure("waiting", "resident, most", [130], "MB"),
+        ]),
+        run: { ...RUN, build: { ...RUN.build, commit: "9876543210" } },
+      },
+      { ...measuredPoint("hour", hour), run: later },
+    ],
+  }, "<!-- Measured: deno task figures --><!-- /Measured -->");
+  const words = readme.replace(/\s+/g, " ");
+  assert.match(words, /Measured on: - `start`, `hour`: A CPU.*0123456789/);
+  assert.match(words, /rounds - `memory`: A CPU.*9876543210/);
+  assert.match(words, /\| `start` \| from exec to .* \| \| the same with 10/);
 });
 
 Deno.test("make refuses results that lack what the README shows, and a README without a place", async () => {

@@ -5,6 +5,7 @@
  */
 
 import type { Point } from "../point.ts";
+import { DELETING } from "./deleting.ts";
 import { GROWTH } from "./growth.ts";
 import { IDLE } from "./idle.ts";
 import { LATENCY } from "./latency.ts";
@@ -22,5 +23,6 @@ export const POINTS: readonly Point[] = [
   IDLE,
   START,
   GROWTH,
+  DELETING,
   SD_CARD,
 ];
