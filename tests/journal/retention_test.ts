@@ -103,13 +103,11 @@ Deno.test("Retention deletes what takes a moment at a time, and more only where 
     chunkRows({ ...full, committedRows: 1, readingsPerRow: 100 }),
     50,
   );
-  // What is only old is not urgent.
-  assert.equal(chunkRows(usual), 100);
-  assert.equal(chunkRows({ ...usual, committedRows: 400 }), 400);
-  assert.equal(
-    chunkRows({ ...usual, committedRows: 1, readingsPerRow: 100 }),
-    10,
-  );
+  const old = { ...usual, committedRows: 1 };
+  assert.equal(chunkRows(old), 100);
+  assert.equal(chunkRows({ ...old, readingsPerRow: 100 }), 10);
+  const long = { ...old, committedRows: 400, readingsPerRow: 100 };
+  assert.equal(chunkRows(long), 50);
   const flood = { ...usual, committedRows: 20_000 };
   assert.equal(chunkRows({ ...flood, excessBytes: 1e9 }), 60_000);
   assert.equal(
@@ -117,6 +115,20 @@ Deno.test("Retention deletes what takes a moment at a time, and more only where 
     5000,
   );
   assert.equal(chunkRows(flood), 500);
+});
+
+Deno.test("Retention by age wins against what two commits bring, as long as that takes a moment", () => {
+  for (const readingsPerRow of [1, 9, 30, 100, 1000]) {
+    const most = chunkRows({
+      ...{ excessBytes: 0, committedRows: 1e6, readingsPerRow },
+    });
+    for (let rows = 1; 2 * rows < most; rows++) {
+      const chunk = chunkRows({
+        ...{ excessBytes: 0, committedRows: rows, readingsPerRow },
+      });
+      assert.ok(chunk > 2 * rows, `${chunk} of ${rows} rows a commit`);
+    }
+  }
 });
 
 Deno.test("Retention knows where what the sinks hold without a gap ends", () => {
