@@ -109,6 +109,9 @@ export async function madeJournal(
   return made;
 }
 
+/** Below `[journal]`, with {@linkcode giveRows}: none of them is deleted for want of room. */
+export const ROOMY = "max_megabytes = 4000\nreserve = false";
+
 /** The gateway finds a journal with so many rows; its sinks have nothing to do with them. */
 export async function giveRows(
   context: BenchContext,

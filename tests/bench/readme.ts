@@ -69,10 +69,13 @@ const SHOWN: Readonly<Record<string, readonly Shown[]>> = {
     })),
   ],
   deleting: [
-    ...["nothing", "by size", "by age"].map((what): Shown => ({
-      ...{ side: `deleting ${what}`, name: "longest stall" },
-      text: `longest from child to subscriber, deleting ${what}`,
-    })),
+    ...["nothing", "by size", "by age"].flatMap((what): Shown[] => {
+      const side = `deleting ${what}`;
+      return [
+        { side, name: "median", text: `child to subscriber, ${side}, median` },
+        { side, name: "longest stall", text: "the longest of these" },
+      ];
+    }),
     {
       ...{ side: "commits", name: "longest" },
       text: "longest commit of one packet",
@@ -190,7 +193,10 @@ function describe({ points }: Results): string {
   const lines = together.entries().map(([run, points]) =>
     `- ${points.map(({ name }) => `\`${name}\``).join(", ")}: ${run}`
   );
-  return ["Measured on:\n", ...lines].join("\n");
+  const caution = together.size > 1
+    ? ["\nRatios of two lines can be compared; their milliseconds cannot."]
+    : [];
+  return ["Measured on:\n", ...lines, ...caution].join("\n");
 }
 
 function table({ points }: Results): string {

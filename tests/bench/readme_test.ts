@@ -45,6 +45,7 @@ Deno.test("The README says of each point on what it was measured, and begins its
   const words = readme.replace(/\s+/g, " ");
   assert.match(words, /Measured on: - `start`, `hour`: A CPU.*0123456789/);
   assert.match(words, /rounds - `memory`: A CPU.*9876543210/);
+  assert.match(words, /rounds Ratios of two lines can be compared/);
   assert.match(words, /\| `start` \| from exec to .* \| \| the same with 10/);
 });
 

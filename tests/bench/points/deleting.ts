@@ -12,6 +12,7 @@ import {
   copyWhole,
   giveRows,
   madeJournal,
+  ROOMY,
   rowMaker,
 } from "../filled_journal.ts";
 import { BenchGateway } from "../gateway.ts";
@@ -32,11 +33,10 @@ import { percentile } from "../stats.ts";
 
 /** What comes first is a program that has just been started, and is not looked at. */
 const WARM_UP_S = 2;
-/** Rows that are deleted while packets come at a steady pace. */
+/** What the journal holds of old rows, of which many go while packets come at a steady pace. */
 const OLD_ROWS = 1_000_000;
 /** Of a journal of that many rows, 160 MB, two thirds have to go. */
 const TIGHT = "max_megabytes = 60\nreserve = false";
-const ROOMY = "max_megabytes = 4000\nreserve = false";
 const PACE = { perSecond: 500, seconds: { quick: 5, full: 15 } };
 /** Rows that the gateway deletes at once, where its file is full. */
 const DELETED = chunkRows({
@@ -50,9 +50,9 @@ export const DELETING: Point = {
   name: "deleting",
   title: "Deleting: packets at a steady pace, while old ones are deleted",
   notes: [
-    `Longest stall: from a line's leaving the child to the subscriber, of all packets at ${PACE.perSecond} a second, while most of ${
+    `Longest stall: from a line's leaving the child to the subscriber, of all packets at ${PACE.perSecond} a second, while old ones, of which there are ${
       OLD_ROWS / 1e6
-    } million old ones are deleted (by size or by age), and while none is.`,
+    } million, are deleted (by size or by age), and while none is.`,
     `Commits: of one row each, with nothing else under way, and with ${DELETED} of the oldest rows deleted, which is as many as the gateway deletes at once where its file is full.`,
   ],
   needs: ["mosquitto", "victoria-metrics"],
@@ -61,15 +61,21 @@ export const DELETING: Point = {
     yield* commits(context);
   },
   ratios: [
-    ...["deleting by size", "deleting by age"].map((side) => ({
-      of: { side, name: "longest stall" },
-      to: { side: "deleting nothing", name: "longest stall" },
-      atMost: 10,
-    })),
+    ...["deleting by size", "deleting by age"].flatMap((side) =>
+      ["median", "longest stall"].map((name) => ({
+        of: { side, name },
+        to: { side: "deleting nothing", name },
+        atMost: 10,
+      }))
+    ),
     {
       of: { side: "commits that delete", name: "longest" },
       to: { side: "commits", name: "longest" },
-      atMost: 30,
+    },
+    {
+      of: { side: "commits that delete", name: "median" },
+      to: { side: "commits", name: "median" },
+      atMost: 6,
     },
   ],
 };

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { giveRows } from "../filled_journal.ts";
+import { giveRows, ROOMY } from "../filled_journal.ts";
 import { BenchGateway, once, STARTED } from "../gateway.ts";
 import {
   type BenchContext,
@@ -27,8 +27,6 @@ const ROWS: Readonly<Record<string, number>> = {
 const MOST_QUICK_ROWS = 1_000_000;
 const BOARDS = [1, 5, 20];
 const METRICS = [10, 30, 100];
-/** Nothing of so many rows is deleted. */
-const ROOMY = "max_megabytes = 4000\nreserve = false";
 /** What grows. */
 export const GROWTH: Point = {
   name: "growth",
