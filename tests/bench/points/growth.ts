@@ -27,6 +27,7 @@ const ROWS: Readonly<Record<string, number>> = {
 const MOST_QUICK_ROWS = 1_000_000;
 const BOARDS = [1, 5, 20];
 const METRICS = [10, 30, 100];
+
 /** What grows. */
 export const GROWTH: Point = {
   name: "growth",
